@@ -50,7 +50,7 @@ fetch_debian_rust() {
 }
 
 debian_version_of() {
-    apt-cache madison rustc-web | awk -v prefix="$1." 'index($3, prefix) == 1 { print $3; exit }'
+    apt-cache madison rustc-web | awk -v prefix="$1." 'index($3, prefix) == 1 && !found++ { print $3 }'
 }
 
 refresh_package_lists() {

@@ -2,7 +2,7 @@
 # Proves the MSRV: the library builds, and its tests pass, with the Rust that Cargo.toml names as rust-version.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# shellcheck source=ci/debian-rust.sh
+# shellcheck source-path=SCRIPTDIR source=debian-rust.sh
 source "$root/ci/debian-rust.sh"
 cd "$root"
 
