@@ -20,13 +20,11 @@ fetch_debian_rust() {
         echo "error: this needs Debian's packages of Rust $version, and there is no apt-get here" >&2
         return 1
     fi
-    full=$(debian_version_of "$version")
+    # A machine image's package lists may name files that the archive has replaced since.
+    if [ "$(id -u)" = 0 ]; then apt-get update --quiet=2 || echo "note: some package lists are old" >&2; fi
+    full=$(apt-cache madison rustc-web | awk -v prefix="$version." 'index($3, prefix) == 1 && !found++ { print $3 }')
     if [ -z "$full" ]; then
-        refresh_package_lists
-        full=$(debian_version_of "$version")
-    fi
-    if [ -z "$full" ]; then
-        echo "error: this machine's apt sources have no rustc-web $version" >&2
+        echo "error: apt knows no rustc-web $version (apt-get update may help)" >&2
         return 1
     fi
     rm -rf "$DEBIAN_RUST"
@@ -47,18 +45,6 @@ fetch_debian_rust() {
     debian_cargo --version --verbose >/dev/null # fails, and so leaves no stamp, if a library is missing
     echo "$*" >"$DEBIAN_RUST/.packages"
     echo "unpacked ${wanted[*]} into $DEBIAN_RUST"
-}
-
-debian_version_of() {
-    apt-cache madison rustc-web | awk -v prefix="$1." 'index($3, prefix) == 1 && !found++ { print $3 }'
-}
-
-refresh_package_lists() {
-    if [ "$(id -u)" = 0 ]; then
-        apt-get update --quiet=2
-    else
-        echo "note: if rustc-web is not found below, run: sudo apt-get update" >&2
-    fi
 }
 
 # debian_cargo ARGUMENT... is that toolchain's cargo.
