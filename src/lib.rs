@@ -1,4 +1,103 @@
-//! MQTT Control Packets.
+//! Strict, zero-copy MQTT 3.1, 3.1.1 and 5.0: bytes to Control Packets and Control Packets to
+//! bytes.
+//!
+//! ```
+//! use mqtt_wire::{
+//!     ConnAck, Dialect, FrameDecoder, Framed, Limits, Packet, ReasonCode, Version,
+//! };
+//!
+//! // a server reads the first bytes of a connection
+//! let mut decoder = FrameDecoder::accept(Limits::default());
+//! decoder.extend(b"\x10\x1a\x00\x04MQTT\x05\x26\x00\x3c\x00\x00\x01p\x00\x00\x04test\x00\x03die");
+//! let Framed::Frame(frame) = decoder.next_frame()? else { unreachable!() };
+//! let dialect = decoder.dialect().unwrap();
+//! assert_eq!(dialect, Dialect::from_client(Version::V5));
+//!
+//! // CONNECT names the message to publish if the client vanishes
+//! let Packet::Connect(connect) = frame.decode(dialect)? else { unreachable!() };
+//! let will = connect.will.unwrap();
+//! assert_eq!((will.topic.as_str(), will.payload.as_bytes()), ("test", &b"die"[..]));
+//! assert!(will.retain);
+//!
+//! // the server answers
+//! let mut answer = Vec::new();
+//! let connack = Packet::from(ConnAck::new(ReasonCode::Success));
+//! connack.encode(dialect.reply(), &mut answer)?;
+//! assert_eq!(answer, b"\x20\x03\x00\x00\x00");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The parts
+//!
+//! * [`Dialect`] says which version is spoken and which side sends. It is an argument of decode
+//!   and encode; one set of packet types serves all versions.
+//! * [`FrameRef::split`] and [`FrameDecoder`] find where a packet ends. They may answer
+//!   [`Framed::NeedMore`]; decoding a frame never does.
+//! * [`Packet`] borrows everything from the bytes. Decoding does not allocate and does not copy.
+//!   Its lists ([`Properties`], [`Subscriptions`], ...) read from the packet's bytes after
+//!   decoding, or from a slice that you lend for encoding.
+//! * [`DecodeError`] says which byte broke which [`Statement`] of which version, and what to
+//!   answer.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `std` | yes | `std` in the dependencies |
+//! | `bytes` | yes | [`Frame`], [`FrameDecoder`] and [`Packet::encode`] over [`bytes`] |
+//! | `serde` | no | `Serialize` for packets and all that is in them |
+//!
+//! Without `bytes` the crate needs no allocator: decode from `&[u8]` with [`FrameRef::split`], and
+//! encode into `&mut [u8]` with [`Packet::encode_to_slice`].
+
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+#![warn(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
+
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
+mod data;
+mod dialect;
+mod error;
+mod frame;
+mod list;
+mod packet;
+mod property;
+mod reason_code;
+mod statement;
+mod topic;
+mod will;
+
+pub use self::data::{BinaryData, InvalidQoS, PacketId, QoS, SubscriptionId, Utf8Str};
+pub use self::dialect::{Dialect, Sender, Version};
+pub use self::error::{DecodeError, EncodeError, ErrorKind, Field, Reply, Violation};
+#[cfg(feature = "bytes")]
+pub use self::frame::{Frame, FrameDecoder, Limits};
+pub use self::frame::{FrameRef, Framed};
+pub use self::list::{Item, Iter, List};
+pub use self::packet::{
+    Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, PacketType, Publish, ReasonCodes,
+    RetainHandling, SubAck, Subscribe, Subscription, SubscriptionOptions, Subscriptions,
+    TopicFilters, Unsubscribe,
+};
+pub use self::property::{Properties, Property, PropertyId};
+pub use self::reason_code::{ReasonCode, ReturnCode, UnknownReasonCode};
+pub use self::statement::Statement;
+pub use self::topic::{SharedSubscription, TopicFilter, TopicName};
+pub use self::will::Will;

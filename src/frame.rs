@@ -1,0 +1,477 @@
+//! Where a packet ends: Remaining Length, Maximum Packet Size and what the fixed header tells.
+
+use core::num::NonZeroUsize;
+
+use crate::data::{self, VariableByteInteger};
+use crate::dialect::Dialect;
+use crate::error::{DecodeError, ErrorKind, Field};
+use crate::packet::{self, Connect, Packet, PacketType};
+
+/// What the bytes at hand amount to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framed<F> {
+    /// No whole packet yet. At least this many bytes are missing; once they are there, either a
+    /// packet is whole or its length is known.
+    NeedMore(NonZeroUsize),
+    /// A whole packet.
+    Frame(F),
+}
+
+/// The bytes of one whole packet, borrowed.
+///
+/// ```
+/// use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Version};
+///
+/// let dialect = Dialect::from_client(Version::V3_1_1);
+/// let mut input: &[u8] = b"\xc0\x00\xe0\x00\x30"; // PINGREQ, DISCONNECT, the start of a PUBLISH
+/// let mut packets = Vec::new();
+/// while let Framed::Frame(frame) = FrameRef::split(input, dialect, 1024)? {
+///     packets.push(frame.decode(dialect)?);
+///     input = &input[frame.bytes().len()..];
+/// }
+/// assert!(matches!(packets[..], [Packet::PingReq, Packet::Disconnect(_)]));
+/// assert_eq!(input, b"\x30");
+/// # Ok::<(), mqtt_wire::DecodeError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameRef<'a> {
+    bytes: &'a [u8],
+    header_len: u8,
+}
+
+impl<'a> FrameRef<'a> {
+    /// Finds the packet at the beginning of `bytes`, which follow `dialect`.
+    ///
+    /// `max_len` limits the whole packet, its fixed header included, as Maximum Packet Size does
+    /// (5.0, section 3.1.2.11.4).
+    ///
+    /// # Errors
+    ///
+    /// As early as the bytes allow: at the first byte for a packet type or flags that the dialect
+    /// does not have, and at the last byte of the Remaining Length for one that is too long, not
+    /// in its shortest form, above the limit, or never that of this packet.
+    #[inline]
+    pub fn split(
+        bytes: &'a [u8],
+        dialect: Dialect,
+        max_len: u32,
+    ) -> Result<Framed<Self>, DecodeError> {
+        Self::peek(bytes, Some(dialect), max_len)
+    }
+
+    /// Finds the first packet of a Client whose version is not known yet: a CONNECT.
+    ///
+    /// # Errors
+    ///
+    /// As [`split`](Self::split), and at the first byte for all packets but CONNECT.
+    #[inline]
+    pub fn split_connect(bytes: &'a [u8], max_len: u32) -> Result<Framed<Self>, DecodeError> {
+        Self::peek(bytes, None, max_len)
+    }
+
+    /// The whole packet.
+    #[must_use]
+    #[inline]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The packet after its fixed header.
+    #[must_use]
+    #[inline]
+    pub fn body(&self) -> &'a [u8] {
+        self.bytes
+            .get(usize::from(self.header_len)..)
+            .unwrap_or_default()
+    }
+
+    /// Bits 7 to 4 of the first byte; `None` if they are 0, which is no type.
+    #[must_use]
+    pub fn packet_type(&self) -> Option<PacketType> {
+        PacketType::from_nibble(self.first_byte() >> 4)
+    }
+
+    /// Decodes the packet.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the bytes break.
+    #[inline]
+    pub fn decode(&self, dialect: Dialect) -> Result<Packet<'a>, DecodeError> {
+        let first_byte = self.first_byte();
+        let packet_type = self.judge(dialect)?;
+        let parsed = Packet::parse(packet_type, first_byte & 0x0f, self.body(), dialect);
+        self.finish(parsed, packet_type, dialect)
+    }
+
+    /// Decodes a CONNECT of any version.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the bytes break; [`ErrorKind::FirstPacketNotConnect`] for all packets
+    /// but CONNECT.
+    pub fn decode_connect(&self) -> Result<Connect<'a>, DecodeError> {
+        let dialect = Dialect::from_client(self.connect_version()?);
+        let packet_type = self.judge(dialect)?;
+        let parsed = Connect::parse(self.body(), dialect);
+        self.finish(parsed, packet_type, dialect)
+    }
+
+    /// The version that a CONNECT names.
+    pub(crate) fn connect_version(&self) -> Result<crate::dialect::Version, DecodeError> {
+        let first_byte = self.first_byte();
+        if let Err((kind, field)) = judge_first_byte(first_byte, None) {
+            let value = u32::from(first_byte);
+            return Err(DecodeError::header(kind, 0, field, value, first_byte, None));
+        }
+        match packet::connect::parse_version(self.body(), None) {
+            Ok((_, version)) => Ok(version),
+            Err(fault) => Err(DecodeError::new(
+                fault,
+                self.bytes,
+                PacketType::Connect,
+                None,
+            )),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn peek(
+        bytes: &'a [u8],
+        dialect: Option<Dialect>,
+        max_len: u32,
+    ) -> Result<Framed<Self>, DecodeError> {
+        let Some((&first_byte, after)) = bytes.split_first() else {
+            return Ok(need_more(2));
+        };
+        let packet_type = match judge_first_byte(first_byte, dialect) {
+            Ok(packet_type) => packet_type,
+            Err((kind, field)) => {
+                let value = u32::from(first_byte);
+                return Err(DecodeError::header(
+                    kind, 0, field, value, first_byte, dialect,
+                ));
+            }
+        };
+        let refused = |kind, value| {
+            let field = Field::RemainingLength;
+            Err(DecodeError::header(
+                kind, 1, field, value, first_byte, dialect,
+            ))
+        };
+        let (remaining_length, length_len) = match data::read_variable_byte_integer(after) {
+            VariableByteInteger::Whole { value, length } => (value, length),
+            VariableByteInteger::Unfinished => return Ok(need_more(1)),
+            VariableByteInteger::TooLong => {
+                return refused(ErrorKind::VariableByteIntegerTooLong, 0);
+            }
+        };
+        if let Some(dialect) = dialect {
+            let version = dialect.version();
+            if let Err(kind) = packet::judge_remaining_length(
+                packet_type,
+                remaining_length as usize,
+                length_len,
+                version,
+            ) {
+                return refused(kind, remaining_length);
+            }
+        }
+        let header_len = 1 + length_len;
+        let len = header_len + remaining_length as usize;
+        if u32::try_from(len).is_ok_and(|len| len > max_len) {
+            return refused(ErrorKind::PacketTooLarge, remaining_length);
+        }
+        match bytes.get(..len) {
+            Some(bytes) => Ok(Framed::Frame(Self {
+                bytes,
+                header_len: header_len as u8,
+            })),
+            None => Ok(need_more(len - bytes.len())),
+        }
+    }
+
+    #[inline]
+    fn first_byte(&self) -> u8 {
+        self.bytes.first().copied().unwrap_or_default()
+    }
+
+    /// Judges the fixed header, which framing may have done for another dialect, or for none.
+    #[inline]
+    fn judge(&self, dialect: Dialect) -> Result<PacketType, DecodeError> {
+        let first_byte = self.first_byte();
+        let refused = |kind, offset, field, value| {
+            DecodeError::header(kind, offset, field, value, first_byte, Some(dialect))
+        };
+        let packet_type = packet::judge(first_byte, dialect)
+            .map_err(|(kind, field)| refused(kind, 0, field, u32::from(first_byte)))?;
+        let length_len = usize::from(self.header_len) - 1;
+        let length = self.body().len();
+        packet::judge_remaining_length(packet_type, length, length_len, dialect.version())
+            .map_err(|kind| refused(kind, 1, Field::RemainingLength, length as u32))?;
+        Ok(packet_type)
+    }
+
+    /// Every byte has to belong to a field.
+    #[inline]
+    fn finish<T>(
+        &self,
+        parsed: data::Parsed<'a, T>,
+        packet_type: PacketType,
+        dialect: Dialect,
+    ) -> Result<T, DecodeError> {
+        let fault = match parsed {
+            Ok(([], packet)) => return Ok(packet),
+            Ok((rest, _)) => {
+                let kind = ErrorKind::TrailingBytes;
+                nom::Err::Failure(crate::error::Fault::new(rest, kind, Field::Packet, 0))
+            }
+            Err(fault) => fault,
+        };
+        Err(DecodeError::new(
+            fault,
+            self.bytes,
+            packet_type,
+            Some(dialect),
+        ))
+    }
+}
+
+/// Judges the first byte; where no dialect is known, it has to be that of a CONNECT.
+#[inline]
+fn judge_first_byte(
+    first_byte: u8,
+    dialect: Option<Dialect>,
+) -> Result<PacketType, (ErrorKind, Field)> {
+    if let Some(dialect) = dialect {
+        return packet::judge(first_byte, dialect);
+    }
+    match PacketType::from_nibble(first_byte >> 4) {
+        Some(PacketType::Connect) => Ok(PacketType::Connect),
+        Some(_) => Err((ErrorKind::FirstPacketNotConnect, Field::PacketType)),
+        None => Err((ErrorKind::ReservedPacketType, Field::PacketType)),
+    }
+}
+
+#[inline]
+fn need_more<F>(bytes: usize) -> Framed<F> {
+    Framed::NeedMore(NonZeroUsize::new(bytes).unwrap_or(NonZeroUsize::MIN))
+}
+
+#[cfg(feature = "bytes")]
+pub use self::owned::{Frame, FrameDecoder, Limits};
+
+#[cfg(feature = "bytes")]
+mod owned {
+    use bytes::{Bytes, BytesMut};
+
+    use super::{FrameRef, Framed};
+    use crate::dialect::Dialect;
+    use crate::error::DecodeError;
+    use crate::packet::{Connect, Packet, PacketType};
+
+    /// The bytes of one whole packet, shared: `'static`, `Send` and cheap to clone.
+    ///
+    /// Packets are borrowed from it, and parts of it can be kept without a copy:
+    ///
+    /// ```
+    /// use mqtt_wire::{Dialect, FrameDecoder, Framed, Limits, Packet, Version};
+    ///
+    /// let dialect = Dialect::from_client(Version::V3_1_1);
+    /// let mut decoder = FrameDecoder::new(dialect, Limits::default());
+    /// decoder.extend(b"\x30\x0a\x00\x03a/bhello");
+    /// let Framed::Frame(frame) = decoder.next_frame()? else { unreachable!() };
+    /// let Packet::Publish(publish) = frame.decode(dialect)? else { unreachable!() };
+    /// let payload = frame.share(publish.payload);
+    /// drop(frame);
+    /// assert_eq!(payload, "hello");
+    /// # Ok::<(), mqtt_wire::DecodeError>(())
+    /// ```
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Frame {
+        bytes: Bytes,
+        header_len: u8,
+    }
+
+    impl Frame {
+        /// The frame, borrowed.
+        #[must_use]
+        #[inline]
+        pub fn as_ref(&self) -> FrameRef<'_> {
+            FrameRef {
+                bytes: &self.bytes,
+                header_len: self.header_len,
+            }
+        }
+
+        /// The whole packet.
+        #[must_use]
+        pub const fn bytes(&self) -> &Bytes {
+            &self.bytes
+        }
+
+        /// Shares a part of the frame that a packet borrowed from it, for example its payload.
+        /// Bytes from elsewhere are copied.
+        #[must_use]
+        pub fn share(&self, part: &[u8]) -> Bytes {
+            let frame = self.bytes.as_ptr_range();
+            let inside = part.as_ptr_range();
+            if frame.start <= inside.start && inside.end <= frame.end {
+                self.bytes.slice_ref(part)
+            } else {
+                Bytes::copy_from_slice(part)
+            }
+        }
+
+        /// See [`FrameRef::packet_type`].
+        #[must_use]
+        pub fn packet_type(&self) -> Option<PacketType> {
+            self.as_ref().packet_type()
+        }
+
+        /// See [`FrameRef::decode`].
+        ///
+        /// # Errors
+        ///
+        /// The first rule that the bytes break.
+        #[inline]
+        pub fn decode(&self, dialect: Dialect) -> Result<Packet<'_>, DecodeError> {
+            self.as_ref().decode(dialect)
+        }
+
+        /// See [`FrameRef::decode_connect`].
+        ///
+        /// # Errors
+        ///
+        /// The first rule that the bytes break.
+        pub fn decode_connect(&self) -> Result<Connect<'_>, DecodeError> {
+            self.as_ref().decode_connect()
+        }
+    }
+
+    /// How large packets may be: whole packets in bytes, fixed header included.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Limits {
+        /// Every packet; 1 MiB by default.
+        pub packet: u32,
+        /// The first packet of a connection that waits for CONNECT; 64 KiB by default.
+        pub first_packet: u32,
+    }
+
+    impl Default for Limits {
+        fn default() -> Self {
+            Self {
+                packet: 1 << 20,
+                first_packet: 64 << 10,
+            }
+        }
+    }
+
+    /// Cuts a growing stream of bytes into frames.
+    ///
+    /// Bytes go in through [`buffer`](Self::buffer) or [`extend`](Self::extend), in pieces of any
+    /// size; frames come out of [`next_frame`](Self::next_frame). Nothing is reserved because a
+    /// peer announces a length. After an error the decoder stays failed, and the bytes that it
+    /// did not take are still in its buffer.
+    ///
+    /// ```
+    /// use mqtt_wire::{FrameDecoder, Framed, Limits, Packet, Version};
+    ///
+    /// let mut decoder = FrameDecoder::accept(Limits::default());
+    /// decoder.extend(b"\x10\x0d\x00\x04MQTT\x04\x02\x00");
+    /// assert!(matches!(decoder.next_frame()?, Framed::NeedMore(n) if n.get() == 4));
+    ///
+    /// decoder.extend(b"\x3c\x00\x01p\xc0\x00");
+    /// let Framed::Frame(frame) = decoder.next_frame()? else { unreachable!() };
+    /// let dialect = decoder.dialect().unwrap(); // the first frame was a CONNECT
+    /// assert_eq!(dialect.version(), Version::V3_1_1);
+    /// assert!(matches!(frame.decode(dialect)?, Packet::Connect(_)));
+    ///
+    /// let Framed::Frame(frame) = decoder.next_frame()? else { unreachable!() };
+    /// assert_eq!(frame.decode(dialect)?, Packet::PingReq);
+    /// # Ok::<(), mqtt_wire::DecodeError>(())
+    /// ```
+    #[derive(Debug)]
+    pub struct FrameDecoder {
+        buffer: BytesMut,
+        dialect: Option<Dialect>,
+        limits: Limits,
+        failed: Option<DecodeError>,
+    }
+
+    impl FrameDecoder {
+        /// A decoder for what follows `dialect`.
+        #[must_use]
+        pub fn new(dialect: Dialect, limits: Limits) -> Self {
+            Self {
+                buffer: BytesMut::new(),
+                dialect: Some(dialect),
+                limits,
+                failed: None,
+            }
+        }
+
+        /// A decoder for a connection that a Server accepts: it waits for a CONNECT, and learns
+        /// the version from it.
+        #[must_use]
+        pub fn accept(limits: Limits) -> Self {
+            Self {
+                buffer: BytesMut::new(),
+                dialect: None,
+                limits,
+                failed: None,
+            }
+        }
+
+        /// Where bytes that arrive are appended, and where bytes that were not taken stay.
+        pub const fn buffer(&mut self) -> &mut BytesMut {
+            &mut self.buffer
+        }
+
+        /// Appends bytes that arrived.
+        pub fn extend(&mut self, bytes: &[u8]) {
+            self.buffer.extend_from_slice(bytes);
+        }
+
+        /// The dialect of the stream; `None` before the first frame of
+        /// [`accept`](Self::accept) has come out.
+        #[must_use]
+        pub const fn dialect(&self) -> Option<Dialect> {
+            self.dialect
+        }
+
+        /// Takes the next frame out of the buffer, if it is whole.
+        ///
+        /// # Errors
+        ///
+        /// See [`FrameRef::split`]; and for a CONNECT whose version is to be learnt, a Protocol
+        /// Name or Protocol Level of no version. The same error comes again from then on.
+        #[inline]
+        pub fn next_frame(&mut self) -> Result<Framed<Frame>, DecodeError> {
+            if let Some(error) = self.failed {
+                return Err(error);
+            }
+            self.take_frame().inspect_err(|error| {
+                self.failed = Some(*error);
+            })
+        }
+
+        #[inline]
+        fn take_frame(&mut self) -> Result<Framed<Frame>, DecodeError> {
+            let limit = match self.dialect {
+                Some(_) => self.limits.packet,
+                None => self.limits.first_packet,
+            };
+            let frame = match FrameRef::peek(&self.buffer, self.dialect, limit)? {
+                Framed::Frame(frame) => frame,
+                Framed::NeedMore(bytes) => return Ok(Framed::NeedMore(bytes)),
+            };
+            if self.dialect.is_none() {
+                self.dialect = Some(Dialect::from_client(frame.connect_version()?));
+            }
+            let (len, header_len) = (frame.bytes.len(), frame.header_len);
+            let bytes = self.buffer.split_to(len).freeze();
+            Ok(Framed::Frame(Frame { bytes, header_len }))
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Lists inside packets: bytes that were checked while decoding, or a slice that the user lends.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::dialect::Version;
+
+/// A list of `T` inside a packet: properties, subscriptions, topic filters or Reason Codes.
+///
+/// A decoded packet's list reads its items from the packet's bytes, which were checked once; a
+/// list for encoding is lent by the user as a slice. Lists are equal if their items are. No list
+/// owns or allocates anything, and iterating cannot fail.
+///
+/// ```
+/// use mqtt_wire::{Property, Properties};
+///
+/// let items = [Property::ServerKeepAlive(30), Property::RetainAvailable(false)];
+/// let properties = Properties::from(&items);
+/// assert_eq!(properties.iter().count(), 2);
+/// assert!(properties.iter().eq(items));
+/// ```
+pub struct List<'a, T>(Repr<'a, T>);
+
+enum Repr<'a, T> {
+    Wire { bytes: &'a [u8], version: Version },
+    Items(&'a [T]),
+}
+
+/// What stands in a [`List`]. Only this crate implements it.
+pub trait Item<'a>: Copy + PartialEq + fmt::Debug + sealed::Read<'a> {}
+
+pub(crate) mod sealed {
+    use crate::dialect::Version;
+
+    /// Reads an item from bytes that were checked while decoding.
+    pub trait Read<'a>: Sized {
+        fn read(bytes: &'a [u8], version: Version) -> Option<(&'a [u8], Self)>;
+    }
+}
+
+impl<'a, T> List<'a, T> {
+    /// No items.
+    pub const EMPTY: Self = Self(Repr::Items(&[]));
+
+    /// A list of the items in a slice.
+    #[must_use]
+    pub const fn new(items: &'a [T]) -> Self {
+        Self(Repr::Items(items))
+    }
+
+    /// Whether there are no items.
+    #[must_use]
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        match self.0 {
+            Repr::Wire { bytes, .. } => bytes.is_empty(),
+            Repr::Items(items) => items.is_empty(),
+        }
+    }
+
+    /// The bytes of a decoded list.
+    #[inline]
+    pub(crate) const fn wire(&self) -> Option<&'a [u8]> {
+        match self.0 {
+            Repr::Wire { bytes, .. } => Some(bytes),
+            Repr::Items(_) => None,
+        }
+    }
+
+    /// Bytes that have been checked to be items of `version`.
+    #[inline]
+    pub(crate) const fn checked(bytes: &'a [u8], version: Version) -> Self {
+        Self(Repr::Wire { bytes, version })
+    }
+}
+
+impl<'a, T: Item<'a>> List<'a, T> {
+    /// The items, in order.
+    #[must_use]
+    #[inline]
+    pub fn iter(&self) -> Iter<'a, T> {
+        Iter(match self.0 {
+            Repr::Wire { bytes, version } => IterRepr::Wire {
+                bytes,
+                version,
+                items: PhantomData,
+            },
+            Repr::Items(items) => IterRepr::Items(items.iter()),
+        })
+    }
+
+    /// The number of items. On a decoded packet this walks the list.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self.0 {
+            Repr::Wire { .. } => self.iter().count(),
+            Repr::Items(items) => items.len(),
+        }
+    }
+}
+
+impl<T> Copy for List<'_, T> {}
+
+impl<T> Clone for List<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Repr<'_, T> {}
+
+impl<T> Clone for Repr<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Default for List<'_, T> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl<'a, T> From<&'a [T]> for List<'a, T> {
+    fn from(items: &'a [T]) -> Self {
+        Self::new(items)
+    }
+}
+
+impl<'a, T, const N: usize> From<&'a [T; N]> for List<'a, T> {
+    fn from(items: &'a [T; N]) -> Self {
+        Self::new(items)
+    }
+}
+
+impl<'a, T: Item<'a>> PartialEq for List<'a, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl<'a, T: Item<'a> + Eq> Eq for List<'a, T> {}
+
+impl<'a, T: Item<'a>> fmt::Debug for List<'a, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<'a, T: Item<'a>> IntoIterator for List<'a, T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<'a, T: Item<'a>> IntoIterator for &List<'a, T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'a, T: Item<'a> + serde::Serialize> serde::Serialize for List<'a, T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+/// The items of a [`List`].
+pub struct Iter<'a, T>(IterRepr<'a, T>);
+
+enum IterRepr<'a, T> {
+    Wire {
+        bytes: &'a [u8],
+        version: Version,
+        items: PhantomData<T>,
+    },
+    Items(core::slice::Iter<'a, T>),
+}
+
+impl<T> Clone for Iter<'_, T> {
+    fn clone(&self) -> Self {
+        Self(match &self.0 {
+            IterRepr::Wire { bytes, version, .. } => IterRepr::Wire {
+                bytes,
+                version: *version,
+                items: PhantomData,
+            },
+            IterRepr::Items(items) => IterRepr::Items(items.clone()),
+        })
+    }
+}
+
+impl<'a, T: Item<'a>> Iterator for Iter<'a, T> {
+    type Item = T;
+
+    #[inline]
+    fn next(&mut self) -> Option<T> {
+        match &mut self.0 {
+            IterRepr::Wire { bytes, version, .. } => {
+                let (rest, item) = T::read(bytes, *version)?;
+                *bytes = rest;
+                Some(item)
+            }
+            IterRepr::Items(items) => items.next().copied(),
+        }
+    }
+}
+
+impl<'a, T: Item<'a>> core::iter::FusedIterator for Iter<'a, T> {}
+
+impl<'a, T: Item<'a>> fmt::Debug for Iter<'a, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}

@@ -1,0 +1,516 @@
+//! The Control Packets: their types and fixed headers, and which module understands which.
+
+mod ack;
+mod auth;
+mod connack;
+pub(crate) mod connect;
+mod disconnect;
+mod publish;
+mod suback;
+mod subscribe;
+mod unsubscribe;
+
+use core::fmt;
+
+pub use self::ack::Ack;
+pub use self::auth::Auth;
+pub use self::connack::ConnAck;
+pub use self::connect::Connect;
+pub use self::disconnect::Disconnect;
+pub use self::publish::{Delivery, Publish};
+pub use self::suback::{ReasonCodes, SubAck};
+pub use self::subscribe::{
+    RetainHandling, Subscribe, Subscription, SubscriptionOptions, Subscriptions,
+};
+pub use self::unsubscribe::{TopicFilters, Unsubscribe};
+
+use crate::data::{
+    Counter, MAX_VARIABLE_BYTE_INTEGER, Parsed, Put, SliceWriter, variable_byte_integer_len,
+};
+use crate::dialect::{Dialect, Sender, Version};
+use crate::error::{DecodeError, EncodeError, ErrorKind, Field, Refusal};
+use crate::frame::{FrameRef, Framed};
+
+macro_rules! packet_types {
+    ($($name:ident = $value:literal, $text:literal;)*) => {
+        /// The type of a Control Packet, section 2.2.1 of 3.1.1 and 2.1.2 of 5.0.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum PacketType {
+            $(#[doc = concat!("`", stringify!($value), "` ", $text, ".")] $name = $value,)*
+        }
+
+        impl PacketType {
+            /// All types.
+            pub const ALL: [Self; 15] = [$(Self::$name),*];
+
+            /// The name in capitals, as the standard writes it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+
+            #[inline]
+            pub(crate) const fn from_nibble(nibble: u8) -> Option<Self> {
+                match nibble {
+                    $($value => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+packet_types! {
+    Connect = 1, "CONNECT";
+    ConnAck = 2, "CONNACK";
+    Publish = 3, "PUBLISH";
+    PubAck = 4, "PUBACK";
+    PubRec = 5, "PUBREC";
+    PubRel = 6, "PUBREL";
+    PubComp = 7, "PUBCOMP";
+    Subscribe = 8, "SUBSCRIBE";
+    SubAck = 9, "SUBACK";
+    Unsubscribe = 10, "UNSUBSCRIBE";
+    UnsubAck = 11, "UNSUBACK";
+    PingReq = 12, "PINGREQ";
+    PingResp = 13, "PINGRESP";
+    Disconnect = 14, "DISCONNECT";
+    Auth = 15, "AUTH";
+}
+
+impl PacketType {
+    /// Whether `dialect` has packets of this type: AUTH exists in 5.0 only, and most types come
+    /// from one side only.
+    #[must_use]
+    pub const fn is_sent_in(self, dialect: Dialect) -> bool {
+        matches!(self.judge(dialect), Ok(()))
+    }
+
+    const fn judge(self, dialect: Dialect) -> Result<(), ErrorKind> {
+        let client = match self {
+            Self::Auth => {
+                return match dialect.version() {
+                    Version::V5 => Ok(()),
+                    Version::V3_1 | Version::V3_1_1 => Err(ErrorKind::ReservedPacketType),
+                };
+            }
+            Self::Publish | Self::PubAck | Self::PubRec | Self::PubRel | Self::PubComp => {
+                return Ok(());
+            }
+            Self::Disconnect if dialect.is_v5() => return Ok(()),
+            Self::Connect
+            | Self::Subscribe
+            | Self::Unsubscribe
+            | Self::PingReq
+            | Self::Disconnect => true,
+            Self::ConnAck | Self::SubAck | Self::UnsubAck | Self::PingResp => false,
+        };
+        match dialect.sender() {
+            Sender::Client if client => Ok(()),
+            Sender::Server if !client => Ok(()),
+            _ => Err(ErrorKind::WrongSender),
+        }
+    }
+
+    /// The Remaining Length of packets that have one only.
+    const fn fixed_remaining_length(self, version: Version) -> Option<usize> {
+        match (self, version) {
+            (Self::PingReq | Self::PingResp, _)
+            | (Self::Disconnect, Version::V3_1 | Version::V3_1_1) => Some(0),
+            (
+                Self::ConnAck
+                | Self::PubAck
+                | Self::PubRec
+                | Self::PubRel
+                | Self::PubComp
+                | Self::UnsubAck,
+                Version::V3_1 | Version::V3_1_1,
+            ) => Some(2),
+            _ => None,
+        }
+    }
+
+    /// Bits 3 to 0 of the first byte of all packets but PUBLISH.
+    const fn flags(self) -> u8 {
+        match self {
+            Self::PubRel | Self::Subscribe | Self::Unsubscribe => 0x02,
+            _ => 0,
+        }
+    }
+}
+
+impl fmt::Display for PacketType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Judges the first byte of a packet: type, side and flags.
+#[inline]
+pub(crate) fn judge(first_byte: u8, dialect: Dialect) -> Result<PacketType, (ErrorKind, Field)> {
+    let Some(packet_type) = PacketType::from_nibble(first_byte >> 4) else {
+        return Err((ErrorKind::ReservedPacketType, Field::PacketType));
+    };
+    if let Err(kind) = packet_type.judge(dialect) {
+        return Err((kind, Field::PacketType));
+    }
+    match judge_flags(packet_type, first_byte & 0x0f, dialect.version()) {
+        Ok(()) => Ok(packet_type),
+        Err(kind) => Err((kind, Field::Flags)),
+    }
+}
+
+#[inline]
+const fn judge_flags(
+    packet_type: PacketType,
+    flags: u8,
+    version: Version,
+) -> Result<(), ErrorKind> {
+    let v3_1 = matches!(version, Version::V3_1);
+    match packet_type {
+        PacketType::Publish => match flags & 0x06 {
+            0x06 => Err(ErrorKind::PublishQos3),
+            0x00 if flags & 0x08 != 0 && !v3_1 => Err(ErrorKind::DupWithQos0),
+            _ => Ok(()),
+        },
+        // in 3.1 DUP may be set and RETAIN is unused; other packets' flags are all unused
+        _ if v3_1 => match packet_type.flags() {
+            0 => Ok(()),
+            expected if flags & 0x06 == expected => Ok(()),
+            _ => Err(ErrorKind::FixedHeaderFlags),
+        },
+        _ if flags == packet_type.flags() => Ok(()),
+        _ => Err(ErrorKind::FixedHeaderFlags),
+    }
+}
+
+/// Judges a Remaining Length that is written in `length_len` bytes.
+#[inline]
+pub(crate) fn judge_remaining_length(
+    packet_type: PacketType,
+    remaining_length: usize,
+    length_len: usize,
+    version: Version,
+) -> Result<(), ErrorKind> {
+    let shortest = variable_byte_integer_len(u32::try_from(remaining_length).unwrap_or(u32::MAX));
+    if length_len != shortest {
+        return Err(ErrorKind::VariableByteIntegerNotShortest);
+    }
+    match packet_type.fixed_remaining_length(version) {
+        Some(fixed) if remaining_length != fixed => Err(ErrorKind::RemainingLength),
+        _ => Ok(()),
+    }
+}
+
+macro_rules! packets {
+    ($($(#[$doc:meta])* $name:ident $(($body:ident))?,)*) => {
+        /// An MQTT Control Packet of any version, which borrows its text and data.
+        ///
+        /// Decoding fills it from bytes, encoding turns it into bytes; what the bytes are depends
+        /// on the [`Dialect`]. Values that a version does not have are empty in it: properties,
+        /// and Reason Codes of success.
+        ///
+        /// ```
+        /// use mqtt_wire::{Dialect, Packet, Publish, TopicName, Version};
+        ///
+        /// let publish = Publish::new(TopicName::new("a/b")?, b"hello");
+        /// let mut buffer = [0; 64];
+        /// let dialect = Dialect::from_client(Version::V3_1_1);
+        /// let length = Packet::from(publish).encode_to_slice(dialect, &mut buffer)?;
+        /// assert_eq!(&buffer[..length], b"\x30\x0a\x00\x03a/bhello");
+        ///
+        /// let packet = Packet::decode(&buffer[..length], dialect)?;
+        /// assert_eq!(packet, publish.into());
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "type"))]
+        #[cfg_attr(feature = "serde", serde(rename_all = "UPPERCASE"))]
+        #[allow(clippy::large_enum_variant)] // without an allocator there is no box for CONNECT
+        pub enum Packet<'a> {
+            $($(#[$doc])* $name $(($body<'a>))?,)*
+        }
+
+        impl Packet<'_> {
+            /// The type of the packet.
+            #[must_use]
+            #[inline]
+            pub const fn packet_type(&self) -> PacketType {
+                match self {
+                    $(Self::$name { .. } => PacketType::$name,)*
+                }
+            }
+        }
+    };
+}
+
+packets! {
+    /// A Client opens a connection.
+    Connect(Connect),
+    /// The Server accepts or refuses it.
+    ConnAck(ConnAck),
+    /// An Application Message.
+    Publish(Publish),
+    /// The answer to a PUBLISH with QoS 1.
+    PubAck(Ack),
+    /// The first answer to a PUBLISH with QoS 2.
+    PubRec(Ack),
+    /// The answer to PUBREC.
+    PubRel(Ack),
+    /// The answer to PUBREL.
+    PubComp(Ack),
+    /// A Client asks for messages.
+    Subscribe(Subscribe),
+    /// The answer to SUBSCRIBE.
+    SubAck(SubAck),
+    /// A Client gives up subscriptions.
+    Unsubscribe(Unsubscribe),
+    /// The answer to UNSUBSCRIBE.
+    UnsubAck(SubAck),
+    /// A Client shows that it is alive and asks the same of the Server.
+    PingReq,
+    /// The answer to PINGREQ.
+    PingResp,
+    /// The last packet of its sender; before 5.0 from the Client only.
+    Disconnect(Disconnect),
+    /// A step of extended authentication (5.0).
+    Auth(Auth),
+}
+
+impl<'a> Packet<'a> {
+    /// Decodes bytes that are one whole packet.
+    ///
+    /// Where packets come one after the other, or piece by piece, let framing find their ends:
+    /// [`FrameRef::split`] over a slice, or a `FrameDecoder` over a growing buffer.
+    ///
+    /// A CONNECT has to be of the dialect's version; [`Connect::decode`] takes any version.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the bytes break. Bytes that end too early are
+    /// [`ErrorKind::Truncated`], and bytes after the packet [`ErrorKind::TrailingBytes`].
+    pub fn decode(bytes: &'a [u8], dialect: Dialect) -> Result<Self, DecodeError> {
+        whole(bytes, Some(dialect))?.decode(dialect)
+    }
+
+    /// Parses the packet after its fixed header, which has been judged.
+    #[inline]
+    pub(crate) fn parse(
+        packet_type: PacketType,
+        flags: u8,
+        body: &'a [u8],
+        dialect: Dialect,
+    ) -> Parsed<'a, Self> {
+        macro_rules! packet {
+            ($name:ident, $parsed:expr) => {{
+                let (rest, packet) = $parsed?;
+                Ok((rest, Self::$name(packet)))
+            }};
+        }
+
+        match packet_type {
+            PacketType::Connect => packet!(Connect, Connect::parse(body, dialect)),
+            PacketType::ConnAck => packet!(ConnAck, ConnAck::parse(body, dialect)),
+            PacketType::Publish => packet!(Publish, Publish::parse(body, flags, dialect)),
+            PacketType::PubAck => packet!(PubAck, Ack::parse(body, packet_type, dialect)),
+            PacketType::PubRec => packet!(PubRec, Ack::parse(body, packet_type, dialect)),
+            PacketType::PubRel => packet!(PubRel, Ack::parse(body, packet_type, dialect)),
+            PacketType::PubComp => packet!(PubComp, Ack::parse(body, packet_type, dialect)),
+            PacketType::Subscribe => packet!(Subscribe, Subscribe::parse(body, dialect)),
+            PacketType::SubAck => packet!(SubAck, SubAck::parse(body, packet_type, dialect)),
+            PacketType::Unsubscribe => packet!(Unsubscribe, Unsubscribe::parse(body, dialect)),
+            PacketType::UnsubAck => packet!(UnsubAck, SubAck::parse(body, packet_type, dialect)),
+            PacketType::PingReq => Ok((body, Self::PingReq)),
+            PacketType::PingResp => Ok((body, Self::PingResp)),
+            PacketType::Disconnect => packet!(Disconnect, Disconnect::parse(body, dialect)),
+            PacketType::Auth => packet!(Auth, Auth::parse(body, dialect)),
+        }
+    }
+
+    /// The number of bytes that the packet has in `dialect`, its fixed header included.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode_to_slice`](Self::encode_to_slice), but for the room.
+    pub fn encoded_len(&self, dialect: Dialect) -> Result<usize, EncodeError> {
+        self.measure(dialect).map(|length| length.total())
+    }
+
+    /// Writes the packet to the beginning of `buffer` and returns its length.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] if the packet breaks a rule, has a value that the version has no bytes
+    /// for, or does not fit. Nothing has been written then.
+    pub fn encode_to_slice(
+        &self,
+        dialect: Dialect,
+        buffer: &mut [u8],
+    ) -> Result<usize, EncodeError> {
+        let length = self.measure(dialect)?;
+        let needed = length.total();
+        if buffer.len() < needed {
+            return Err(EncodeError::BufferTooSmall { needed });
+        }
+        self.put(length, dialect, &mut SliceWriter(buffer));
+        Ok(needed)
+    }
+
+    /// Appends the packet to `buffer` and returns its length.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] if the packet breaks a rule, has a value that the version has no bytes
+    /// for, or does not fit (a growing buffer has room for it). Nothing has been written then.
+    #[cfg(feature = "bytes")]
+    pub fn encode(
+        &self,
+        dialect: Dialect,
+        buffer: &mut impl bytes::BufMut,
+    ) -> Result<usize, EncodeError> {
+        let length = self.measure(dialect)?;
+        let needed = length.total();
+        if buffer.remaining_mut() < needed {
+            return Err(EncodeError::BufferTooSmall { needed });
+        }
+        self.put(length, dialect, &mut crate::data::BufMutWriter(buffer));
+        Ok(needed)
+    }
+
+    /// Checks the packet and runs the encoder against a counter.
+    fn measure(&self, dialect: Dialect) -> Result<RemainingLength, EncodeError> {
+        self.check(dialect)
+            .map_err(|refusal| refusal.of(self.packet_type(), dialect))?;
+        let mut counter = Counter::default();
+        self.put_body(dialect, &mut counter);
+        match u32::try_from(counter.0) {
+            Ok(length @ 0..=MAX_VARIABLE_BYTE_INTEGER) => Ok(RemainingLength(length)),
+            _ => Err(EncodeError::TooLong),
+        }
+    }
+
+    fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+        let packet_type = self.packet_type();
+        if let Err(kind) = packet_type.judge(dialect) {
+            let first_byte = u32::from((packet_type as u8) << 4 | packet_type.flags());
+            return Err(Refusal::Broken(kind, Field::PacketType, first_byte));
+        }
+        match self {
+            Self::Connect(packet) => packet.check(dialect),
+            Self::ConnAck(packet) => packet.check(dialect),
+            Self::Publish(packet) => packet.check(dialect),
+            Self::PubAck(packet)
+            | Self::PubRec(packet)
+            | Self::PubRel(packet)
+            | Self::PubComp(packet) => packet.check(packet_type, dialect),
+            Self::Subscribe(packet) => packet.check(dialect),
+            Self::SubAck(packet) | Self::UnsubAck(packet) => packet.check(packet_type, dialect),
+            Self::Unsubscribe(packet) => packet.check(dialect),
+            Self::PingReq | Self::PingResp => Ok(()),
+            Self::Disconnect(packet) => packet.check(dialect),
+            Self::Auth(packet) => packet.check(dialect),
+        }
+    }
+
+    fn put(&self, length: RemainingLength, dialect: Dialect, out: &mut impl Put) {
+        let packet_type = self.packet_type();
+        let flags = match self {
+            Self::Publish(publish) => publish.flags(),
+            _ => packet_type.flags(),
+        };
+        out.put_byte((packet_type as u8) << 4 | flags);
+        out.put_variable_byte_integer(length.0);
+        self.put_body(dialect, out);
+    }
+
+    #[inline]
+    fn put_body(&self, dialect: Dialect, out: &mut impl Put) {
+        match self {
+            Self::Connect(packet) => packet.put(dialect, out),
+            Self::ConnAck(packet) => packet.put(dialect, out),
+            Self::Publish(packet) => packet.put(dialect, out),
+            Self::PubAck(packet)
+            | Self::PubRec(packet)
+            | Self::PubRel(packet)
+            | Self::PubComp(packet) => packet.put(dialect, out),
+            Self::Subscribe(packet) => packet.put(dialect, out),
+            Self::SubAck(packet) | Self::UnsubAck(packet) => packet.put(dialect, out),
+            Self::Unsubscribe(packet) => packet.put(dialect, out),
+            Self::PingReq | Self::PingResp => {}
+            Self::Disconnect(packet) => packet.put(dialect, out),
+            Self::Auth(packet) => packet.put(dialect, out),
+        }
+    }
+}
+
+/// The Remaining Length of a packet that has passed all checks.
+#[derive(Clone, Copy)]
+struct RemainingLength(u32);
+
+impl RemainingLength {
+    /// The length of the packet with its fixed header.
+    const fn total(self) -> usize {
+        1 + variable_byte_integer_len(self.0) + self.0 as usize
+    }
+}
+
+impl<'a> Connect<'a> {
+    /// Decodes bytes that are one whole CONNECT of any version, which [`Connect::version`] then
+    /// names: what a Server does with the first packet of a connection.
+    ///
+    /// ```
+    /// use mqtt_wire::{Connect, Version};
+    ///
+    /// let connect = Connect::decode(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p")?;
+    /// assert_eq!(connect.version, Version::V3_1_1);
+    /// assert_eq!(connect.client_id, "p");
+    /// # Ok::<(), mqtt_wire::DecodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Packet::decode`].
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        whole(bytes, None)?.decode_connect()
+    }
+}
+
+/// The frame that `bytes` are.
+fn whole(bytes: &[u8], dialect: Option<Dialect>) -> Result<FrameRef<'_>, DecodeError> {
+    let error = |kind, offset: usize| {
+        let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+        let first_byte = bytes.first().copied().unwrap_or_default();
+        DecodeError::header(kind, offset, Field::Packet, 0, first_byte, dialect)
+    };
+    match FrameRef::peek(bytes, dialect, u32::MAX)? {
+        Framed::NeedMore(_) => Err(error(ErrorKind::Truncated, bytes.len())),
+        Framed::Frame(frame) if frame.bytes().len() < bytes.len() => {
+            Err(error(ErrorKind::TrailingBytes, frame.bytes().len()))
+        }
+        Framed::Frame(frame) => Ok(frame),
+    }
+}
+
+macro_rules! into_packet {
+    ($($name:ident)*) => {
+        $(impl<'a> From<$name<'a>> for Packet<'a> {
+            fn from(packet: $name<'a>) -> Self {
+                Self::$name(packet)
+            }
+        })*
+    };
+}
+
+into_packet!(Connect ConnAck Publish Subscribe Unsubscribe Disconnect Auth);
+
+/// Serializes a value as its text.
+#[cfg(feature = "serde")]
+pub(crate) fn as_text<S: serde::Serializer>(
+    value: &impl fmt::Display,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}

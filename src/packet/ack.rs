@@ -1,0 +1,74 @@
+//! PUBACK, PUBREC, PUBREL and PUBCOMP, sections 3.4 to 3.7: four packets of one layout.
+//!
+//! ```text
+//! fixed header     40, 50, 62 or 70, Remaining Length: 2 before 5.0
+//! Packet Identifier
+//! Reason Code      5.0; may be left out with all that follows if it is 0 without properties
+//! Properties       5.0; may be left out if there are none
+//! ```
+//!
+//! In 3.1 the flags of PUBREL are DUP, QoS 1 and an unused bit; later they are 0010.
+
+use crate::data::{self, PacketId, Parsed, Put};
+use crate::dialect::Dialect;
+use crate::error::{Field, Refusal};
+use crate::packet::PacketType;
+use crate::property::{self, Carrier, Properties};
+use crate::reason_code::{self, ReasonCode};
+
+/// PUBACK, PUBREC, PUBREL or PUBCOMP: a step in the delivery of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Ack<'a> {
+    /// That of the PUBLISH (MQTT-2.3.1-6 of 3.1.1, MQTT-2.2.1-5 of 5.0).
+    pub packet_id: PacketId,
+    /// 5.0 only; before, always success.
+    pub reason_code: ReasonCode,
+    /// 5.0 only.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
+    pub properties: Properties<'a>,
+}
+
+impl<'a> Ack<'a> {
+    /// The step succeeded.
+    #[must_use]
+    pub const fn new(packet_id: PacketId) -> Self {
+        Self {
+            packet_id,
+            reason_code: ReasonCode::Success,
+            properties: Properties::EMPTY,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn parse(
+        input: &'a [u8],
+        packet_type: PacketType,
+        dialect: Dialect,
+    ) -> Parsed<'a, Self> {
+        let (rest, packet_id) = data::packet_id(input)?;
+        let (rest, (reason_code, properties)) =
+            reason_code::parse_with_properties(rest, packet_type, dialect)?;
+        let ack = Self {
+            packet_id,
+            reason_code,
+            properties,
+        };
+        Ok((rest, ack))
+    }
+
+    pub(crate) fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+        if dialect.is_v5() {
+            reason_code::check(self.reason_code, packet_type, dialect)?;
+        } else if self.reason_code != ReasonCode::Success {
+            return Err(Refusal::NotInVersion(Field::ReasonCode));
+        }
+        property::check(&self.properties, Carrier::Packet(packet_type), dialect).map(|_| ())
+    }
+
+    #[inline]
+    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+        out.put_u16(self.packet_id.get());
+        reason_code::put_with_properties(self.reason_code, &self.properties, dialect, out);
+    }
+}

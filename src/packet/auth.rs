@@ -1,0 +1,65 @@
+//! AUTH, section 3.15. 5.0 only.
+//!
+//! ```text
+//! fixed header     f0, Remaining Length
+//! Reason Code
+//! Properties       with Authentication Method
+//! ```
+//!
+//! Section 3.15.2.1 lets an AUTH with code 0 and no properties end after its fixed header, while
+//! 3.15.2.2.2 makes Authentication Method mandatory. The second sentence is the stronger one: an
+//! AUTH without a method is refused in any form.
+
+use crate::data::{Parsed, Put};
+use crate::dialect::Dialect;
+use crate::error::{ErrorKind, Field, Refusal, fault};
+use crate::packet::PacketType;
+use crate::property::{self, Carrier, Properties};
+use crate::reason_code::{self, ReasonCode};
+
+/// AUTH: a step of extended authentication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Auth<'a> {
+    /// Success (Server), Continue authentication (both) or Re-authenticate (Client).
+    pub reason_code: ReasonCode,
+    /// Among them Authentication Method.
+    pub properties: Properties<'a>,
+}
+
+impl<'a> Auth<'a> {
+    /// An AUTH with these properties, among which Authentication Method has to be.
+    #[must_use]
+    pub const fn new(reason_code: ReasonCode, properties: Properties<'a>) -> Self {
+        Self {
+            reason_code,
+            properties,
+        }
+    }
+
+    pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
+        let (rest, (reason_code, properties)) =
+            reason_code::parse_with_properties(input, PacketType::Auth, dialect)?;
+        if properties.is_empty() {
+            let kind = ErrorKind::AuthenticationMethodMissing;
+            return fault(rest, kind, Field::PropertyLength, 0);
+        }
+        let auth = Self {
+            reason_code,
+            properties,
+        };
+        Ok((rest, auth))
+    }
+
+    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+        reason_code::check(self.reason_code, PacketType::Auth, dialect)?;
+        let carrier = Carrier::Packet(PacketType::Auth);
+        property::check(&self.properties, carrier, dialect).map(|_| ())
+    }
+
+    #[inline]
+    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+        out.put_byte(self.reason_code as u8);
+        property::put(&self.properties, dialect, out);
+    }
+}

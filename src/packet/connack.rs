@@ -1,0 +1,126 @@
+//! CONNACK, section 3.2.
+//!
+//! ```text
+//! fixed header     20, Remaining Length: 2 before 5.0
+//! Connect Acknowledge Flags   seven reserved bits, Session Present
+//! Reason Code      before 5.0 the return code
+//! Properties       5.0
+//! ```
+//!
+//! | | 3.1 | 3.1.1 | 5.0 |
+//! |---|---|---|---|
+//! | first byte | unused | Session Present | Session Present |
+//! | code | 0 to 5 | 0 to 5 | Connect Reason Codes |
+
+use crate::data::{self, Parsed, Put};
+use crate::dialect::{Dialect, Version};
+use crate::error::{ErrorKind, Field, Refusal, fault};
+use crate::packet::PacketType;
+use crate::property::{self, Carrier, Properties};
+use crate::reason_code::{self, ReasonCode, ReturnCode};
+
+/// CONNACK: the Server accepts or refuses the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct ConnAck<'a> {
+    /// Whether the Server goes on with a Session that it had. Never with a refusal
+    /// (MQTT-3.2.2-4 of 3.1.1, MQTT-3.2.2-6 of 5.0); always `false` in 3.1.
+    pub session_present: bool,
+    /// Success, or why the connection is refused. In 3.1 and 3.1.1 one of the six codes that
+    /// [`ReturnCode`] stands for.
+    pub reason_code: ReasonCode,
+    /// 5.0 only.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
+    pub properties: Properties<'a>,
+}
+
+impl<'a> ConnAck<'a> {
+    /// The answer with this code, without a Session.
+    #[must_use]
+    pub const fn new(reason_code: ReasonCode) -> Self {
+        Self {
+            session_present: false,
+            reason_code,
+            properties: Properties::EMPTY,
+        }
+    }
+
+    pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
+        let (at_code, flags) = data::byte(input, Field::ConnAckFlags)?;
+        let session_present = match (dialect.version(), flags) {
+            (Version::V3_1, _) => false,
+            (_, 0..=1) => flags == 1,
+            _ => {
+                return fault(
+                    input,
+                    ErrorKind::ConnAckFlags,
+                    Field::ConnAckFlags,
+                    u32::from(flags),
+                );
+            }
+        };
+        let (rest, reason_code) = if dialect.is_v5() {
+            reason_code::parse(at_code, PacketType::ConnAck, dialect)?
+        } else {
+            parse_return_code(at_code)?
+        };
+        if session_present && reason_code != ReasonCode::Success {
+            return fault(
+                input,
+                ErrorKind::SessionPresentWithRefusal,
+                Field::ConnAckFlags,
+                u32::from(flags),
+            );
+        }
+        let carrier = Carrier::Packet(PacketType::ConnAck);
+        let (rest, (properties, _)) = property::parse(rest, carrier, dialect)?;
+        let connack = Self {
+            session_present,
+            reason_code,
+            properties,
+        };
+        Ok((rest, connack))
+    }
+
+    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+        if dialect.is_v5() {
+            reason_code::check(self.reason_code, PacketType::ConnAck, dialect)?;
+        } else if ReturnCode::try_from(self.reason_code).is_err() {
+            return Err(Refusal::NotInVersion(Field::ReasonCode));
+        }
+        if self.session_present {
+            if dialect.version() == Version::V3_1 {
+                return Err(Refusal::NotInVersion(Field::ConnAckFlags));
+            }
+            if self.reason_code != ReasonCode::Success {
+                let kind = ErrorKind::SessionPresentWithRefusal;
+                return Err(Refusal::Broken(kind, Field::ConnAckFlags, 1));
+            }
+        }
+        let carrier = Carrier::Packet(PacketType::ConnAck);
+        property::check(&self.properties, carrier, dialect).map(|_| ())
+    }
+
+    #[inline]
+    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+        out.put_byte(u8::from(self.session_present));
+        out.put_byte(match ReturnCode::try_from(self.reason_code) {
+            Ok(code) if !dialect.is_v5() => code as u8,
+            _ => self.reason_code as u8,
+        });
+        property::put(&self.properties, dialect, out);
+    }
+}
+
+fn parse_return_code(input: &[u8]) -> Parsed<'_, ReasonCode> {
+    let (rest, byte) = data::byte(input, Field::ReasonCode)?;
+    match ReturnCode::try_from(byte) {
+        Ok(code) => Ok((rest, code.into())),
+        Err(_) => fault(
+            input,
+            ErrorKind::ReasonCodeNotAllowed,
+            Field::ReasonCode,
+            u32::from(byte),
+        ),
+    }
+}

@@ -1,0 +1,65 @@
+//! DISCONNECT, section 3.14.
+//!
+//! ```text
+//! fixed header     e0, Remaining Length: 0 before 5.0
+//! Reason Code      5.0; may be left out with all that follows if it is 0 without properties
+//! Properties       5.0; may be left out if there are none
+//! ```
+//!
+//! Before 5.0 only the Client sends it.
+
+use crate::data::{Parsed, Put};
+use crate::dialect::Dialect;
+use crate::error::{Field, Refusal};
+use crate::packet::PacketType;
+use crate::property::{self, Carrier, Properties};
+use crate::reason_code::{self, ReasonCode};
+
+/// DISCONNECT: the last packet of its sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Disconnect<'a> {
+    /// Why. Before 5.0 always success, which here means a normal disconnection: the Will is not
+    /// published (MQTT-3.14.4-3).
+    pub reason_code: ReasonCode,
+    /// 5.0 only.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
+    pub properties: Properties<'a>,
+}
+
+impl<'a> Disconnect<'a> {
+    /// A DISCONNECT without properties.
+    #[must_use]
+    pub const fn new(reason_code: ReasonCode) -> Self {
+        Self {
+            reason_code,
+            properties: Properties::EMPTY,
+        }
+    }
+
+    pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
+        let packet_type = PacketType::Disconnect;
+        let (rest, (reason_code, properties)) =
+            reason_code::parse_with_properties(input, packet_type, dialect)?;
+        let disconnect = Self {
+            reason_code,
+            properties,
+        };
+        Ok((rest, disconnect))
+    }
+
+    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+        let packet_type = PacketType::Disconnect;
+        if dialect.is_v5() {
+            reason_code::check(self.reason_code, packet_type, dialect)?;
+        } else if self.reason_code != ReasonCode::Success {
+            return Err(Refusal::NotInVersion(Field::ReasonCode));
+        }
+        property::check(&self.properties, Carrier::Packet(packet_type), dialect).map(|_| ())
+    }
+
+    #[inline]
+    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+        reason_code::put_with_properties(self.reason_code, &self.properties, dialect, out);
+    }
+}

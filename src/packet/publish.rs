@@ -1,0 +1,197 @@
+//! PUBLISH, section 3.3.
+//!
+//! ```text
+//! fixed header     3, DUP, QoS (2), RETAIN, Remaining Length
+//! Topic Name
+//! Packet Identifier   if QoS is 1 or 2
+//! Properties       5.0
+//! Payload          all that is left
+//! ```
+//!
+//! | | 3.1 | 3.1.1 | 5.0 |
+//! |---|---|---|---|
+//! | DUP with QoS 0 | disregarded | refused | refused |
+//! | empty Topic Name | refused | refused | allowed with a Topic Alias |
+
+use crate::data::{self, PacketId, Parsed, Put, QoS};
+use crate::dialect::Dialect;
+use crate::error::{ErrorKind, Field, Refusal, fault};
+use crate::packet::PacketType;
+use crate::property::{self, Carrier, Properties, PropertyId, Seen};
+use crate::topic::TopicName;
+
+/// PUBLISH: an Application Message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Publish<'a> {
+    /// QoS, and with QoS 1 and 2 Packet Identifier and DUP.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub delivery: Delivery,
+    /// RETAIN: from a Client, to be kept for later subscribers; from a Server, see section
+    /// 3.3.1.3.
+    pub retain: bool,
+    /// What the message is about. `None` stands for the empty Topic Name of 5.0, which refers to
+    /// the property Topic Alias; it is always there in 3.1 and 3.1.1.
+    pub topic_name: Option<TopicName<'a>>,
+    /// 5.0 only.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
+    pub properties: Properties<'a>,
+    /// The Application Message; it may be empty.
+    #[cfg_attr(
+        feature = "serde",
+        serde(serialize_with = "crate::data::hex::serialize")
+    )]
+    pub payload: &'a [u8],
+}
+
+impl<'a> Publish<'a> {
+    /// A message with QoS 0 that is not retained.
+    #[must_use]
+    pub const fn new(topic_name: TopicName<'a>, payload: &'a [u8]) -> Self {
+        Self {
+            delivery: Delivery::AtMostOnce,
+            retain: false,
+            topic_name: Some(topic_name),
+            properties: Properties::EMPTY,
+            payload,
+        }
+    }
+
+    /// Parses the packet after its fixed header, whose flags [`packet::judge`] has passed.
+    ///
+    /// [`packet::judge`]: crate::packet::judge
+    #[inline]
+    pub(crate) fn parse(input: &'a [u8], flags: u8, dialect: Dialect) -> Parsed<'a, Self> {
+        let (rest, topic_name) = TopicName::parse_or_empty(input, Field::TopicName)?;
+        let (rest, delivery) = match QoS::from_bits(flags >> 1) {
+            Some(QoS::AtMostOnce) | None => (rest, Delivery::AtMostOnce),
+            Some(qos) => {
+                let (rest, packet_id) = data::packet_id(rest)?;
+                let dup = flags & 0x08 != 0;
+                let delivery = match qos {
+                    QoS::ExactlyOnce => Delivery::ExactlyOnce { packet_id, dup },
+                    _ => Delivery::AtLeastOnce { packet_id, dup },
+                };
+                (rest, delivery)
+            }
+        };
+        let (payload, (properties, seen)) = property::parse(rest, CARRIER, dialect)?;
+        if topic_name.is_none() && !may_be_empty(seen, dialect) {
+            return fault(input, ErrorKind::EmptyTopicName, Field::TopicName, 0);
+        }
+        let publish = Self {
+            delivery,
+            retain: flags & 0x01 != 0,
+            topic_name,
+            properties,
+            payload,
+        };
+        Ok((&[], publish))
+    }
+
+    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+        let seen = property::check(&self.properties, CARRIER, dialect)?;
+        if self.topic_name.is_none() && !may_be_empty(seen, dialect) {
+            let kind = ErrorKind::EmptyTopicName;
+            return Err(Refusal::Broken(kind, Field::TopicName, 0));
+        }
+        Ok(())
+    }
+
+    /// Bits 3 to 0 of the first byte.
+    #[inline]
+    pub(crate) fn flags(&self) -> u8 {
+        let qos = self.delivery.qos() as u8;
+        u8::from(self.delivery.dup()) << 3 | qos << 1 | u8::from(self.retain)
+    }
+
+    #[inline]
+    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+        out.put_prefixed(self.topic_name.as_ref().map_or(b"", TopicName::as_bytes));
+        if let Some(packet_id) = self.delivery.packet_id() {
+            out.put_u16(packet_id.get());
+        }
+        property::put(&self.properties, dialect, out);
+        out.put(self.payload);
+    }
+}
+
+const CARRIER: Carrier = Carrier::Packet(PacketType::Publish);
+
+fn may_be_empty(seen: Seen, dialect: Dialect) -> bool {
+    dialect.is_v5() && seen.has(PropertyId::TopicAlias)
+}
+
+/// How a message is delivered: its QoS, with what that QoS needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// QoS 0: no Packet Identifier and no DUP (MQTT-2.3.1-5 and MQTT-3.3.1-2 of 3.1.1,
+    /// MQTT-2.2.1-2 and MQTT-3.3.1-2 of 5.0).
+    AtMostOnce,
+    /// QoS 1: answered by PUBACK.
+    AtLeastOnce {
+        /// Not in use by another exchange.
+        packet_id: PacketId,
+        /// Whether this may be a repetition.
+        dup: bool,
+    },
+    /// QoS 2: answered by PUBREC, PUBREL and PUBCOMP.
+    ExactlyOnce {
+        /// Not in use by another exchange.
+        packet_id: PacketId,
+        /// Whether this may be a repetition.
+        dup: bool,
+    },
+}
+
+impl Delivery {
+    /// The QoS.
+    #[must_use]
+    #[inline]
+    pub const fn qos(&self) -> QoS {
+        match self {
+            Self::AtMostOnce => QoS::AtMostOnce,
+            Self::AtLeastOnce { .. } => QoS::AtLeastOnce,
+            Self::ExactlyOnce { .. } => QoS::ExactlyOnce,
+        }
+    }
+
+    /// The Packet Identifier; QoS 0 has none.
+    #[must_use]
+    #[inline]
+    pub const fn packet_id(&self) -> Option<PacketId> {
+        match *self {
+            Self::AtMostOnce => None,
+            Self::AtLeastOnce { packet_id, .. } | Self::ExactlyOnce { packet_id, .. } => {
+                Some(packet_id)
+            }
+        }
+    }
+
+    /// Whether DUP is 1.
+    #[must_use]
+    #[inline]
+    pub const fn dup(&self) -> bool {
+        match *self {
+            Self::AtMostOnce => false,
+            Self::AtLeastOnce { dup, .. } | Self::ExactlyOnce { dup, .. } => dup,
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Delivery {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+
+        let packet_id = self.packet_id();
+        let fields = if packet_id.is_some() { 3 } else { 1 };
+        let mut delivery = serializer.serialize_struct("Delivery", fields)?;
+        delivery.serialize_field("qos", &self.qos())?;
+        if let Some(packet_id) = packet_id {
+            delivery.serialize_field("dup", &self.dup())?;
+            delivery.serialize_field("packet_id", &packet_id)?;
+        }
+        delivery.end()
+    }
+}

@@ -1,0 +1,248 @@
+//! SUBSCRIBE, section 3.8.
+//!
+//! ```text
+//! fixed header     82, Remaining Length
+//! Packet Identifier
+//! Properties       5.0
+//! Topic Filter, Subscription Options     as often as there are subscriptions, at least once
+//! ```
+//!
+//! | | 3.1 | 3.1.1 | 5.0 |
+//! |---|---|---|---|
+//! | flags | DUP, QoS 1, an unused bit | 0010 | 0010 |
+//! | no subscription | allowed | refused | refused |
+//! | Subscription Options | QoS, six unused bits | QoS, six zeros | all |
+//! | `$share/` | as any filter | as any filter | shared subscription |
+
+use crate::data::{self, PacketId, Parsed, Put, QoS};
+use crate::dialect::{Dialect, Version};
+use crate::error::{ErrorKind, Field, Refusal, fault};
+use crate::list::{self, List};
+use crate::packet::PacketType;
+use crate::property::{self, Carrier, Properties};
+use crate::topic::TopicFilter;
+
+/// SUBSCRIBE: a Client asks for messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Subscribe<'a> {
+    /// SUBACK repeats it.
+    pub packet_id: PacketId,
+    /// 5.0 only.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
+    pub properties: Properties<'a>,
+    /// At least one (MQTT-3.8.3-3 of 3.1.1, MQTT-3.8.3-2 of 5.0); in 3.1 there may be none.
+    pub subscriptions: Subscriptions<'a>,
+}
+
+/// The subscriptions that a SUBSCRIBE asks for.
+pub type Subscriptions<'a> = List<'a, Subscription<'a>>;
+
+impl<'a> Subscribe<'a> {
+    /// A SUBSCRIBE without properties.
+    #[must_use]
+    pub const fn new(packet_id: PacketId, subscriptions: Subscriptions<'a>) -> Self {
+        Self {
+            packet_id,
+            properties: Properties::EMPTY,
+            subscriptions,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
+        let (rest, packet_id) = data::packet_id(input)?;
+        let (list, (properties, _)) = property::parse(rest, CARRIER, dialect)?;
+        if list.is_empty() && dialect.version() != Version::V3_1 {
+            return fault(list, ErrorKind::EmptySubscription, Field::TopicFilter, 0);
+        }
+        let mut rest = list;
+        while !rest.is_empty() {
+            (rest, _) = Subscription::parse(rest, dialect.version())?;
+        }
+        let subscribe = Self {
+            packet_id,
+            properties,
+            subscriptions: List::checked(list, dialect.version()),
+        };
+        Ok((rest, subscribe))
+    }
+
+    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+        property::check(&self.properties, CARRIER, dialect)?;
+        if self.subscriptions.is_empty() && dialect.version() != Version::V3_1 {
+            let kind = ErrorKind::EmptySubscription;
+            return Err(Refusal::Broken(kind, Field::TopicFilter, 0));
+        }
+        let mut subscriptions = self.subscriptions.iter();
+        subscriptions.try_for_each(|subscription| subscription.check(dialect))
+    }
+
+    #[inline]
+    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+        out.put_u16(self.packet_id.get());
+        property::put(&self.properties, dialect, out);
+        for subscription in self.subscriptions {
+            out.put_prefixed(subscription.filter.as_bytes());
+            out.put_byte(subscription.options.byte());
+        }
+    }
+}
+
+const CARRIER: Carrier = Carrier::Packet(PacketType::Subscribe);
+
+/// A filter and how its messages are to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Subscription<'a> {
+    /// Which messages.
+    pub filter: TopicFilter<'a>,
+    /// How.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub options: SubscriptionOptions,
+}
+
+impl<'a> Subscription<'a> {
+    /// A subscription with this QoS and no other options.
+    #[must_use]
+    pub const fn new(filter: TopicFilter<'a>, qos: QoS) -> Self {
+        Self {
+            filter,
+            options: SubscriptionOptions::new(qos),
+        }
+    }
+
+    #[inline]
+    fn parse(input: &'a [u8], version: Version) -> Parsed<'a, Self> {
+        let v5 = version == Version::V5;
+        let (at_options, filter) = TopicFilter::parse(input, version)?;
+        let (rest, byte) = data::byte(at_options, Field::SubscriptionOptions)?;
+        let options = match SubscriptionOptions::from_byte(byte, version) {
+            Ok(options) if v5 && options.no_local && filter.is_shared() => {
+                Err(ErrorKind::NoLocalOnShared)
+            }
+            options => options,
+        };
+        match options {
+            Ok(options) => Ok((rest, Self { filter, options })),
+            Err(kind) => fault(
+                at_options,
+                kind,
+                Field::SubscriptionOptions,
+                u32::from(byte),
+            ),
+        }
+    }
+
+    fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+        if !dialect.is_v5() {
+            return match self.options == SubscriptionOptions::new(self.options.qos) {
+                true => Ok(()),
+                false => Err(Refusal::NotInVersion(Field::SubscriptionOptions)),
+            };
+        }
+        let broken = |kind| Refusal::Broken(kind, Field::TopicFilter, 0);
+        self.filter.check_share().map_err(broken)?;
+        if self.options.no_local && self.filter.is_shared() {
+            let value = u32::from(self.options.byte());
+            let kind = ErrorKind::NoLocalOnShared;
+            return Err(Refusal::Broken(kind, Field::SubscriptionOptions, value));
+        }
+        Ok(())
+    }
+}
+
+impl<'a> list::sealed::Read<'a> for Subscription<'a> {
+    #[inline]
+    fn read(bytes: &'a [u8], version: Version) -> Option<(&'a [u8], Self)> {
+        let (rest, filter) = TopicFilter::read_checked(bytes)?;
+        let (&byte, rest) = rest.split_first()?;
+        let options = SubscriptionOptions::from_byte(byte, version).ok()?;
+        Some((rest, Self { filter, options }))
+    }
+}
+
+impl<'a> list::Item<'a> for Subscription<'a> {}
+
+/// How the messages of a subscription are to come. Before 5.0 there is only the QoS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct SubscriptionOptions {
+    /// The highest QoS that the Client wants to get.
+    pub qos: QoS,
+    /// Not to get messages of one's own back. Never on a shared subscription (MQTT-3.8.3-4).
+    pub no_local: bool,
+    /// To get RETAIN as it was published.
+    pub retain_as_published: bool,
+    /// When to get retained messages.
+    pub retain_handling: RetainHandling,
+}
+
+impl SubscriptionOptions {
+    /// Only a QoS.
+    #[must_use]
+    pub const fn new(qos: QoS) -> Self {
+        Self {
+            qos,
+            no_local: false,
+            retain_as_published: false,
+            retain_handling: RetainHandling::AtSubscribe,
+        }
+    }
+
+    #[inline]
+    fn from_byte(byte: u8, version: Version) -> Result<Self, ErrorKind> {
+        let reserved = match version {
+            Version::V3_1 => 0x00,
+            Version::V3_1_1 => 0xfc,
+            Version::V5 => 0xc0,
+        };
+        if byte & reserved != 0 {
+            return Err(ErrorKind::SubscriptionOptions);
+        }
+        let Some(qos) = QoS::from_bits(byte) else {
+            return Err(ErrorKind::SubscriptionQos3);
+        };
+        if version != Version::V5 {
+            return Ok(Self::new(qos));
+        }
+        Ok(Self {
+            qos,
+            no_local: byte & 0x04 != 0,
+            retain_as_published: byte & 0x08 != 0,
+            retain_handling: match byte >> 4 {
+                0 => RetainHandling::AtSubscribe,
+                1 => RetainHandling::AtNewSubscribe,
+                2 => RetainHandling::Never,
+                _ => return Err(ErrorKind::RetainHandling3),
+            },
+        })
+    }
+
+    #[inline]
+    const fn byte(self) -> u8 {
+        self.qos as u8
+            | (self.no_local as u8) << 2
+            | (self.retain_as_published as u8) << 3
+            | (self.retain_handling as u8) << 4
+    }
+}
+
+/// When a subscription gets retained messages (5.0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum RetainHandling {
+    /// `0` Whenever the Client subscribes.
+    AtSubscribe = 0,
+    /// `1` When the subscription did not exist before.
+    AtNewSubscribe = 1,
+    /// `2` Never.
+    Never = 2,
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for RetainHandling {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(*self as u8)
+    }
+}

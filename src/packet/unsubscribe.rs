@@ -1,0 +1,98 @@
+//! UNSUBSCRIBE, section 3.10.
+//!
+//! ```text
+//! fixed header     a2, Remaining Length
+//! Packet Identifier
+//! Properties       5.0
+//! Topic Filter     as often as there are filters, at least once (3.1: or not at all)
+//! ```
+//!
+//! In 3.1 the flags are DUP, QoS 1 and an unused bit; later they are 0010.
+
+use crate::data::{self, PacketId, Parsed, Put};
+use crate::dialect::{Dialect, Version};
+use crate::error::{ErrorKind, Field, Refusal, fault};
+use crate::list::{self, List};
+use crate::packet::PacketType;
+use crate::property::{self, Carrier, Properties};
+use crate::topic::TopicFilter;
+
+/// UNSUBSCRIBE: a Client gives up subscriptions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Unsubscribe<'a> {
+    /// UNSUBACK repeats it.
+    pub packet_id: PacketId,
+    /// 5.0 only.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
+    pub properties: Properties<'a>,
+    /// At least one (MQTT-3.10.3-2); in 3.1 there may be none.
+    pub topic_filters: TopicFilters<'a>,
+}
+
+/// The filters that an UNSUBSCRIBE names.
+pub type TopicFilters<'a> = List<'a, TopicFilter<'a>>;
+
+impl<'a> Unsubscribe<'a> {
+    /// An UNSUBSCRIBE without properties.
+    #[must_use]
+    pub const fn new(packet_id: PacketId, topic_filters: TopicFilters<'a>) -> Self {
+        Self {
+            packet_id,
+            properties: Properties::EMPTY,
+            topic_filters,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
+        let (rest, packet_id) = data::packet_id(input)?;
+        let (list, (properties, _)) = property::parse(rest, CARRIER, dialect)?;
+        if list.is_empty() && dialect.version() != Version::V3_1 {
+            return fault(list, ErrorKind::EmptyUnsubscription, Field::TopicFilter, 0);
+        }
+        let mut rest = list;
+        while !rest.is_empty() {
+            (rest, _) = TopicFilter::parse(rest, dialect.version())?;
+        }
+        let unsubscribe = Self {
+            packet_id,
+            properties,
+            topic_filters: List::checked(list, dialect.version()),
+        };
+        Ok((rest, unsubscribe))
+    }
+
+    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+        property::check(&self.properties, CARRIER, dialect)?;
+        let broken = |kind| Refusal::Broken(kind, Field::TopicFilter, 0);
+        if self.topic_filters.is_empty() && dialect.version() != Version::V3_1 {
+            return Err(broken(ErrorKind::EmptyUnsubscription));
+        }
+        if !dialect.is_v5() {
+            return Ok(());
+        }
+        let mut filters = self.topic_filters.iter();
+        filters.try_for_each(|filter| filter.check_share().map_err(broken))
+    }
+
+    #[inline]
+    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+        out.put_u16(self.packet_id.get());
+        property::put(&self.properties, dialect, out);
+        for filter in self.topic_filters {
+            out.put_prefixed(filter.as_bytes());
+        }
+    }
+}
+
+const CARRIER: Carrier = Carrier::Packet(PacketType::Unsubscribe);
+
+impl<'a> list::sealed::Read<'a> for TopicFilter<'a> {
+    #[inline]
+    fn read(bytes: &'a [u8], _: Version) -> Option<(&'a [u8], Self)> {
+        Self::read_checked(bytes)
+    }
+}
+
+impl<'a> list::Item<'a> for TopicFilter<'a> {}

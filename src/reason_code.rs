@@ -1,0 +1,378 @@
+//! Reason Codes of 5.0, which packet may carry which from which side, and the return codes of 3.x.
+
+use core::fmt;
+
+use crate::data::{self, Parsed, Put};
+use crate::dialect::{Dialect, Sender};
+use crate::error::{ErrorKind, Field, Refusal, fault};
+use crate::packet::PacketType;
+use crate::property::{self, Carrier, Properties};
+
+macro_rules! reason_codes {
+    ($($byte:literal $name:ident = $text:literal,
+       both [$($both:ident)*], server [$($server:ident)*], client [$($client:ident)*];)*) => {
+        /// The result of an operation: a Reason Code of 5.0.
+        ///
+        /// It also stands for the return codes of 3.1 and 3.1.1, which mean the same: those of
+        /// CONNACK (see [`ReturnCode`]) and of SUBACK. Encoding for 3.1 or 3.1.1 refuses a code
+        /// that has no such counterpart.
+        ///
+        /// [`Success`](Self::Success) is called Normal disconnection in DISCONNECT and Granted
+        /// QoS 0 in SUBACK.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum ReasonCode {
+            $(#[doc = concat!("`", stringify!($byte), "` ", $text, ".")] $name = $byte,)*
+        }
+
+        impl ReasonCode {
+            /// All 43 codes.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The standard's name of the code.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+
+        impl TryFrom<u8> for ReasonCode {
+            type Error = UnknownReasonCode;
+
+            #[inline]
+            fn try_from(byte: u8) -> Result<Self, UnknownReasonCode> {
+                match byte {
+                    $($byte => Ok(Self::$name),)*
+                    _ => Err(UnknownReasonCode(byte)),
+                }
+            }
+        }
+
+        /// Bit `type` where the Server may send the code in that packet, bit `16 + type` where the
+        /// Client may: table 2-6 with the sides of the packets' own tables.
+        static CARRIERS: [u32; 256] = {
+            let mut table = [0; 256];
+            $(table[$byte] = 0 $(| (0x1_0001 << PacketType::$both as u32))*
+                $(| (1 << PacketType::$server as u32))*
+                $(| (0x1_0000 << PacketType::$client as u32))*;)*
+            table
+        };
+    };
+}
+
+reason_codes! {
+    0x00 Success = "Success", both [PubAck PubRec PubRel PubComp Disconnect], server [ConnAck SubAck UnsubAck Auth], client [];
+    0x01 GrantedQos1 = "Granted QoS 1", both [], server [SubAck], client [];
+    0x02 GrantedQos2 = "Granted QoS 2", both [], server [SubAck], client [];
+    0x04 DisconnectWithWillMessage = "Disconnect with Will Message", both [], server [], client [Disconnect];
+    0x10 NoMatchingSubscribers = "No matching subscribers", both [], server [PubAck PubRec], client [];
+    0x11 NoSubscriptionExisted = "No subscription existed", both [], server [UnsubAck], client [];
+    0x18 ContinueAuthentication = "Continue authentication", both [Auth], server [], client [];
+    0x19 ReAuthenticate = "Re-authenticate", both [], server [], client [Auth];
+    0x80 UnspecifiedError = "Unspecified error", both [PubAck PubRec Disconnect], server [ConnAck SubAck UnsubAck], client [];
+    0x81 MalformedPacket = "Malformed Packet", both [Disconnect], server [ConnAck], client [];
+    0x82 ProtocolError = "Protocol Error", both [Disconnect], server [ConnAck], client [];
+    0x83 ImplementationSpecificError = "Implementation specific error", both [PubAck PubRec Disconnect], server [ConnAck SubAck UnsubAck], client [];
+    0x84 UnsupportedProtocolVersion = "Unsupported Protocol Version", both [], server [ConnAck], client [];
+    0x85 ClientIdentifierNotValid = "Client Identifier not valid", both [], server [ConnAck], client [];
+    0x86 BadUserNameOrPassword = "Bad User Name or Password", both [], server [ConnAck], client [];
+    0x87 NotAuthorized = "Not authorized", both [PubAck PubRec], server [ConnAck SubAck UnsubAck Disconnect], client [];
+    0x88 ServerUnavailable = "Server unavailable", both [], server [ConnAck], client [];
+    0x89 ServerBusy = "Server busy", both [], server [ConnAck Disconnect], client [];
+    0x8a Banned = "Banned", both [], server [ConnAck], client [];
+    0x8b ServerShuttingDown = "Server shutting down", both [], server [Disconnect], client [];
+    0x8c BadAuthenticationMethod = "Bad authentication method", both [Disconnect], server [ConnAck], client [];
+    0x8d KeepAliveTimeout = "Keep Alive timeout", both [], server [Disconnect], client [];
+    0x8e SessionTakenOver = "Session taken over", both [], server [Disconnect], client [];
+    0x8f TopicFilterInvalid = "Topic Filter invalid", both [], server [SubAck UnsubAck Disconnect], client [];
+    0x90 TopicNameInvalid = "Topic Name invalid", both [PubAck PubRec Disconnect], server [ConnAck], client [];
+    0x91 PacketIdentifierInUse = "Packet Identifier in use", both [PubAck PubRec], server [SubAck UnsubAck], client [];
+    0x92 PacketIdentifierNotFound = "Packet Identifier not found", both [PubRel PubComp], server [], client [];
+    0x93 ReceiveMaximumExceeded = "Receive Maximum exceeded", both [Disconnect], server [], client [];
+    0x94 TopicAliasInvalid = "Topic Alias invalid", both [Disconnect], server [], client [];
+    0x95 PacketTooLarge = "Packet too large", both [Disconnect], server [ConnAck], client [];
+    0x96 MessageRateTooHigh = "Message rate too high", both [Disconnect], server [], client [];
+    0x97 QuotaExceeded = "Quota exceeded", both [PubAck PubRec Disconnect], server [ConnAck SubAck], client [];
+    0x98 AdministrativeAction = "Administrative action", both [Disconnect], server [], client [];
+    0x99 PayloadFormatInvalid = "Payload format invalid", both [PubAck PubRec Disconnect], server [ConnAck], client [];
+    0x9a RetainNotSupported = "Retain not supported", both [], server [ConnAck Disconnect], client [];
+    0x9b QosNotSupported = "QoS not supported", both [Disconnect], server [ConnAck], client [];
+    0x9c UseAnotherServer = "Use another server", both [], server [ConnAck Disconnect], client [];
+    0x9d ServerMoved = "Server moved", both [], server [ConnAck Disconnect], client [];
+    0x9e SharedSubscriptionsNotSupported = "Shared Subscriptions not supported", both [], server [SubAck Disconnect], client [];
+    0x9f ConnectionRateExceeded = "Connection rate exceeded", both [], server [ConnAck Disconnect], client [];
+    0xa0 MaximumConnectTime = "Maximum connect time", both [], server [Disconnect], client [];
+    0xa1 SubscriptionIdentifiersNotSupported = "Subscription Identifiers not supported", both [], server [SubAck Disconnect], client [];
+    0xa2 WildcardSubscriptionsNotSupported = "Wildcard Subscriptions not supported", both [], server [SubAck Disconnect], client [];
+}
+
+impl ReasonCode {
+    /// Normal disconnection: what `0x00` is called in DISCONNECT.
+    pub const NORMAL_DISCONNECTION: Self = Self::Success;
+    /// Granted QoS 0: what `0x00` is called in SUBACK.
+    pub const GRANTED_QOS_0: Self = Self::Success;
+
+    /// Whether the code says that the operation failed: `0x80` and above.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        self as u8 >= 0x80
+    }
+
+    /// Whether a packet of this type may carry the code in 5.0, when `sender` sends it.
+    ///
+    /// Two codes of DISCONNECT are taken from both sides although one table of the standard says
+    /// otherwise: `0x9B`, which section 3.3.4 tells the Client to use, and `0x8C`, which table 2-6
+    /// lists and table 3-10 forgets.
+    #[must_use]
+    #[inline]
+    pub fn is_allowed(self, packet_type: PacketType, sender: Sender) -> bool {
+        let shift = match sender {
+            Sender::Server => 0,
+            Sender::Client => 16,
+        };
+        self.carriers() >> (packet_type as u32 + shift) & 1 != 0
+    }
+
+    #[inline]
+    fn judge(self, packet_type: PacketType, sender: Sender) -> Result<Self, ErrorKind> {
+        if self.is_allowed(packet_type, sender) {
+            return Ok(self);
+        }
+        if self.is_allowed(packet_type, sender.other()) {
+            Err(ErrorKind::ReasonCodeWrongSender)
+        } else {
+            Err(ErrorKind::ReasonCodeNotAllowed)
+        }
+    }
+
+    #[inline]
+    fn carriers(self) -> u32 {
+        CARRIERS.get(usize::from(self as u8)).copied().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for ReasonCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl From<ReasonCode> for u8 {
+    fn from(code: ReasonCode) -> Self {
+        code as Self
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for ReasonCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:#04x}", *self as u8))
+    }
+}
+
+/// No Reason Code has this value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownReasonCode(pub u8);
+
+impl fmt::Display for UnknownReasonCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no Reason Code has the value {:#04x}", self.0)
+    }
+}
+
+impl core::error::Error for UnknownReasonCode {}
+
+// ---- parsing and writing -------------------------------------------------------------------
+
+/// A Reason Code of 5.0 that this packet may carry.
+#[inline]
+pub(crate) fn parse(
+    input: &[u8],
+    packet_type: PacketType,
+    dialect: Dialect,
+) -> Parsed<'_, ReasonCode> {
+    let (rest, byte) = data::byte(input, Field::ReasonCode)?;
+    let code = ReasonCode::try_from(byte)
+        .map_err(|_| ErrorKind::ReasonCodeNotAllowed)
+        .and_then(|code| code.judge(packet_type, dialect.sender()));
+    match code {
+        Ok(code) => Ok((rest, code)),
+        Err(kind) => fault(input, kind, Field::ReasonCode, u32::from(byte)),
+    }
+}
+
+/// The end of PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT and AUTH: nothing before 5.0; in 5.0
+/// Reason Code and properties, of which the last or both may be missing.
+#[inline]
+pub(crate) fn parse_with_properties(
+    input: &[u8],
+    packet_type: PacketType,
+    dialect: Dialect,
+) -> Parsed<'_, (ReasonCode, Properties<'_>)> {
+    if input.is_empty() || !dialect.is_v5() {
+        return Ok((input, (ReasonCode::Success, Properties::EMPTY)));
+    }
+    let (rest, code) = parse(input, packet_type, dialect)?;
+    if rest.is_empty() {
+        return Ok((rest, (code, Properties::EMPTY)));
+    }
+    let (rest, (properties, _)) = property::parse(rest, Carrier::Packet(packet_type), dialect)?;
+    Ok((rest, (code, properties)))
+}
+
+/// Checks a Reason Code of 5.0 that is about to be written.
+pub(crate) fn check(
+    code: ReasonCode,
+    packet_type: PacketType,
+    dialect: Dialect,
+) -> Result<(), Refusal> {
+    match code.judge(packet_type, dialect.sender()) {
+        Ok(_) => Ok(()),
+        Err(kind) => Err(Refusal::Broken(kind, Field::ReasonCode, code as u32)),
+    }
+}
+
+/// Writes what [`parse_with_properties`] reads, as short as may be.
+#[inline]
+pub(crate) fn put_with_properties(
+    code: ReasonCode,
+    properties: &Properties<'_>,
+    dialect: Dialect,
+    out: &mut impl Put,
+) {
+    let short = properties.is_empty();
+    if !dialect.is_v5() || short && code == ReasonCode::Success {
+        return;
+    }
+    out.put_byte(code as u8);
+    if !short {
+        property::put(properties, dialect, out);
+    }
+}
+
+/// The return codes of CONNACK in 3.1 and 3.1.1.
+///
+/// Packets hold the [`ReasonCode`] that means the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReturnCode {
+    /// `0` Connection accepted.
+    Accepted = 0,
+    /// `1` The Protocol Level is not supported.
+    UnacceptableProtocolVersion = 1,
+    /// `2` The client identifier is not allowed.
+    IdentifierRejected = 2,
+    /// `3` The service is unavailable.
+    ServerUnavailable = 3,
+    /// `4` The user name or password is malformed.
+    BadUserNameOrPassword = 4,
+    /// `5` The Client is not authorized.
+    NotAuthorized = 5,
+}
+
+impl From<ReturnCode> for ReasonCode {
+    #[inline]
+    fn from(code: ReturnCode) -> Self {
+        match code {
+            ReturnCode::Accepted => Self::Success,
+            ReturnCode::UnacceptableProtocolVersion => Self::UnsupportedProtocolVersion,
+            ReturnCode::IdentifierRejected => Self::ClientIdentifierNotValid,
+            ReturnCode::ServerUnavailable => Self::ServerUnavailable,
+            ReturnCode::BadUserNameOrPassword => Self::BadUserNameOrPassword,
+            ReturnCode::NotAuthorized => Self::NotAuthorized,
+        }
+    }
+}
+
+impl TryFrom<ReasonCode> for ReturnCode {
+    type Error = ReasonCode;
+
+    /// Gives the code back if 3.x has no return code for it.
+    fn try_from(code: ReasonCode) -> Result<Self, ReasonCode> {
+        Ok(match code {
+            ReasonCode::Success => Self::Accepted,
+            ReasonCode::UnsupportedProtocolVersion => Self::UnacceptableProtocolVersion,
+            ReasonCode::ClientIdentifierNotValid => Self::IdentifierRejected,
+            ReasonCode::ServerUnavailable => Self::ServerUnavailable,
+            ReasonCode::BadUserNameOrPassword => Self::BadUserNameOrPassword,
+            ReasonCode::NotAuthorized => Self::NotAuthorized,
+            other => return Err(other),
+        })
+    }
+}
+
+impl TryFrom<u8> for ReturnCode {
+    type Error = UnknownReasonCode;
+
+    #[inline]
+    fn try_from(byte: u8) -> Result<Self, UnknownReasonCode> {
+        Ok(match byte {
+            0 => Self::Accepted,
+            1 => Self::UnacceptableProtocolVersion,
+            2 => Self::IdentifierRejected,
+            3 => Self::ServerUnavailable,
+            4 => Self::BadUserNameOrPassword,
+            5 => Self::NotAuthorized,
+            _ => return Err(UnknownReasonCode(byte)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn has_all_codes_of_the_standard() {
+        assert_eq!(ReasonCode::ALL.len(), 43);
+        for &code in ReasonCode::ALL {
+            assert_eq!(ReasonCode::try_from(code as u8), Ok(code));
+        }
+    }
+
+    #[test]
+    fn return_codes_and_reason_codes_map_both_ways() {
+        for byte in 0..=5 {
+            let code = ReturnCode::try_from(byte).unwrap();
+            assert_eq!(ReturnCode::try_from(ReasonCode::from(code)), Ok(code));
+            assert_eq!(code as u8, byte);
+        }
+        assert_eq!(ReturnCode::try_from(6), Err(UnknownReasonCode(6)));
+        assert_eq!(
+            ReturnCode::try_from(ReasonCode::Banned),
+            Err(ReasonCode::Banned)
+        );
+    }
+
+    #[test]
+    fn knows_the_side_of_a_code() {
+        use PacketType::{Auth, Disconnect, PubAck};
+        use Sender::{Client, Server};
+        let allowed = |code: ReasonCode, packet| {
+            (
+                code.is_allowed(packet, Client),
+                code.is_allowed(packet, Server),
+            )
+        };
+        assert_eq!(
+            allowed(ReasonCode::DisconnectWithWillMessage, Disconnect),
+            (true, false)
+        );
+        assert_eq!(
+            allowed(ReasonCode::SessionTakenOver, Disconnect),
+            (false, true)
+        );
+        assert_eq!(
+            allowed(ReasonCode::QosNotSupported, Disconnect),
+            (true, true)
+        );
+        assert_eq!(
+            allowed(ReasonCode::NoMatchingSubscribers, PubAck),
+            (false, true)
+        );
+        assert_eq!(allowed(ReasonCode::Success, Auth), (false, true));
+        assert_eq!(allowed(ReasonCode::ReAuthenticate, Auth), (true, false));
+        assert_eq!(allowed(ReasonCode::Banned, PubAck), (false, false));
+    }
+}

@@ -1,0 +1,331 @@
+//! Topic names, topic filters and shared subscriptions.
+
+use crate::data::{
+    self, Flaw, MAX_FIELD, Parsed, Utf8Str, check_text_slowly, is_plain, text_traits,
+};
+use crate::dialect::Version;
+use crate::error::{ErrorKind, Field, fault};
+
+/// A Topic Name: text of at least one character that holds no wildcard.
+///
+/// MQTT-4.7.1-1, MQTT-4.7.3-1 and MQTT-4.7.3-2 of 3.1.1; MQTT-4.7.0-1, MQTT-4.7.3-1 and
+/// MQTT-4.7.3-2 of 5.0.
+///
+/// ```
+/// use mqtt_wire::{ErrorKind, TopicName};
+///
+/// let topic = TopicName::new("sport/tennis").unwrap();
+/// assert_eq!(topic, "sport/tennis");
+/// assert_eq!(topic.levels().count(), 2);
+/// assert_eq!(TopicName::new("sport/#"), Err(ErrorKind::WildcardInTopicName));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicName<'a>(&'a [u8]);
+
+impl<'a> TopicName<'a> {
+    /// Checks that `name` is a topic name.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::EmptyTopicName`], [`ErrorKind::WildcardInTopicName`],
+    /// [`ErrorKind::NullCharacter`] or [`ErrorKind::FieldTooLong`].
+    pub const fn new(name: &'a str) -> Result<Self, ErrorKind> {
+        let bytes = name.as_bytes();
+        if bytes.len() > MAX_FIELD {
+            return Err(ErrorKind::FieldTooLong);
+        }
+        if bytes.is_empty() {
+            return Err(ErrorKind::EmptyTopicName);
+        }
+        match check_name(bytes) {
+            Ok(()) => Ok(Self(bytes)),
+            Err(flaw) => Err(flaw.kind),
+        }
+    }
+
+    /// The levels of the name: what stands between its slashes. There is at least one; a level
+    /// may be empty.
+    pub fn levels(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.0.split(|&byte| byte == b'/')
+    }
+
+    /// Parses a topic name that must not be empty.
+    #[inline]
+    pub(crate) fn parse(input: &'a [u8], field: Field) -> Parsed<'a, Self> {
+        match Self::parse_or_empty(input, field)? {
+            (rest, Some(name)) => Ok((rest, name)),
+            (_, None) => fault(input, ErrorKind::EmptyTopicName, field, 0),
+        }
+    }
+
+    /// Parses a topic name; `None` if it is empty.
+    #[inline]
+    pub(crate) fn parse_or_empty(input: &'a [u8], field: Field) -> Parsed<'a, Option<Self>> {
+        let (rest, bytes) = data::checked(input, field, check_name)?;
+        Ok((rest, (!bytes.is_empty()).then_some(Self(bytes))))
+    }
+}
+
+text_traits!(TopicName);
+
+/// A Topic Filter: text of at least one character in which `#` stands alone in the last level
+/// and `+` alone in its level, if they stand there at all.
+///
+/// MQTT-4.7.1-2, MQTT-4.7.1-3 and MQTT-4.7.3-1 of 3.1.1; MQTT-4.7.1-1, MQTT-4.7.1-2 and
+/// MQTT-4.7.3-1 of 5.0.
+///
+/// ```
+/// use mqtt_wire::{ErrorKind, TopicFilter};
+///
+/// let filter = TopicFilter::new("$share/group/sport/+").unwrap();
+/// let shared = filter.shared().unwrap();
+/// assert_eq!((shared.name.as_str(), shared.filter.as_str()), ("group", "sport/+"));
+/// assert_eq!(TopicFilter::new("sport#"), Err(ErrorKind::MultiLevelWildcard));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicFilter<'a>(&'a [u8]);
+
+impl<'a> TopicFilter<'a> {
+    /// Checks that `filter` is a topic filter.
+    ///
+    /// Whether a filter that begins with `$share/` is a well-formed shared subscription matters
+    /// in 5.0 only, and is checked when a packet is decoded or encoded in 5.0.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::EmptyTopicFilter`], [`ErrorKind::MultiLevelWildcard`],
+    /// [`ErrorKind::SingleLevelWildcard`], [`ErrorKind::NullCharacter`] or
+    /// [`ErrorKind::FieldTooLong`].
+    pub const fn new(filter: &'a str) -> Result<Self, ErrorKind> {
+        let bytes = filter.as_bytes();
+        if bytes.len() > MAX_FIELD {
+            return Err(ErrorKind::FieldTooLong);
+        }
+        match check_filter(bytes) {
+            Ok(()) => Ok(Self(bytes)),
+            Err(flaw) => Err(flaw.kind),
+        }
+    }
+
+    /// The levels of the filter: what stands between its slashes.
+    pub fn levels(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.0.split(|&byte| byte == b'/')
+    }
+
+    /// Whether the filter holds `+` or `#`.
+    #[must_use]
+    pub fn has_wildcard(&self) -> bool {
+        self.0.iter().any(|byte| matches!(byte, b'+' | b'#'))
+    }
+
+    /// The two parts of a shared subscription; `None` if the filter does not begin with
+    /// `$share/`, or not as a well-formed one. 5.0 only: before, such a filter is as any other.
+    #[must_use]
+    pub fn shared(&self) -> Option<SharedSubscription<'a>> {
+        split_share(self.0).ok()?
+    }
+
+    /// Parses a filter. In 5.0 shared subscriptions have a grammar.
+    #[inline]
+    pub(crate) fn parse(input: &'a [u8], version: Version) -> Parsed<'a, Self> {
+        let (rest, bytes) = data::checked(input, Field::TopicFilter, |bytes| {
+            check_filter(bytes)?;
+            match version {
+                Version::V5 => check_share(bytes),
+                Version::V3_1 | Version::V3_1_1 => Ok(()),
+            }
+        })?;
+        Ok((rest, Self(bytes)))
+    }
+
+    /// Reads a filter that was checked before.
+    #[inline]
+    pub(crate) fn read_checked(input: &'a [u8]) -> Option<(&'a [u8], Self)> {
+        let (rest, bytes) = data::prefixed(input, Field::TopicFilter).ok()?;
+        Some((rest, Self::trusted(bytes)))
+    }
+
+    /// Checks the grammar of shared subscriptions.
+    pub(crate) fn check_share(&self) -> Result<(), ErrorKind> {
+        check_share(self.0).map_err(|flaw| flaw.kind)
+    }
+
+    /// Whether 5.0 reads the filter as a shared subscription.
+    #[inline]
+    pub(crate) fn is_shared(&self) -> bool {
+        self.0.starts_with(SHARE)
+    }
+}
+
+text_traits!(TopicFilter);
+
+/// The parts of `$share/name/filter` (5.0, section 4.8.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SharedSubscription<'a> {
+    /// The Share Name, which names the group of subscribers.
+    pub name: Utf8Str<'a>,
+    /// The filter that is matched against topic names.
+    pub filter: TopicFilter<'a>,
+}
+
+const SHARE: &[u8] = b"$share/";
+
+/// Checks all but that the name is not empty.
+#[inline]
+const fn check_name(bytes: &[u8]) -> Result<(), Flaw> {
+    if is_plain::<true>(bytes) {
+        return Ok(());
+    }
+    check_name_slowly(bytes)
+}
+
+#[cold]
+const fn check_name_slowly(bytes: &[u8]) -> Result<(), Flaw> {
+    if let Err(flaw) = check_text_slowly(bytes) {
+        return Err(flaw);
+    }
+    let mut rest = bytes;
+    while let Some((&byte, after)) = rest.split_first() {
+        if matches!(byte, b'+' | b'#') {
+            return Err(Flaw {
+                kind: ErrorKind::WildcardInTopicName,
+                at: bytes.len() - rest.len(),
+            });
+        }
+        rest = after;
+    }
+    Ok(())
+}
+
+#[inline]
+const fn check_filter(bytes: &[u8]) -> Result<(), Flaw> {
+    if bytes.is_empty() {
+        return Err(Flaw {
+            kind: ErrorKind::EmptyTopicFilter,
+            at: 0,
+        });
+    }
+    if is_plain::<true>(bytes) {
+        return Ok(());
+    }
+    check_filter_slowly(bytes)
+}
+
+const fn check_filter_slowly(bytes: &[u8]) -> Result<(), Flaw> {
+    if let Err(flaw) = data::check_text(bytes) {
+        return Err(flaw);
+    }
+    let mut rest = bytes;
+    let mut level_begins = true;
+    while let Some((&byte, after)) = rest.split_first() {
+        let kind = match byte {
+            b'#' if !level_begins || !after.is_empty() => Some(ErrorKind::MultiLevelWildcard),
+            b'+' if !level_begins || !matches!(after, [] | [b'/', ..]) => {
+                Some(ErrorKind::SingleLevelWildcard)
+            }
+            _ => None,
+        };
+        if let Some(kind) = kind {
+            return Err(Flaw {
+                kind,
+                at: bytes.len() - rest.len(),
+            });
+        }
+        level_begins = byte == b'/';
+        rest = after;
+    }
+    Ok(())
+}
+
+#[inline]
+fn check_share(bytes: &[u8]) -> Result<(), Flaw> {
+    split_share(bytes).map(|_| ())
+}
+
+/// The parts of a checked filter; `None` if it is no shared subscription.
+#[inline]
+fn split_share(bytes: &[u8]) -> Result<Option<SharedSubscription<'_>>, Flaw> {
+    let Some(rest) = bytes.strip_prefix(SHARE) else {
+        return Ok(None);
+    };
+    let flaw = |kind, at| Err(Flaw { kind, at });
+    let name_len = rest.iter().position(|&byte| byte == b'/');
+    let name_len = name_len.unwrap_or(rest.len());
+    let (name, rest) = rest.split_at_checked(name_len).unwrap_or_default();
+    if name.is_empty() {
+        return flaw(ErrorKind::EmptyShareName, SHARE.len());
+    }
+    if let Some(at) = name.iter().position(|byte| matches!(byte, b'+' | b'#')) {
+        return flaw(ErrorKind::SharedSubscription, SHARE.len() + at);
+    }
+    match rest.split_first() {
+        Some((_, filter)) if !filter.is_empty() => Ok(Some(SharedSubscription {
+            name: Utf8Str::trusted(name),
+            filter: TopicFilter(filter),
+        })),
+        _ => flaw(ErrorKind::SharedSubscription, bytes.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topic_names_hold_no_wildcards() {
+        assert!(TopicName::new("/").is_ok());
+        assert!(TopicName::new("$SYS/é").is_ok());
+        for name in ["+", "a/#", "é#", "a long topic name with a + in it"] {
+            assert_eq!(TopicName::new(name), Err(ErrorKind::WildcardInTopicName));
+        }
+        assert_eq!(TopicName::new(""), Err(ErrorKind::EmptyTopicName));
+        assert_eq!(TopicName::new("a\0"), Err(ErrorKind::NullCharacter));
+    }
+
+    #[test]
+    fn wildcards_fill_their_level() {
+        for filter in [
+            "#", "+", "a/#", "+/+/#", "/+", "+/", "a/+/b", "é/+", "$share", "a//b",
+        ] {
+            assert!(TopicFilter::new(filter).is_ok(), "{filter}");
+        }
+        for filter in ["a#", "#/", "#/a", "a/#b", "##", "a/b#", "é#"] {
+            assert_eq!(
+                TopicFilter::new(filter),
+                Err(ErrorKind::MultiLevelWildcard),
+                "{filter}"
+            );
+        }
+        for filter in ["a+", "+a", "a/+b/c", "++", "é+"] {
+            assert_eq!(
+                TopicFilter::new(filter),
+                Err(ErrorKind::SingleLevelWildcard),
+                "{filter}"
+            );
+        }
+    }
+
+    #[test]
+    fn shared_subscriptions_have_a_name_and_a_filter() {
+        let share = |filter| TopicFilter::new(filter).unwrap().check_share();
+        for filter in [
+            "$share",
+            "$shared/x",
+            "$share/g//a",
+            "$share/g/$share/h/a",
+            "$share/g/#",
+        ] {
+            assert_eq!(share(filter), Ok(()), "{filter}");
+        }
+        assert_eq!(share("$share//a"), Err(ErrorKind::EmptyShareName));
+        for filter in ["$share/g", "$share/g/", "$share/+/a"] {
+            assert_eq!(
+                share(filter),
+                Err(ErrorKind::SharedSubscription),
+                "{filter}"
+            );
+        }
+        let shared = TopicFilter::new("$share/g//a").unwrap().shared().unwrap();
+        assert_eq!((shared.name.as_str(), shared.filter.as_str()), ("g", "/a"));
+    }
+}

@@ -1,0 +1,102 @@
+//! The Will: the message that the Server publishes for a Client that vanished.
+
+use crate::data::{self, BinaryData, Parsed, Put, QoS};
+use crate::dialect::{Dialect, Version};
+use crate::error::{Field, Refusal, fault};
+use crate::property::{self, Carrier, Properties};
+use crate::topic::TopicName;
+
+/// The Will of a Client, which CONNECT carries in its payload.
+///
+/// Its QoS and RETAIN travel in the Connect Flags; a CONNECT without a Will cannot have them,
+/// here or on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Will<'a> {
+    /// The QoS that the Will is published with.
+    pub qos: QoS,
+    /// Whether the Will is published as a retained message.
+    pub retain: bool,
+    /// The Will Properties: how long to wait, and the properties of the message. 5.0 only.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
+    pub properties: Properties<'a>,
+    /// Where the Will is published.
+    pub topic: TopicName<'a>,
+    /// The Application Message. It may be empty: a retained empty Will clears what was retained.
+    /// In 3.1 it has to be UTF-8.
+    pub payload: BinaryData<'a>,
+}
+
+impl<'a> Will<'a> {
+    /// A Will with QoS 0 that is not retained.
+    #[must_use]
+    pub const fn new(topic: TopicName<'a>, payload: BinaryData<'a>) -> Self {
+        Self {
+            qos: QoS::AtMostOnce,
+            retain: false,
+            properties: Properties::EMPTY,
+            topic,
+            payload,
+        }
+    }
+
+    /// Parses the payload fields of the Will.
+    pub(crate) fn parse(
+        input: &'a [u8],
+        qos: QoS,
+        retain: bool,
+        dialect: Dialect,
+    ) -> Parsed<'a, Self> {
+        let (rest, (properties, _)) = property::parse(input, Carrier::Will, dialect)?;
+        let (rest, topic) = TopicName::parse(rest, Field::WillTopic)?;
+        let (rest, payload) = string_in_v3_1(rest, Field::WillPayload, dialect.version())?;
+        let will = Self {
+            qos,
+            retain,
+            properties,
+            topic,
+            payload,
+        };
+        Ok((rest, will))
+    }
+
+    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+        property::check(&self.properties, Carrier::Will, dialect)?;
+        check_string_in_v3_1(self.payload, Field::WillPayload, dialect.version())
+    }
+
+    /// Writes the payload fields of the Will.
+    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+        property::put(&self.properties, dialect, out);
+        out.put_prefixed(self.topic.as_bytes());
+        out.put_prefixed(self.payload.as_bytes());
+    }
+}
+
+/// Binary Data that 3.1 calls a string.
+pub(crate) fn string_in_v3_1(
+    input: &[u8],
+    field: Field,
+    version: Version,
+) -> Parsed<'_, BinaryData<'_>> {
+    if version != Version::V3_1 {
+        return data::binary_data(input, field);
+    }
+    let (rest, bytes) = data::checked(input, field, data::check_utf8)?;
+    match BinaryData::new(bytes) {
+        Ok(bytes) => Ok((rest, bytes)),
+        Err(kind) => fault(input, kind, field, 0),
+    }
+}
+
+/// Checks Binary Data that 3.1 calls a string.
+pub(crate) fn check_string_in_v3_1(
+    bytes: BinaryData<'_>,
+    field: Field,
+    version: Version,
+) -> Result<(), Refusal> {
+    if version != Version::V3_1 {
+        return Ok(());
+    }
+    data::check_utf8(bytes.as_bytes()).map_err(|flaw| Refusal::Broken(flaw.kind, field, 0))
+}
