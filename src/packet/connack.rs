@@ -9,7 +9,7 @@
 //!
 //! | | 3.1 | 3.1.1 | 5.0 |
 //! |---|---|---|---|
-//! | first byte | unused | Session Present | Session Present |
+//! | first byte | unused; bit 0 is handed on | Session Present | Session Present |
 //! | code | 0 to 5 | 0 to 5 | Connect Reason Codes |
 
 use crate::data::{self, Parsed, Put};
@@ -24,7 +24,8 @@ use crate::reason_code::{self, ReasonCode, ReturnCode};
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ConnAck<'a> {
     /// Whether the Server goes on with a Session that it had. Never with a refusal
-    /// (MQTT-3.2.2-4 of 3.1.1, MQTT-3.2.2-6 of 5.0); always `false` in 3.1.
+    /// (MQTT-3.2.2-4 of 3.1.1, MQTT-3.2.2-6 of 5.0). 3.1 leaves the bit unused, yet brokers set
+    /// it: there it is only handed on.
     pub session_present: bool,
     /// Success, or why the connection is refused. In 3.1 and 3.1.1 one of the six codes that
     /// [`ReturnCode`] stands for.
@@ -48,8 +49,7 @@ impl<'a> ConnAck<'a> {
     pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
         let (at_code, flags) = data::byte(input, Field::ConnAckFlags)?;
         let session_present = match (dialect.version(), flags) {
-            (Version::V3_1, _) => false,
-            (_, 0..=1) => flags == 1,
+            (Version::V3_1, _) | (_, 0..=1) => flags & 0x01 != 0,
             _ => {
                 return fault(
                     input,
@@ -64,7 +64,7 @@ impl<'a> ConnAck<'a> {
         } else {
             parse_return_code(at_code)?
         };
-        if session_present && reason_code != ReasonCode::Success {
+        if contradicts(session_present, reason_code, dialect) {
             return fault(
                 input,
                 ErrorKind::SessionPresentWithRefusal,
@@ -88,14 +88,9 @@ impl<'a> ConnAck<'a> {
         } else if ReturnCode::try_from(self.reason_code).is_err() {
             return Err(Refusal::NotInVersion(Field::ReasonCode));
         }
-        if self.session_present {
-            if dialect.version() == Version::V3_1 {
-                return Err(Refusal::NotInVersion(Field::ConnAckFlags));
-            }
-            if self.reason_code != ReasonCode::Success {
-                let kind = ErrorKind::SessionPresentWithRefusal;
-                return Err(Refusal::Broken(kind, Field::ConnAckFlags, 1));
-            }
+        if contradicts(self.session_present, self.reason_code, dialect) {
+            let kind = ErrorKind::SessionPresentWithRefusal;
+            return Err(Refusal::Broken(kind, Field::ConnAckFlags, 1));
         }
         let carrier = Carrier::Packet(PacketType::ConnAck);
         property::check(&self.properties, carrier, dialect).map(|_| ())
@@ -110,6 +105,11 @@ impl<'a> ConnAck<'a> {
         });
         property::put(&self.properties, dialect, out);
     }
+}
+
+/// Whether a Session is said to be present although the connection is refused. 3.1 has no rule.
+fn contradicts(session_present: bool, reason_code: ReasonCode, dialect: Dialect) -> bool {
+    session_present && reason_code != ReasonCode::Success && dialect.version() != Version::V3_1
 }
 
 fn parse_return_code(input: &[u8]) -> Parsed<'_, ReasonCode> {
