@@ -73,7 +73,9 @@ fn check_row(row: &impl Fn(&str) -> String, version: Option<Version>) {
 }
 
 fn shared(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared")
+        .join(name);
     path.is_dir().then_some(path)
 }
 
