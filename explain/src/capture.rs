@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::time::Duration;
 
 use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, LenSource, TransportSlice};
@@ -160,6 +161,46 @@ pub fn read_capture(file: &[u8], port: Option<u16>) -> Result<Capture, CaptureEr
         skipped: reader.skipped,
         broken_at,
     })
+}
+
+/// Finds the payload in what is clearly one whole TCP packet, as a range of its bytes, and on
+/// which kind of link the packet was.
+pub fn tcp_payload(packet: &[u8]) -> Option<(Linktype, Range<usize>)> {
+    // Short Ethernet frames are filled up.
+    const MAX_PADDING: usize = 6;
+    let links = [
+        Linktype::RAW,
+        Linktype::ETHERNET,
+        Linktype::NULL,
+        Linktype::LINUX_SLL,
+        Linktype::LINUX_SLL2,
+    ];
+    links.into_iter().find_map(|link| {
+        let layers = slice_layers(link, packet).ok()?;
+        let complete = layers.ip_payload()?.len_source != LenSource::Slice;
+        let Some(TransportSlice::Tcp(tcp)) = layers.transport else {
+            return None;
+        };
+        let payload = tcp.payload();
+        let start = (payload.as_ptr() as usize).checked_sub(packet.as_ptr() as usize)?;
+        let end = start + payload.len();
+        let padding = packet.len().checked_sub(end)?;
+        (complete && padding <= MAX_PADDING).then_some((link, start..end))
+    })
+}
+
+/// Makes a capture (without times) of packets.
+pub fn write_pcap(link: Linktype, packets: &[Vec<u8>]) -> Vec<u8> {
+    let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0];
+    for field in [0, 0, u32::MAX, link.0 as u32] {
+        file.extend(field.to_le_bytes());
+    }
+    for packet in packets {
+        let length = (packet.len() as u32).to_le_bytes();
+        file.extend([[0; 4], [0; 4], length, length].concat());
+        file.extend(packet);
+    }
+    file
 }
 
 /// How many packets may wait, in one direction, for an earlier one before that one is taken as
