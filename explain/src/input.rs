@@ -271,7 +271,7 @@ impl<'t> DumpLine<'t> {
         let mut rest = self.rest;
         loop {
             let group_on = rest.trim_start();
-            let spaces = rest.chars().count() - group_on.chars().count();
+            let spaces = rest.chars().take_while(|c| c.is_whitespace()).count();
             let group = group_on.split_whitespace().next().unwrap_or_default();
             if group.is_empty() {
                 break;
@@ -341,6 +341,8 @@ fn hex_dump(text: &str) -> Option<Result<Input, InputError>> {
         }
     }
     match packets {
+        // Lines of digits only are no offsets.
+        Ok(packets) if packets.iter().all(Vec::is_empty) => None,
         Ok(packets) => Some(join_packets(text, first.at, packets)),
         Err(error) if certain => error.map(Err),
         Err(_) => None,
@@ -520,7 +522,7 @@ fn list(text: &str) -> Option<Result<Vec<u8>, InputError>> {
         let alone = code.trim().len() == content.len() + 2;
         let number = content.starts_with(|c: char| c.is_ascii_digit() || "'-(.".contains(c))
             || content.starts_with("b'");
-        number && (several || alone)
+        number && (several || alone || strip_0x(content).is_some())
     });
     match (lists.next(), lists.next()) {
         (Some((start, end)), None) => Some(list_elements(text, &code, start, end)),
@@ -542,41 +544,46 @@ fn blank_out(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        let line = rest.lines().next().unwrap_or_default();
-        let (length, with) = if rest.starts_with("/*") {
-            (rest.find("*/").map_or(rest.len(), |end| end + 2), " ")
-        } else if rest.starts_with("//") || (c == '#' && code.ends_with(char::is_whitespace)) {
-            (line.len(), " ")
-        } else if let ('"' | '\'', Some(length)) = (c, quoted_length(line)) {
-            // The quotes remain, to be recognised as one element.
-            (length, "'")
+        let line_end = || rest.find('\n').unwrap_or(rest.len());
+        let hash_comment = c == '#' && code.ends_with(char::is_whitespace);
+        let (length, instead) = if rest.starts_with("/*") {
+            (rest.find("*/").map_or(rest.len(), |end| end + 2), Some(" "))
+        } else if rest.starts_with("//") || hash_comment {
+            (line_end(), Some(" "))
+        } else if matches!(c, '"' | '\'') {
+            // The quotes remain, to be recognised as one element; a lone one is an apostrophe.
+            match quoted_length(rest) {
+                Ok(length) => (length, Some("'")),
+                Err(line_length) => (line_length, None),
+            }
         } else {
-            (c.len_utf8(), "")
+            (c.len_utf8(), None)
         };
         let (this, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
-        if with.is_empty() {
-            code.push_str(this);
-        } else {
-            code.push_str(&with.repeat(length));
+        match instead {
+            Some(blank) => code.push_str(&blank.repeat(length)),
+            None => code.push_str(this),
         }
         rest = after;
     }
     code
 }
 
-/// How long the quoted string is with which a line begins, if it ends on the line.
-fn quoted_length(line: &str) -> Option<usize> {
-    let quote = line.chars().next()?;
+/// How long the quoted string is with which a text begins; if it does not end on its line, how
+/// long this line is.
+fn quoted_length(text: &str) -> Result<usize, usize> {
+    let quote = text.chars().next();
     let mut escaped = false;
-    for (at, c) in line.char_indices().skip(1) {
+    for (at, c) in text.char_indices().skip(1) {
         match c {
+            '\n' => return Err(at),
             _ if escaped => escaped = false,
             '\\' => escaped = true,
-            c if c == quote => return Some(at + c.len_utf8()),
+            c if Some(c) == quote => return Ok(at + c.len_utf8()),
             _ => {}
         }
     }
-    None
+    Err(text.len())
 }
 
 /// What is between brackets or braces that have none inside.
@@ -985,6 +992,7 @@ mod tests {
             b"\x10\x0d\0\x04MQTT\x04\n",
         );
         assert_found("c000", Format::Hex, &[0xc0, 0]);
+        assert_found("00000000\n00000000\n0000\n", Format::Hex, &[0; 10]);
     }
 
     #[test]
@@ -1292,6 +1300,11 @@ mod tests {
         }
         assert_found("[-64, 0]", Format::List, &[0xc0, 0]);
         assert_found("[192]", Format::List, &[0xc0]);
+        assert_found(
+            "char x[1] = { 0xc0 }; int x_len = 1;",
+            Format::List,
+            &[0xc0],
+        );
         assert_error("[16, 256]", 5, "256]", "not a byte");
         assert_error("[16, -129]", 5, "-129]", "not a byte");
         let decimal = "not a decimal number (in a list, hex numbers need `0x`)";
