@@ -1,13 +1,21 @@
 //! The codecs compared. To add one: a file here with a type for each protocol
 //! version that implements [`Peer`], and a line for each in [`all`].
 
+// They bring the macros of their descendants.
+#[macro_use]
+mod ntex_mqtt;
 #[macro_use]
 mod rumqttc;
 
 mod floor;
+mod mqtt5_protocol;
 mod mqtt_codec_kit;
 mod mqtt_proto;
+mod mqtt_protocol_core;
+mod mqttbytes;
 mod mqttrs;
+mod mqute_codec;
+mod rmqtt_codec;
 
 use bytes::BytesMut;
 
@@ -54,10 +62,22 @@ pub fn all() -> Vec<Codec> {
         Codec::new::<mqttrs::V4>(),
         Codec::new::<rumqttc::V4>(),
         Codec::new::<rumqttc::V5>(),
+        Codec::new::<mqttbytes::V4>(),
+        Codec::new::<mqttbytes::V5>(),
         Codec::new::<mqtt_proto::V4>(),
         Codec::new::<mqtt_proto::V5>(),
         Codec::new::<mqtt_codec_kit::V4>(),
         Codec::new::<mqtt_codec_kit::V5>(),
+        Codec::new::<mqtt_protocol_core::V4>(),
+        Codec::new::<mqtt_protocol_core::V5>(),
+        Codec::new::<ntex_mqtt::V4>(),
+        Codec::new::<ntex_mqtt::V5>(),
+        Codec::new::<rmqtt_codec::V4>(),
+        Codec::new::<rmqtt_codec::V5>(),
+        Codec::new::<mqute_codec::V4>(),
+        Codec::new::<mqute_codec::V5>(),
+        Codec::new::<mqtt5_protocol::Level<4>>(),
+        Codec::new::<mqtt5_protocol::Level<5>>(),
     ]
 }
 
