@@ -1,0 +1,85 @@
+//! `mqttbytes`: v3.1.1 and v5.0, strings copied, payloads sharing the buffer.
+//!
+//! `read` decodes any packet. There is no such function to encode, only the
+//! `write` of each kind, so the caller chooses it.
+
+use bytes::BytesMut;
+use mqttbytes::{v4, v5};
+
+use super::Peer;
+use crate::fields::{Field, Fields, options};
+use crate::workload::Version;
+
+pub struct V4;
+pub struct V5;
+
+impl Peer for V4 {
+    const NAME: &'static str = "mqttbytes";
+    const VERSION: Version = Version::V4;
+
+    type Input = BytesMut;
+    type Packet = v4::Packet;
+    type Output = BytesMut;
+
+    fn next(input: &mut BytesMut, show: impl FnOnce(&Self::Packet)) -> Option<()> {
+        v4::read(input, usize::MAX).as_ref().ok().map(show)
+    }
+
+    fn fields<F: Fields>(packet: &v4::Packet, to: &mut F) {
+        bytebeam_v4_fields!(v4, packet, to);
+    }
+
+    fn encode(packet: &mut v4::Packet, out: &mut BytesMut) -> Option<()> {
+        out.clear();
+        let length = match packet {
+            v4::Packet::Connect(p) => p.write(out),
+            v4::Packet::ConnAck(p) => p.write(out),
+            v4::Packet::Publish(p) => p.write(out),
+            v4::Packet::PubAck(p) => p.write(out),
+            v4::Packet::Subscribe(p) => p.write(out),
+            v4::Packet::SubAck(p) => p.write(out),
+            v4::Packet::PingReq => v4::PingReq.write(out),
+            v4::Packet::Disconnect => v4::Disconnect.write(out),
+            _ => return None,
+        };
+        length.ok().map(drop)
+    }
+}
+
+impl Peer for V5 {
+    const NAME: &'static str = "mqttbytes";
+    const VERSION: Version = Version::V5;
+
+    type Input = BytesMut;
+    type Packet = v5::Packet;
+    type Output = BytesMut;
+
+    fn next(input: &mut BytesMut, show: impl FnOnce(&Self::Packet)) -> Option<()> {
+        v5::read(input, usize::MAX).as_ref().ok().map(show)
+    }
+
+    fn fields<F: Fields>(packet: &v5::Packet, to: &mut F) {
+        bytebeam_v5_fields!(
+            v5, packet, to,
+            v5::Packet::Connect(p @ v5::Connect { last_will, login, .. })
+                => (p, clean_session, last_will, login),
+            |code| code as u8
+        );
+    }
+
+    fn encode(packet: &mut v5::Packet, out: &mut BytesMut) -> Option<()> {
+        out.clear();
+        let length = match packet {
+            v5::Packet::Connect(p) => p.write(out),
+            v5::Packet::ConnAck(p) => p.write(out),
+            v5::Packet::Publish(p) => p.write(out),
+            v5::Packet::PubAck(p) => p.write(out),
+            v5::Packet::Subscribe(p) => p.write(out),
+            v5::Packet::SubAck(p) => p.write(out),
+            v5::Packet::PingReq => v5::PingReq.write(out),
+            v5::Packet::Disconnect(p) => p.write(out),
+            _ => return None,
+        };
+        length.ok().map(drop)
+    }
+}

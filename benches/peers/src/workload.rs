@@ -1,0 +1,297 @@
+//! The bytes every codec works on, written by hand so that no codec's own
+//! encoder has a say in them.
+
+use crate::fields::{Field, Fields, Log};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    V4,
+    V5,
+}
+
+/// Bytes that last as long as the program, which spares every codec that
+/// borrows from them a lifetime.
+pub type Wire = &'static [u8];
+
+/// One column of the tables: a buffer full of packets of one shape.
+pub struct Cell {
+    pub name: &'static str,
+    pub version: Version,
+    pub wire: Wire,
+    pub packets: u32,
+    pub expected: Log,
+}
+
+type Shape = fn(&mut Writer, u16);
+
+/// Each shape, how many packets of it, and whether v3.1.1 has it too.
+/// About 1000 packets make one read of the clock cheap; of the large ones as
+/// many as a cache still holds.
+const SHAPES: [(&str, Shape, u16, bool); 7] = [
+    ("CONNECT", Writer::connect, 1000, true),
+    ("PUBLISH 16 B", Writer::small, 1000, true),
+    ("PUBLISH 256 B, properties", Writer::rich, 1000, false),
+    ("PUBLISH 64 KiB", Writer::large, 16, true),
+    ("PUBACK", Writer::puback, 1000, true),
+    ("SUBSCRIBE 10", Writer::subscribe, 1000, true),
+    ("SUBACK 10", Writer::suback, 1000, true),
+];
+
+pub fn cells() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for version in [Version::V4, Version::V5] {
+        for (name, shape, packets, both) in SHAPES {
+            if both || version == Version::V5 {
+                cells.push(cell(name, version, &vec![shape; packets.into()]));
+            }
+        }
+        cells.push(cell("mixed", version, &mixed()));
+    }
+    cells
+}
+
+fn cell(name: &'static str, version: Version, shapes: &[Shape]) -> Cell {
+    let mut writer = Writer {
+        version,
+        wire: Vec::new(),
+        log: Log::default(),
+    };
+    for (i, shape) in (1..).zip(shapes) {
+        shape(&mut writer, i);
+    }
+    let packets = shapes.len() as u32;
+    Cell {
+        name,
+        version,
+        wire: writer.wire.leak(),
+        packets,
+        expected: writer.log,
+    }
+}
+
+/// 70 % small PUBLISH, 20 % PUBACK, 5 % PINGREQ, 3 % SUBSCRIBE and SUBACK,
+/// 2 % CONNECT, CONNACK and DISCONNECT, shuffled the same way each time.
+fn mixed() -> Vec<Shape> {
+    let shares: [(Shape, usize); 8] = [
+        (Writer::small, 700),
+        (Writer::puback, 200),
+        (Writer::pingreq, 50),
+        (Writer::subscribe, 15),
+        (Writer::suback, 15),
+        (Writer::connect, 7),
+        (Writer::connack, 7),
+        (Writer::disconnect, 6),
+    ];
+    let mut shapes: Vec<_> = shares
+        .iter()
+        .flat_map(|&(shape, n)| vec![shape; n])
+        .collect();
+    let mut random: u64 = 1;
+    for i in (1..shapes.len()).rev() {
+        random = random
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        shapes.swap(i, (random >> 33) as usize % (i + 1));
+    }
+    shapes
+}
+
+struct Writer {
+    version: Version,
+    wire: Vec<u8>,
+    log: Log,
+}
+
+impl Writer {
+    fn v5(&self) -> bool {
+        self.version == Version::V5
+    }
+
+    fn packet(&mut self, first: u8, body: &[u8]) {
+        self.wire.push(first);
+        varint(&mut self.wire, body.len());
+        self.wire.extend(body);
+    }
+
+    /// A property section, which only v5.0 has.
+    fn properties(&mut self, body: &mut Vec<u8>, write: impl FnOnce(&mut Section)) {
+        if self.v5() {
+            let log = &mut self.log;
+            let mut section = Section {
+                bytes: Vec::new(),
+                log,
+            };
+            write(&mut section);
+            varint(body, section.bytes.len());
+            body.extend(section.bytes);
+        }
+    }
+
+    fn connect(&mut self, i: u16) {
+        let client = format!("gateway-{i:08}");
+        let topic = format!("gateways/{i:05}/status");
+        let (payload, user, password) = (b"offline", "gateway", b"correct horse");
+        self.log.connect(true, 60, &client);
+        self.log.will(1, true, &topic, payload);
+        self.log.login(Some(user), Some(password));
+
+        let mut body = Vec::new();
+        string(&mut body, "MQTT");
+        body.push(if self.v5() { 5 } else { 4 });
+        body.push(0b1110_1110); // user, password, Will retained, QoS 1, Will, clean
+        body.extend(60u16.to_be_bytes());
+        self.properties(&mut body, |section| {
+            section.number(Field::SessionExpiry, 0x11, &3600u32.to_be_bytes());
+            section.number(Field::ReceiveMaximum, 0x21, &100u16.to_be_bytes());
+            section.user_property("region", "eu-central");
+            section.user_property("firmware", "1.4.2");
+        });
+        string(&mut body, &client);
+        self.properties(&mut body, |section| {
+            section.number(Field::WillDelay, 0x18, &30u32.to_be_bytes());
+        });
+        string(&mut body, &topic);
+        string(&mut body, payload);
+        string(&mut body, user);
+        string(&mut body, password);
+        self.packet(0x10, &body);
+    }
+
+    fn connack(&mut self, _: u16) {
+        self.log.connack(false, 0);
+        let mut body = vec![0, 0];
+        self.properties(&mut body, |_| ());
+        self.packet(0x20, &body);
+    }
+
+    fn publish(
+        &mut self,
+        id: Option<u16>,
+        topic: &str,
+        payload: &[u8],
+        properties: impl FnOnce(&mut Section),
+    ) {
+        let qos = id.is_some().into();
+        self.log.publish((false, qos, false), topic, id, payload);
+        let mut body = Vec::new();
+        string(&mut body, topic);
+        body.extend(id.into_iter().flat_map(u16::to_be_bytes));
+        self.properties(&mut body, properties);
+        body.extend(payload);
+        self.packet(0x30 | qos << 1, &body);
+    }
+
+    fn small(&mut self, i: u16) {
+        let topic = format!("sensors/{i:05}/status");
+        self.publish(None, &topic, &[b'1'; 16], |_| ());
+    }
+
+    fn large(&mut self, i: u16) {
+        let topic = format!("sensors/{i:05}/images");
+        self.publish(None, &topic, &[i as u8; 65536], |_| ());
+    }
+
+    fn rich(&mut self, i: u16) {
+        let topic = format!("sites/hamburg/line-3/machine/{i:05}/state");
+        self.publish(Some(i), &topic, &[b'2'; 256], |section| {
+            section.number(Field::MessageExpiry, 0x02, &600u32.to_be_bytes());
+            section.string(Field::ContentType, 0x03, "application/json");
+            section.number(Field::TopicAlias, 0x23, &i.to_be_bytes());
+            section.user_property("trace", "4bf92f3577b34da6");
+        });
+    }
+
+    /// In v5.0 the short form, which says success without a reason code.
+    fn puback(&mut self, i: u16) {
+        self.log.identified(4, i);
+        if self.v5() {
+            self.log.code(0);
+        }
+        self.packet(0x40, &i.to_be_bytes());
+    }
+
+    fn subscribe(&mut self, i: u16) {
+        self.log.identified(8, i);
+        let mut body = i.to_be_bytes().to_vec();
+        self.properties(&mut body, |_| ());
+        for n in 0..10u8 {
+            let filter = format!("sensors/{n:02}/+/status");
+            let (qos, flags, handling) = (n % 3, n & 0b11, n % 3);
+            let more = (flags << 2) | (handling << 4);
+            let options = if self.v5() { qos | more } else { qos };
+            self.log.filter(&filter, options);
+            string(&mut body, &filter);
+            body.push(options);
+        }
+        self.packet(0x82, &body);
+    }
+
+    fn suback(&mut self, i: u16) {
+        self.log.identified(9, i);
+        let mut body = i.to_be_bytes().to_vec();
+        self.properties(&mut body, |_| ());
+        for code in [0, 1, 2, 0, 1, 2, 0, 1, 2, 0x80] {
+            self.log.code(code);
+            body.push(code);
+        }
+        self.packet(0x90, &body);
+    }
+
+    fn pingreq(&mut self, _: u16) {
+        self.log.kind(12);
+        self.packet(0xC0, &[]);
+    }
+
+    /// In v5.0 the long form: not every decoder takes the short one.
+    fn disconnect(&mut self, _: u16) {
+        self.log.kind(14);
+        let mut body = Vec::new();
+        if self.v5() {
+            self.log.code(0);
+            body.push(0);
+        }
+        self.properties(&mut body, |_| ());
+        self.packet(0xE0, &body);
+    }
+}
+
+fn varint(to: &mut Vec<u8>, mut value: usize) {
+    while value > 0x7F {
+        to.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    to.push(value as u8);
+}
+
+fn string(to: &mut Vec<u8>, value: impl AsRef<[u8]>) {
+    let value = value.as_ref();
+    to.extend((value.len() as u16).to_be_bytes());
+    to.extend(value);
+}
+
+/// The properties of one packet, or of its Will.
+struct Section<'a> {
+    bytes: Vec<u8>,
+    log: &'a mut Log,
+}
+
+impl Section<'_> {
+    fn number(&mut self, field: Field, id: u8, value: &[u8]) {
+        self.bytes.push(id);
+        self.bytes.extend(value);
+        let number = value.iter().fold(0, |n, &byte| n << 8 | u32::from(byte));
+        self.log.number(field, number);
+    }
+
+    fn string(&mut self, field: Field, id: u8, value: &str) {
+        self.bytes.push(id);
+        string(&mut self.bytes, value);
+        self.log.bytes(field, value);
+    }
+
+    fn user_property(&mut self, name: &str, value: &str) {
+        self.string(Field::PropertyName, 0x26, name);
+        string(&mut self.bytes, value);
+        self.log.bytes(Field::PropertyValue, value);
+    }
+}
