@@ -294,6 +294,34 @@ mod owned {
     }
 
     impl Frame {
+        /// Takes the packet at the beginning of `buffer` out of it, if it is whole.
+        ///
+        /// # Errors
+        ///
+        /// See [`FrameRef::split`]. The buffer is as it was then.
+        #[inline]
+        pub fn split(
+            buffer: &mut BytesMut,
+            dialect: Dialect,
+            max_len: u32,
+        ) -> Result<Framed<Self>, DecodeError> {
+            Ok(match FrameRef::split(buffer, dialect, max_len)? {
+                Framed::NeedMore(bytes) => Framed::NeedMore(bytes),
+                Framed::Frame(FrameRef { bytes, header_len }) => {
+                    let len = bytes.len();
+                    Framed::Frame(Self::take(buffer, len, header_len))
+                }
+            })
+        }
+
+        #[inline]
+        fn take(buffer: &mut BytesMut, len: usize, header_len: u8) -> Self {
+            Self {
+                bytes: buffer.split_to(len).freeze(),
+                header_len,
+            }
+        }
+
         /// The frame, borrowed.
         #[must_use]
         #[inline]
@@ -470,8 +498,8 @@ mod owned {
                 self.dialect = Some(Dialect::from_client(frame.connect_version()?));
             }
             let (len, header_len) = (frame.bytes.len(), frame.header_len);
-            let bytes = self.buffer.split_to(len).freeze();
-            Ok(Framed::Frame(Frame { bytes, header_len }))
+            let frame = Frame::take(&mut self.buffer, len, header_len);
+            Ok(Framed::Frame(frame))
         }
     }
 }

@@ -12,6 +12,7 @@ mod mqtt5_protocol;
 mod mqtt_codec_kit;
 mod mqtt_proto;
 mod mqtt_protocol_core;
+mod mqtt_wire;
 mod mqttbytes;
 mod mqttrs;
 mod mqute_codec;
@@ -59,6 +60,10 @@ pub fn all() -> Vec<Codec> {
         Codec::new::<floor::Floor<5, false>>(),
         Codec::new::<floor::Floor<4, true>>(),
         Codec::new::<floor::Floor<5, true>>(),
+        Codec::new::<mqtt_wire::Borrowed<4>>(),
+        Codec::new::<mqtt_wire::Borrowed<5>>(),
+        Codec::new::<mqtt_wire::Frames<4>>(),
+        Codec::new::<mqtt_wire::Frames<5>>(),
         Codec::new::<mqttrs::V4>(),
         Codec::new::<rumqttc::V4>(),
         Codec::new::<rumqttc::V5>(),

@@ -1,0 +1,188 @@
+//! Ours: borrowed from a slice, and from frames that share the buffer.
+//!
+//! Every rule is checked; lists and properties are walked item by item. The
+//! workload mixes both directions, so each packet is read in the dialect of
+//! the side that sends it.
+
+use bytes::BytesMut;
+use mqtt_wire::{
+    Connect, Dialect, Frame, FrameRef, Framed, Packet, Properties, Property, ReturnCode, Version,
+    Will,
+};
+
+use super::{Filled, Peer};
+use crate::fields::{Field, Fields, options};
+use crate::workload::{self, Wire};
+
+pub struct Borrowed<const LEVEL: u8>;
+pub struct Frames<const LEVEL: u8>;
+
+impl<const LEVEL: u8> Peer for Borrowed<LEVEL> {
+    const NAME: &'static str = "mqtt-wire";
+    const VERSION: workload::Version = version(LEVEL);
+
+    type Input = Wire;
+    type Packet = Packet<'static>;
+    type Output = Filled;
+
+    fn next(input: &mut Wire, show: impl FnOnce(&Self::Packet)) -> Option<()> {
+        let dialect = dialect::<LEVEL>(*input.first()?);
+        let Ok(Framed::Frame(frame)) = FrameRef::split(input, dialect, u32::MAX) else {
+            return None;
+        };
+        *input = &input[frame.bytes().len()..];
+        frame.decode(dialect).as_ref().ok().map(show)
+    }
+
+    fn fields<F: Fields>(packet: &Packet, to: &mut F) {
+        fields::<LEVEL, F>(packet, to);
+    }
+
+    fn encode(packet: &mut Packet, out: &mut Filled) -> Option<()> {
+        let dialect = dialect::<LEVEL>((packet.packet_type() as u8) << 4);
+        out.len = packet.encode_to_slice(dialect, &mut out.room).ok()?;
+        Some(())
+    }
+}
+
+impl<const LEVEL: u8> Peer for Frames<LEVEL> {
+    const NAME: &'static str = "mqtt-wire, frames";
+    const VERSION: workload::Version = version(LEVEL);
+
+    type Input = BytesMut;
+    type Packet = Frame;
+    type Output = Filled;
+
+    fn next(input: &mut BytesMut, show: impl FnOnce(&Self::Packet)) -> Option<()> {
+        let dialect = dialect::<LEVEL>(*input.first()?);
+        match Frame::split(input, dialect, u32::MAX) {
+            Ok(Framed::Frame(frame)) => show(&frame),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn fields<F: Fields>(frame: &Frame, to: &mut F) {
+        if let Ok(packet) = &frame.decode(dialect::<LEVEL>(frame.bytes()[0])) {
+            fields::<LEVEL, F>(packet, to);
+        }
+    }
+
+    /// A frame is not encoded: its bytes are there.
+    fn encode(_: &mut Frame, _: &mut Filled) -> Option<()> {
+        None
+    }
+}
+
+const fn version(level: u8) -> workload::Version {
+    match level {
+        4 => workload::Version::V4,
+        _ => workload::Version::V5,
+    }
+}
+
+/// CONNACK and SUBACK come from the Server, all other packets here from the Client.
+#[inline]
+fn dialect<const LEVEL: u8>(first: u8) -> Dialect {
+    let version = match LEVEL {
+        4 => Version::V3_1_1,
+        _ => Version::V5,
+    };
+    match first >> 4 {
+        2 | 9 => Dialect::from_server(version),
+        _ => Dialect::from_client(version),
+    }
+}
+
+#[inline]
+fn fields<const LEVEL: u8, F: Fields>(packet: &Packet, to: &mut F) {
+    let v5 = LEVEL == 5;
+    match packet {
+        Packet::Connect(p) => connect(p, to),
+        Packet::ConnAck(p) => {
+            let code = match ReturnCode::try_from(p.reason_code) {
+                Ok(code) if !v5 => code as u8,
+                _ => p.reason_code as u8,
+            };
+            to.connack(p.session_present, code);
+        }
+        Packet::Publish(p) => {
+            let topic = p.topic_name.as_ref().map_or(&b""[..], |it| it.as_bytes());
+            let flags = (p.delivery.dup(), p.delivery.qos() as u8, p.retain);
+            let id = p.delivery.packet_id().map(|id| id.get());
+            to.publish(flags, topic, id, p.payload);
+            properties(p.properties, to);
+        }
+        Packet::PubAck(p) => {
+            to.identified(4, p.packet_id.get());
+            if v5 {
+                to.code(p.reason_code as u8);
+            }
+        }
+        Packet::Subscribe(p) => {
+            to.identified(8, p.packet_id.get());
+            for subscription in p.subscriptions {
+                let o = subscription.options;
+                let handling = o.retain_handling as u8;
+                let options = options(o.qos as u8, o.no_local, o.retain_as_published, handling);
+                to.filter(subscription.filter.as_bytes(), options);
+            }
+        }
+        Packet::SubAck(p) => {
+            to.identified(9, p.packet_id.get());
+            for code in p.reason_codes {
+                to.code(code as u8);
+            }
+        }
+        Packet::PingReq => to.kind(12),
+        Packet::Disconnect(p) => {
+            to.kind(14);
+            if v5 {
+                to.code(p.reason_code as u8);
+            }
+        }
+        _ => (),
+    }
+}
+
+fn connect<F: Fields>(packet: &Connect, to: &mut F) {
+    to.connect(
+        packet.clean_start,
+        packet.keep_alive,
+        packet.client_id.as_bytes(),
+    );
+    properties(packet.properties, to);
+    if let Some(Will {
+        qos,
+        retain,
+        properties: will,
+        topic,
+        payload,
+    }) = packet.will
+    {
+        to.will(qos as u8, retain, topic.as_bytes(), payload);
+        properties(will, to);
+    }
+    let user = packet.user_name.as_ref().map(|it| it.as_bytes());
+    to.login(user, packet.password);
+}
+
+#[inline]
+fn properties<F: Fields>(properties: Properties, to: &mut F) {
+    for property in properties {
+        match property {
+            Property::SessionExpiryInterval(value) => to.number(Field::SessionExpiry, value),
+            Property::ReceiveMaximum(value) => {
+                to.number(Field::ReceiveMaximum, value.get().into());
+            }
+            Property::WillDelayInterval(value) => to.number(Field::WillDelay, value),
+            Property::TopicAlias(value) => to.number(Field::TopicAlias, value.get().into()),
+            Property::MessageExpiryInterval(value) => to.number(Field::MessageExpiry, value),
+            Property::ContentType(value) => to.bytes(Field::ContentType, value.as_bytes()),
+            Property::UserProperty(name, value) => {
+                to.user_property(name.as_bytes(), value.as_bytes());
+            }
+            _ => (),
+        }
+    }
+}
