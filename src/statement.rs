@@ -235,7 +235,9 @@ fn ids(violation: &Violation, version: Version) -> Ids {
             (V3_1_1, Field::TopicName) => two("MQTT-3.3.2-2", "MQTT-4.7.1-1"),
             (V3_1_1, _) => one("MQTT-4.7.1-1"),
             (V5, Field::TopicName) => two("MQTT-3.3.2-2", "MQTT-4.7.0-1"),
-            (V5, Field::Property(_)) => two("MQTT-3.3.2-14", "MQTT-4.7.0-1"),
+            (V5, Field::Property(_)) if violation.packet_type == Some(PacketType::Publish) => {
+                two("MQTT-3.3.2-14", "MQTT-4.7.0-1")
+            }
             (V5, _) => one("MQTT-4.7.0-1"),
         },
         K::EmptyTopicFilter => by("U31-topic", "MQTT-4.7.3-1", "MQTT-4.7.3-1"),
