@@ -215,7 +215,9 @@ fn invalid_vectors() -> impl Iterator<Item = Vector> {
 /// The vectors `<packet>/<verdict>/<name>.json`.
 fn vectors(verdict: &'static str) -> impl Iterator<Item = Vector> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec-vectors");
-    let folders = entries(&root).into_iter().map(move |path| path.join(verdict));
+    let folders = entries(&root)
+        .into_iter()
+        .map(move |path| path.join(verdict));
     let files = folders
         .filter(|path| path.is_dir())
         .flat_map(|path| entries(&path));
@@ -266,7 +268,7 @@ fn from_hex(text: &str) -> Vec<u8> {
     let pairs = text
         .as_bytes()
         .chunks(2)
-        .map(|pair| str::from_utf8(pair).unwrap());
+        .map(|pair| std::str::from_utf8(pair).unwrap());
     pairs
         .map(|pair| u8::from_str_radix(pair, 16).unwrap())
         .collect()
