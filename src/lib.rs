@@ -69,6 +69,8 @@
     )
 )]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
@@ -77,6 +79,7 @@ mod dialect;
 mod error;
 mod frame;
 mod list;
+pub mod monitor;
 mod packet;
 mod property;
 mod reason_code;

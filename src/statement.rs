@@ -56,7 +56,11 @@ impl Statement {
         table::ROWS.iter().map(Self)
     }
 
-    fn find(version: Version, id: &str, packet_type: Option<PacketType>) -> Option<Self> {
+    pub(crate) fn find(
+        version: Version,
+        id: &str,
+        packet_type: Option<PacketType>,
+    ) -> Option<Self> {
         let mut rows = table::ROWS
             .iter()
             .filter(|row| row.0 == version && row.1 == id);
