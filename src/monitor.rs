@@ -13,7 +13,7 @@ pub use self::exchange::Exchange;
 
 use self::exchange::{Aliases, Exchanges, Stage, Store};
 use crate::data::{PacketId, QoS, Utf8Str};
-use crate::dialect::{Sender, Version};
+use crate::dialect::{Dialect, Sender, Version};
 use crate::packet::{
     Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, Publish, SubAck, Subscribe,
 };
@@ -28,15 +28,16 @@ use crate::reason_code::ReasonCode;
 ///
 /// ```
 /// use mqtt_wire::monitor::Monitor;
-/// use mqtt_wire::{Dialect, Packet, Sender, Version};
+/// use mqtt_wire::{Dialect, Packet, Version};
 ///
+/// let client = Dialect::from_client(Version::V3_1_1);
 /// let connect = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p";
-/// let packet = Packet::decode(connect, Dialect::from_client(Version::V3_1_1))?;
+/// let packet = Packet::decode(connect, client)?;
 ///
 /// let mut monitor = Monitor::new();
 /// let mut breaches = Vec::new();
 /// for _ in 0..2 {
-///     monitor.observe(Sender::Client, &packet, connect.len(), |breach| breaches.push(breach));
+///     monitor.observe(client, &packet, connect.len(), |breach| breaches.push(breach));
 /// }
 /// assert_eq!(breaches.len(), 1);
 /// assert_eq!(
@@ -47,7 +48,7 @@ use crate::reason_code::ReasonCode;
 /// ```
 #[derive(Debug)]
 pub struct Monitor<'s> {
-    version: Option<Version>,
+    version: Version,
     phase: Phase,
     /// Whether exchanges may be older than what was observed.
     resumed: bool,
@@ -113,7 +114,7 @@ impl<'s> Monitor<'s> {
         server_aliases: Aliases<'s>,
     ) -> Self {
         Self {
-            version: None,
+            version: Version::V5,
             phase: Phase::Opening,
             resumed: false,
             joined: false,
@@ -131,8 +132,7 @@ impl<'s> Monitor<'s> {
     /// A monitor for a connection whose beginning was not seen. It knows no limits, and takes on
     /// trust what may have been opened before.
     #[must_use]
-    pub fn joining(mut self, version: Version) -> Self {
-        self.version = Some(version);
+    pub fn joining(mut self) -> Self {
         self.phase = Phase::Accepted;
         self.resumed = true;
         self.joined = true;
@@ -145,20 +145,18 @@ impl<'s> Monitor<'s> {
         self.exchanges.incomplete
     }
 
-    /// Observes a packet of `sender` that has `len` bytes with its fixed header, and reports what
-    /// it breaks.
+    /// Observes a packet that was decoded in `dialect` and has `len` bytes with its fixed header,
+    /// and reports what it breaks.
     pub fn observe(
         &mut self,
-        sender: Sender,
+        dialect: Dialect,
         packet: &Packet<'_>,
         len: usize,
         mut report: impl FnMut(Breach),
     ) {
-        if let (None, Packet::Connect(connect)) = (self.version, packet) {
-            self.version = Some(connect.version);
-        }
+        let (version, sender) = (dialect.version(), dialect.sender());
         let (packet_type, packet_id) = (packet.packet_type(), packet_id(packet));
-        let version = self.version;
+        self.version = version;
         self.judge(sender, packet, len, &mut |kind| {
             report(Breach {
                 kind,
@@ -175,24 +173,25 @@ impl<'s> Monitor<'s> {
     pub fn observe_at(
         &mut self,
         time: Duration,
-        sender: Sender,
+        dialect: Dialect,
         packet: &Packet<'_>,
         len: usize,
         mut report: impl FnMut(Breach),
     ) {
-        self.judge_silence(time, sender, packet, &mut report);
-        self.observe(sender, packet, len, report);
+        self.judge_silence(time, dialect, packet, &mut report);
+        self.observe(dialect, packet, len, report);
     }
 
     /// A Client that was silent for too long; and a Server that does not mind.
     fn judge_silence(
         &mut self,
         time: Duration,
-        sender: Sender,
+        dialect: Dialect,
         packet: &Packet<'_>,
         report: &mut dyn FnMut(Breach),
     ) {
         let keep_alive = self.service.keep_alive.unwrap_or(self.request.keep_alive);
+        let sender = dialect.sender();
         let silence = self.last_heard.and_then(|last| time.checked_sub(last));
         if sender == Sender::Client {
             self.last_heard = Some(time);
@@ -210,7 +209,7 @@ impl<'s> Monitor<'s> {
                 sender: breaker,
                 packet_type: packet.packet_type(),
                 packet_id: None,
-                version: self.version,
+                version: dialect.version(),
             });
         };
         // a Server may say good-bye at any time
@@ -340,7 +339,7 @@ impl<'s> Monitor<'s> {
     }
 
     fn is_v5(&self) -> bool {
-        self.version == Some(Version::V5)
+        self.version == Version::V5
     }
 
     // ---- beginning and end -----------------------------------------------------------------
@@ -382,7 +381,7 @@ impl<'s> Monitor<'s> {
         use BreachKind as K;
         let accepted = connack.reason_code == ReasonCode::Success;
         let has = |id| connack.properties.get(id).is_some();
-        let v3_1 = self.version == Some(Version::V3_1);
+        let v3_1 = self.version == Version::V3_1;
         if has(PropertyId::ResponseInformation) && !self.request.response_information {
             breach(K::ResponseInformationNotRequested);
         }
@@ -391,7 +390,7 @@ impl<'s> Monitor<'s> {
                 breach(K::SimpleClientIdRefused);
             }
             (ClientId::Empty, code)
-                if self.version == Some(Version::V3_1_1)
+                if self.version == Version::V3_1_1
                     && !self.request.clean_start
                     && code != ReasonCode::ClientIdentifierNotValid =>
             {
@@ -622,7 +621,7 @@ impl<'s> Monitor<'s> {
         packet_id: PacketId,
         breach: &mut dyn FnMut(BreachKind),
     ) {
-        let ordered = sender == Sender::Client && self.version != Some(Version::V3_1);
+        let ordered = sender == Sender::Client && self.version != Version::V3_1;
         if ordered && self.exchanges.is_overtaken(owner, packet_id) {
             breach(BreachKind::OutOfOrder);
         }
@@ -658,7 +657,7 @@ impl<'s> Monitor<'s> {
         match self.exchanges.stage(Sender::Client, packet_id) {
             None => self.exchanges.open(Sender::Client, packet_id, stage),
             // 3.1 repeats within a connection
-            Some(open) if open == stage && self.version == Some(Version::V3_1) => {}
+            Some(open) if open == stage && self.version == Version::V3_1 => {}
             Some(_) => breach(BreachKind::PacketIdInUse),
         }
     }

@@ -15,7 +15,7 @@ pub struct Breach {
     pub(super) sender: Sender,
     pub(super) packet_type: PacketType,
     pub(super) packet_id: Option<PacketId>,
-    pub(super) version: Option<Version>,
+    pub(super) version: Version,
 }
 
 impl Breach {
@@ -43,9 +43,9 @@ impl Breach {
         self.packet_id
     }
 
-    /// The version of the connection; `None` before its CONNECT.
+    /// The version of the connection.
     #[must_use]
-    pub const fn version(&self) -> Option<Version> {
+    pub const fn version(&self) -> Version {
         self.version
     }
 
@@ -56,10 +56,9 @@ impl Breach {
         self.statements().next()
     }
 
-    /// All statements that were broken, the most exact one first. Before a CONNECT they are those
-    /// of 5.0.
+    /// All statements that were broken, the most exact one first.
     pub fn statements(&self) -> impl Iterator<Item = Statement> + use<> {
-        let version = self.version.unwrap_or(Version::V5);
+        let version = self.version;
         let packet_type = Some(self.packet_type);
         self.ids(version)
             .into_iter()
@@ -72,8 +71,8 @@ impl Breach {
     #[must_use]
     pub const fn reason_code(&self) -> Option<ReasonCode> {
         match self.version {
-            Some(Version::V5) => self.kind.reason_code(),
-            _ => None,
+            Version::V5 => self.kind.reason_code(),
+            Version::V3_1 | Version::V3_1_1 => None,
         }
     }
 
