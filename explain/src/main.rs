@@ -1,1 +1,16 @@
-fn main() {}
+mod capture;
+mod input;
+
+fn main() {
+    let bytes = std::fs::read(std::env::args_os().nth(1).unwrap_or_default()).unwrap_or_default();
+    match input::parse(&bytes) {
+        Ok(input) if input.format == input::Format::Capture => {
+            println!("{:?}", capture::read_capture(&input.bytes, None));
+        }
+        Ok(input) => println!(
+            "{}: {:?}, {} bytes of headers",
+            input.format, input.bytes, input.headers
+        ),
+        Err(error) => println!("{error}"),
+    }
+}
