@@ -1,5 +1,7 @@
 mod capture;
+mod dissect;
 mod input;
+mod judge;
 
 fn main() {
     let bytes = std::fs::read(std::env::args_os().nth(1).unwrap_or_default()).unwrap_or_default();
