@@ -2,6 +2,7 @@ mod capture;
 mod dissect;
 mod input;
 mod judge;
+mod stream;
 
 fn main() {
     let bytes = std::fs::read(std::env::args_os().nth(1).unwrap_or_default()).unwrap_or_default();
@@ -15,4 +16,5 @@ fn main() {
         ),
         Err(error) => println!("{error}"),
     }
+    let _ = judge::run(std::io::stdin().lock(), std::io::stdout().lock());
 }
