@@ -333,9 +333,7 @@ impl Walker<'_> {
             PacketType::Subscribe => {
                 self.packet_id()?;
                 self.properties("Properties")?;
-                if self.at == self.end {
-                    return self.take("Topic Filter", 1).map(|_| ());
-                }
+                self.first_of_list("Topic Filter")?;
                 for number in 1.. {
                     if self.at == self.end {
                         break;
@@ -352,7 +350,7 @@ impl Walker<'_> {
             PacketType::Unsubscribe => {
                 self.packet_id()?;
                 self.properties("Properties")?;
-                self.text("Topic Filter")?;
+                self.first_of_list("Topic Filter")?;
                 while self.at < self.end {
                     self.text("Topic Filter")?;
                 }
@@ -483,11 +481,17 @@ impl Walker<'_> {
     }
 
     fn codes(&mut self) -> Option<()> {
-        if self.at == self.end && self.version != Version::V3_1 {
-            return self.take("Reason Code", 1).map(|_| ());
-        }
+        self.first_of_list("Reason Code")?;
         while self.at < self.end {
             self.code("Reason Code")?;
+        }
+        Some(())
+    }
+
+    /// Notes if a list is empty that has to have something in it; in 3.1 none has to.
+    fn first_of_list(&mut self, name: &'static str) -> Option<()> {
+        if self.at == self.end && self.version != Version::V3_1 {
+            self.take(name, 1)?;
         }
         Some(())
     }

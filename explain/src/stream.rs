@@ -113,12 +113,6 @@ impl<'a> Stream<'a> {
         })
     }
 
-    /// Whether the last packet is not all there.
-    pub fn is_incomplete(&self) -> bool {
-        let last = self.records.last();
-        last.is_some_and(|record| matches!(record.verdict, Verdict::Incomplete(_)))
-    }
-
     /// The more, the likelier is the dialect that the bytes were read in.
     fn plausibility(&self) -> impl Ord + use<> {
         let at_fault = |record: &&Record<'_>| matches!(record.verdict, Verdict::Reject(_));
@@ -141,6 +135,14 @@ impl Record<'_> {
     /// The type that the first byte names.
     pub fn packet_type(&self) -> Option<PacketType> {
         packet_type(self.bytes)
+    }
+
+    pub fn is_accepted(&self) -> bool {
+        matches!(self.verdict, Verdict::Accept(_))
+    }
+
+    pub fn is_refused(&self) -> bool {
+        matches!(self.verdict, Verdict::Reject(_))
     }
 }
 
@@ -282,7 +284,6 @@ mod tests {
     #[test]
     fn knows_how_many_bytes_are_missing() {
         let stream = Stream::read(b"\xc0\x00\x30\x05\x00", None, None);
-        assert!(stream.is_incomplete());
         assert!(matches!(stream.records[1].verdict, Verdict::Incomplete(4)));
     }
 
