@@ -60,8 +60,10 @@ pub fn dissect(packet: &[u8], dialect: Dialect) -> Vec<Field> {
         let _ = walker.body();
         walker.left_over();
         walker.end = packet.len();
+        walker.not_understood("after the packet");
+    } else {
+        walker.not_understood("not understood");
     }
-    walker.not_understood("after the packet");
     walker.fields
 }
 

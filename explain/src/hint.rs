@@ -264,15 +264,25 @@ fn swapped_pairs(record: &Record<'_>, error: DecodeError) -> Option<String> {
     for pair in record.bytes.chunks(2) {
         swapped.extend(pair.iter().rev());
     }
-    let connect = sniff_version(&swapped).is_some();
-    let packet = candidates(None, None).any(|dialect| {
+    let is_packet = candidates(None, None).any(|dialect| {
         matches!(
             FrameRef::split(&swapped, dialect, u32::MAX),
             Ok(Framed::Frame(frame)) if frame.decode(dialect).is_ok()
         )
     });
-    (connect || packet).then(|| {
-        String::from("every two bytes are the wrong way round: the tool printed 16-bit words")
+    if is_packet || sniff_version(&swapped).is_some() {
+        let text = "every two bytes are the wrong way round: the tool printed 16-bit words";
+        return Some(String::from(text));
+    }
+    // the first byte of a packet that has no flags
+    let swapped_type = PacketType::ALL
+        .into_iter()
+        .find(|it| swapped.first() == Some(&((*it as u8) << 4)))?;
+    is_no_packet(error).then(|| {
+        format!(
+            "the second byte would begin a {swapped_type}: the bytes may come in the wrong order \
+             (mosquitto#2325)"
+        )
     })
 }
 
@@ -384,7 +394,7 @@ mod tests {
 
     #[test]
     fn sees_other_wrong_lengths() {
-        assert!(causes_of(b"\x82\x08\x00\x01\x00\x01a\x00").is_empty());
+        assert!(causes_of(b"\x82\x08\x00\x01\x00\x01a\x00").contains("Remaining Length 6 (06)"));
         assert!(causes_of(b"\x82\x05\x00\x01\x00\x01a\x00").contains("Remaining Length 6 (06)"));
         assert!(causes_of(b"\x30\x06\x03\x00a/bx").contains("byte 2 has its bytes in the wrong"));
     }
@@ -395,6 +405,7 @@ mod tests {
         assert!(causes_of(bridge).contains("bridge"));
         let words = b"\x0d\x10\x04\x00QMTT\x02\x04\x3c\x00\x01\x00p";
         assert!(causes_of(words).contains("16-bit words"));
+        assert!(causes_of(b"\x0a\xc0").contains("begin a PINGREQ"));
         assert!(causes_of(b"\x82\x04\x20\x02\x00\x00").contains("20 02 00 00"));
         assert!(causes_of(b"\x82\x82\x01\x02\x03\x04\xc1\x02").contains("C0 00"));
     }

@@ -263,7 +263,12 @@ impl Bytes {
             (None, bytes) => bytes.join(" ").into_bytes(),
         };
         let unreadable = |error: String| io::Error::new(io::ErrorKind::InvalidData, error);
-        let found = input::parse(&text).map_err(|error| unreadable(error.to_string()))?;
+        let found = match input::parse(&text) {
+            Ok(found) => found,
+            // text that is the beginning of another protocol is no paste format, but clear enough
+            Err(_) if hint::foreign(&text).is_some() => return Ok(Self::Stream(text)),
+            Err(error) => return Err(unreadable(error.to_string())),
+        };
         if found.format != input::Format::Capture {
             return Ok(Self::Stream(found.bytes));
         }
@@ -352,6 +357,7 @@ impl Printer<'_> {
         }
         report::details(out, record, self.view)?;
         if stream.unread > 0 {
+            write!(out, "\n  ")?;
             report::unread(out, stream.unread)?;
         }
         Ok(status)

@@ -9,7 +9,7 @@ use mqtt_wire::{
     ReasonCode, Reply, Sender, SubAck, Version, Will,
 };
 
-use crate::dissect::{Field, count, dissect, hex, quote, secret_bytes};
+use crate::dissect::{Field, Value, count, dissect, hex, quote, secret_bytes};
 use crate::hint;
 use crate::judge::return_code;
 use crate::stream::{Record, Stream, Verdict};
@@ -353,8 +353,21 @@ fn refusal(record: &Record<'_>, error: DecodeError) -> String {
         head(record),
         error.offset(),
         error.field(),
-        error.kind()
+        problem(error)
     )
+}
+
+/// What is wrong, in words.
+fn problem(error: DecodeError) -> String {
+    match (error.version(), error.kind()) {
+        (None, ErrorKind::UnsupportedProtocolName) => {
+            String::from("no version of MQTT has this Protocol Name")
+        }
+        (None, ErrorKind::UnsupportedProtocolLevel) => {
+            String::from("no version of MQTT with this Protocol Name has this level")
+        }
+        (_, kind) => kind.to_string(),
+    }
 }
 
 /// The byte at fault, where it is the value of its field.
@@ -459,7 +472,7 @@ fn reply(error: DecodeError) -> String {
 
 fn entry(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
     write!(out, "  ")?;
-    paint(out, NAME, &format!("{label:8}"))?;
+    paint(out, NAME, &format!("{label:9}"))?;
     writeln!(out, " {text}")
 }
 
@@ -574,14 +587,14 @@ impl Tree<'_> {
             write!(out, "{} = ", field.draw_bits(self.packet))?;
         }
         let style = match field.value {
-            crate::dissect::Value::NotUnderstood(_) => FAULT,
+            Value::NotUnderstood(_) => FAULT,
             _ => NAME,
         };
         paint(out, style, &field.name)?;
         if !text.is_empty() {
             write!(out, ": ")?;
             match field.value {
-                crate::dissect::Value::Words(_) => write!(out, "{text}")?,
+                Value::Words(_) => write!(out, "{text}")?,
                 _ => paint(out, TEXT, &text)?,
             }
         }
@@ -650,7 +663,7 @@ impl<'a> Mark<'a> {
             offset: error.offset(),
             bits,
             because,
-            note: error.kind().to_string(),
+            note: problem(error),
         }
     }
 
@@ -677,17 +690,32 @@ impl<'a> Mark<'a> {
     }
 }
 
-/// The deepest shown field with the byte at `offset`, or with nothing where there should be one.
+/// The field that should be at `offset` and is missing, or the deepest shown one with that byte.
 fn innermost(fields: &[Field], offset: usize) -> Option<&Field> {
-    let is_there = |field: &&Field| {
-        let missing = field.span.is_empty() && field.span.start == offset;
-        !field.is_bits() && (missing || field.span.contains(&offset))
+    missing(fields, offset).or_else(|| deepest(fields, offset))
+}
+
+fn missing(fields: &[Field], offset: usize) -> Option<&Field> {
+    let is_missing = |field: &Field| {
+        let says_so = matches!(&field.value, Value::Words(words) if words == "missing");
+        says_so && field.span == (offset..offset)
     };
-    let field = fields.iter().rfind(is_there)?;
+    fields.iter().find_map(|field| {
+        if is_missing(field) {
+            Some(field)
+        } else {
+            missing(&field.children, offset)
+        }
+    })
+}
+
+fn deepest(fields: &[Field], offset: usize) -> Option<&Field> {
+    let has_it = |field: &&Field| !field.is_bits() && field.span.contains(&offset);
+    let field = fields.iter().find(has_it)?;
     if field.folded && offset == field.span.start {
         return Some(field);
     }
-    innermost(&field.children, offset).or(Some(field))
+    deepest(&field.children, offset).or(Some(field))
 }
 
 /// Writes text in a style; the stream drops the style where it does not belong.

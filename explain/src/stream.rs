@@ -48,8 +48,8 @@ impl<'a> Stream<'a> {
     pub fn read(bytes: &'a [u8], version: Option<Version>, sender: Option<Sender>) -> Self {
         let from_client = sender != Some(Sender::Server);
         if version.is_none() && from_client && starts_with_connect(bytes) {
-            let guess = sniff_version(bytes).unwrap_or(Version::V5);
-            return Self::read_as(bytes, Dialect::from_client(guess), true);
+            let version = sniff_version(bytes).unwrap_or_else(|| guess_version(bytes));
+            return Self::read_as(bytes, Dialect::from_client(version), true);
         }
         let mut streams: Vec<Self> = candidates(version, sender)
             .map(|dialect| Self::read_as(bytes, dialect, false))
@@ -157,6 +157,19 @@ pub fn sniff_version(bytes: &[u8]) -> Option<Version> {
             && level.is_none_or(|level| level & 0x7f == version.protocol_level())
     };
     Version::ALL.into_iter().rev().find(is_named)
+}
+
+/// The version whose layout a CONNECT of no known version follows best.
+fn guess_version(connect: &[u8]) -> Version {
+    let unclear = |version: &Version| {
+        let fields = dissect(connect, Dialect::from_client(*version));
+        not_understood(&fields)
+    };
+    let versions = [Version::V5, Version::V3_1_1];
+    versions
+        .into_iter()
+        .min_by_key(unclear)
+        .unwrap_or(Version::V5)
 }
 
 pub fn starts_with_connect(bytes: &[u8]) -> bool {
