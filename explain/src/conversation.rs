@@ -181,7 +181,8 @@ impl Run {
         let whole = read_from(0);
         let begins_well =
             |stream: &Stream<'_>| stream.records.first().is_none_or(|it| !it.is_refused());
-        if !self.mid_packet || begins_well(&whole.1) {
+        let is_connect = starts_with_connect(&self.bytes) && sniff_version(&self.bytes).is_some();
+        if !self.mid_packet || is_connect || begins_well(&whole.1) {
             return whole;
         }
         // packets often begin where a piece of the capture does

@@ -52,6 +52,7 @@ pub fn causes(record: &Record<'_>) -> Vec<String> {
         Verdict::Accept(_) => return causes,
         Verdict::Incomplete(_) => {}
         Verdict::Reject(error) => {
+            causes.extend(bytes_too_many(record, error));
             causes.extend(swapped_length(record, error));
             causes.extend(of_kind(record, error));
             causes.extend(swapped_pairs(record, error));
@@ -155,6 +156,27 @@ fn wrong_remaining_length(record: &Record<'_>) -> Option<String> {
     ))
 }
 
+/// Without the bytes left over the packet would be valid: the Remaining Length is too large.
+fn bytes_too_many(record: &Record<'_>, error: DecodeError) -> Option<String> {
+    if error.kind() != ErrorKind::TrailingBytes {
+        return None;
+    }
+    let header = 1 + remaining_length(record.bytes)?.1;
+    let body = record.bytes.get(header..error.offset())?;
+    let mut packet = vec![*record.bytes.first()?];
+    push_remaining_length(&mut packet, body.len());
+    let right = crate::dissect::hex(packet.get(1..)?);
+    packet.extend(body);
+    let is_valid = candidates(None, None).any(|it| Packet::decode(&packet, it).is_ok());
+    is_valid.then(|| {
+        format!(
+            "with the Remaining Length {} ({right}) the packet is valid, without its last {}",
+            body.len(),
+            crate::dissect::count(record.bytes.len() - error.offset(), "byte")
+        )
+    })
+}
+
 /// A length with its low byte first.
 fn swapped_length(record: &Record<'_>, error: DecodeError) -> Option<String> {
     let place = error.offset();
@@ -246,13 +268,17 @@ fn web_socket(record: &Record<'_>) -> Option<String> {
         .map(|(byte, key)| byte ^ key)
         .collect();
     let packet = content.get(..usize::from(length & 0x7f))?;
-    let is_packet = candidates(None, None).any(|it| Packet::decode(packet, it).is_ok());
-    is_packet.then(|| {
-        format!(
-            "this is a WebSocket frame; the packet inside of it is {}",
-            crate::dissect::hex(packet)
-        )
-    })
+    let decoded = candidates(None, None).find_map(|it| Packet::decode(packet, it).ok())?;
+    let packet_type = decoded.packet_type();
+    let bytes = match packet_type {
+        // there may be a password in it
+        PacketType::Connect | PacketType::Auth => String::new(),
+        _ => format!(": {}", crate::dissect::hex(packet)),
+    };
+    let masked = if key == [0; 4] { "" } else { ", masked" };
+    Some(format!(
+        "this is a WebSocket frame with a {packet_type} inside of it{masked}{bytes}"
+    ))
 }
 
 /// Two bytes at a time the wrong way round.
@@ -396,6 +422,9 @@ mod tests {
     fn sees_other_wrong_lengths() {
         assert!(causes_of(b"\x82\x08\x00\x01\x00\x01a\x00").contains("Remaining Length 6 (06)"));
         assert!(causes_of(b"\x82\x05\x00\x01\x00\x01a\x00").contains("Remaining Length 6 (06)"));
+        assert!(causes_of(b"\x40\x03\x00\x01\x00").is_empty());
+        let connect = b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p\xc0";
+        assert!(causes_of(connect).contains("Remaining Length 13 (0D)"));
         assert!(causes_of(b"\x30\x06\x03\x00a/bx").contains("byte 2 has its bytes in the wrong"));
     }
 

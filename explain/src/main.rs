@@ -31,6 +31,7 @@ use crate::stream::{Record, Stream, Verdict};
 /// given. Passwords and authentication data are hidden.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_long_help = AFTER_HELP)]
+#[command(disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -267,7 +268,11 @@ impl Bytes {
             Ok(found) => found,
             // text that is the beginning of another protocol is no paste format, but clear enough
             Err(_) if hint::foreign(&text).is_some() => return Ok(Self::Stream(text)),
-            Err(error) => return Err(unreadable(error.to_string())),
+            Err(error) => {
+                let only = options.file.is_none() && options.input.len() == 1;
+                let no_file = if only { "; nor is it a file" } else { "" };
+                return Err(unreadable(format!("{error}{no_file}")));
+            }
         };
         if found.format != input::Format::Capture {
             return Ok(Self::Stream(found.bytes));

@@ -51,6 +51,9 @@ impl<'a> Stream<'a> {
             let version = sniff_version(bytes).unwrap_or_else(|| guess_version(bytes));
             return Self::read_as(bytes, Dialect::from_client(version), true);
         }
+        if let (Some(version), Some(sender)) = (version, sender) {
+            return Self::read_as(bytes, Dialect::new(version, sender), false);
+        }
         let mut streams: Vec<Self> = candidates(version, sender)
             .map(|dialect| Self::read_as(bytes, dialect, false))
             .collect();
