@@ -52,12 +52,17 @@ pub fn dissect(packet: &[u8], dialect: Dialect) -> Vec<Field> {
         version: dialect.version(),
         packet_type: PacketType::Auth,
         hides: false,
+        lost_password: false,
         fields: Vec::new(),
     };
     if let Some(body_end) = walker.fixed_header() {
         walker.end = body_end;
         // what is missing or left over has been noted on the way
         let _ = walker.body();
+        if walker.lost_password {
+            // any text may have swallowed it
+            walker.fields.iter_mut().skip(1).for_each(hide);
+        }
         walker.left_over();
         walker.end = packet.len();
         walker.not_understood("after the packet");
@@ -114,6 +119,9 @@ impl Field {
             {
                 format!("hidden ({})", count(span.len(), "byte"))
             }
+            Value::Pair(name, value) if self.secret && !show_secrets => {
+                format!("hidden ({})", count(name.len() + value.len(), "byte"))
+            }
             Value::Text(span) => quote(bytes(span), limit),
             Value::Pair(name, value) => {
                 let (name, value) = (bytes(name), bytes(value));
@@ -133,14 +141,29 @@ pub fn secret_bytes(fields: &[Field], packet_len: usize) -> Vec<bool> {
 
 fn mark_secrets(fields: &[Field], secret: &mut [bool]) {
     for field in fields {
-        if field.secret
-            && let Value::Text(span) | Value::Data(span) | Value::NotUnderstood(span) = &field.value
-            && let Some(bytes) = secret.get_mut(span.clone())
-        {
-            bytes.fill(true);
+        let spans = match &field.value {
+            Value::Text(span) | Value::Data(span) | Value::NotUnderstood(span) => {
+                [Some(span), None]
+            }
+            Value::Pair(name, value) => [Some(name), Some(value)],
+            Value::None | Value::Words(_) => [None, None],
+        };
+        for span in spans.into_iter().flatten().filter(|_| field.secret) {
+            if let Some(bytes) = secret.get_mut(span.clone()) {
+                bytes.fill(true);
+            }
         }
         mark_secrets(&field.children, secret);
     }
+}
+
+/// Makes a secret of all text and data, but for what may be a Protocol Name indeed.
+fn hide(field: &mut Field) {
+    if field.name == "Protocol Name" && field.span.len() <= 8 {
+        return;
+    }
+    field.secret = true;
+    field.children.iter_mut().for_each(hide);
 }
 
 /// How many bytes belong to no field.
@@ -236,6 +259,8 @@ struct Walker<'a> {
     packet_type: PacketType,
     /// Bytes that are not understood may hold a secret.
     hides: bool,
+    /// A CONNECT may have a password that was not found yet.
+    lost_password: bool,
     fields: Vec<Field>,
 }
 
@@ -377,6 +402,7 @@ impl Walker<'_> {
 
     fn connect(&mut self) -> Option<()> {
         self.hides = true;
+        self.lost_password = true;
         let name = self.text("Protocol Name")?;
         let level = self.take("Protocol Level", 1)?;
         let byte = self.byte_at(level.start);
@@ -384,9 +410,11 @@ impl Walker<'_> {
         // bit 7 says "I am a bridge" to some servers
         let level_of = |version: &Version| version.protocol_level() == byte & 0x7f;
         let version = Version::ALL.into_iter().find(level_of);
+        let mut is_known = false;
         let words = match version {
             Some(version) if version.protocol_name().as_bytes() == name => {
                 self.version = version;
+                is_known = true;
                 let bridge = if byte & 0x80 == 0 {
                     ""
                 } else {
@@ -417,7 +445,10 @@ impl Walker<'_> {
                 (0x01, "Reserved", set),
             ],
         );
-        self.hides = flags & 0x40 != 0;
+        // where the name is not understood, these are hardly the flags
+        let may_have_password = flags & 0x40 != 0 || !is_known;
+        self.hides = may_have_password;
+        self.lost_password = may_have_password;
 
         let (keep_alive, value) = self.integer("Keep Alive", 2)?;
         let words = match value {
@@ -439,6 +470,7 @@ impl Walker<'_> {
         }
         if flags & 0x40 != 0 && !(may_be_missing && self.at == self.end) {
             self.data("Password", true)?;
+            self.lost_password = false;
         }
         Some(())
     }
@@ -1105,9 +1137,9 @@ mod tests {
         };
         let password = b"\x10\x14\x00\x04MQTT\x04\xc2\x00\x00\x00\x01p\x00\x01u\x00\x02pw";
         assert_eq!(secret(password, Version::V3_1_1), "pw");
-        // cut off
+        // cut off: who knows what belongs to it
         let password = b"\x10\x14\x00\x04MQTT\x04\xc2\x00\x00\x00\x01p\x00\x01u\x00\x09pw";
-        assert_eq!(secret(password, Version::V3_1_1), "pw");
+        assert_eq!(secret(password, Version::V3_1_1), "pupw");
         // flags forgotten
         let password = b"\x10\x14\x00\x04MQTT\x04\x02\x00\x00\x00\x01p\x00\x01u\x00\x02pw";
         assert_eq!(secret(password, Version::V3_1_1), "pw");
