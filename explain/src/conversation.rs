@@ -12,6 +12,7 @@ use crate::stream::{Record, Stream, sniff_version, starts_with_connect};
 #[derive(Debug, Default)]
 pub struct Conversation {
     runs: Vec<Run>,
+    gaps: Vec<(Arrival, Sender, u64)>,
 }
 
 /// Bytes of one direction without a gap.
@@ -44,6 +45,8 @@ pub enum Event<'a> {
     Packet(Record<'a>),
     /// So many bytes are not looked at.
     Unread(Sender, usize),
+    /// So many bytes are not in the capture.
+    Gap(Sender, u64),
 }
 
 impl Conversation {
@@ -58,6 +61,7 @@ impl Conversation {
         };
         Self {
             runs: vec![run(Sender::Client, client), run(Sender::Server, server)],
+            gaps: Vec::new(),
         }
     }
 
@@ -76,10 +80,16 @@ impl Conversation {
                 if segment.direction != direction {
                     continue;
                 }
+                let arrival = Arrival {
+                    order,
+                    packet: segment.packet,
+                    time: segment.time.saturating_sub(start),
+                };
                 let bytes = match &segment.data {
                     Data::Bytes(bytes) => bytes,
                     Data::Gap(length) => {
                         conversation.runs.extend(run.take());
+                        conversation.gaps.push((arrival, sender, *length));
                         offset += usize::try_from(*length).unwrap_or_default();
                         continue;
                     }
@@ -93,11 +103,6 @@ impl Conversation {
                 });
                 run.bytes.extend(bytes);
                 offset += bytes.len();
-                let arrival = Arrival {
-                    order,
-                    packet: segment.packet,
-                    time: segment.time.saturating_sub(start),
-                };
                 run.arrivals.push((run.bytes.len(), arrival));
             }
             conversation.runs.extend(run);
@@ -144,6 +149,9 @@ impl Conversation {
                 let arrival = run.arrival(run.bytes.len());
                 events.push((arrival, Event::Unread(run.sender, stream.unread)));
             }
+        }
+        for (arrival, sender, length) in &self.gaps {
+            events.push((Some(*arrival), Event::Gap(*sender, *length)));
         }
         events.sort_by_key(|(arrival, _)| arrival.map(|arrival| arrival.order));
         (events, learnt)

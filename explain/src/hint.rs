@@ -112,9 +112,15 @@ pub fn nearest(record: &Record<'_>) -> Option<(usize, Vec<u8>)> {
     Some((place, valid))
 }
 
+/// How many bytes are looked at for a cause.
+const LOOK_AHEAD: usize = 1 << 16;
+
 /// With all bytes at hand as one packet it would be valid: the Remaining Length is wrong.
 fn wrong_remaining_length(record: &Record<'_>) -> Option<String> {
     let all = record.bytes.len() + record.after.len();
+    if all > LOOK_AHEAD {
+        return None;
+    }
     let (&first, rest) = record.bytes.split_first()?;
     let (declared, of_length) = remaining_length(record.bytes)?;
     let valid_with = |skip: usize| {
@@ -127,11 +133,11 @@ fn wrong_remaining_length(record: &Record<'_>) -> Option<String> {
         let is_valid = candidates(None, None).any(|it| Packet::decode(&packet, it).is_ok());
         is_valid.then_some((body.len(), length))
     };
-    if let Some((length @ 128..256, right)) = valid_with(1)
-        && rest
-            .first()
-            .is_some_and(|byte| usize::from(*byte) == length)
-    {
+    let in_one_byte = valid_with(1).filter(|(length, _)| {
+        let written = rest.first().copied().map(usize::from);
+        *length >= 128 && written == Some(*length)
+    });
+    if let Some((length, right)) = in_one_byte {
         return Some(format!(
             "the Remaining Length {length} was written as one byte; 128 and more need two: {} \
              (micropython-lib#165)",
@@ -252,8 +258,8 @@ fn of_kind(record: &Record<'_>, error: DecodeError) -> Option<String> {
 
 /// A WebSocket frame with a packet in it.
 fn web_socket(record: &Record<'_>) -> Option<String> {
-    let bytes = record.bytes;
-    let all: Vec<u8> = bytes.iter().chain(record.after).copied().collect();
+    let all = record.bytes.iter().chain(record.after);
+    let all: Vec<u8> = all.copied().take(LOOK_AHEAD).collect();
     let (&[0x81 | 0x82, length], rest) = all.split_first_chunk()? else {
         return None;
     };

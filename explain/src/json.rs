@@ -30,10 +30,8 @@ pub fn packet(record: &Record<'_>, view: View) -> serde_json::Result<Value> {
             .map(|field| FieldObject::new(field, record.bytes, limit, view))
             .collect(),
     })?;
-    if !view.show_secrets
-        && let Some(packet) = object.get_mut("packet")
-    {
-        hide_secrets(packet);
+    if !view.show_secrets {
+        object.get_mut("packet").into_iter().for_each(hide_secrets);
     }
     Ok(object)
 }

@@ -183,7 +183,9 @@ fn decode_hex(text: &str) -> Option<Vec<u8>> {
 }
 
 fn encode_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
+    digits.map(digit).collect()
 }
 
 #[cfg(test)]

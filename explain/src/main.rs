@@ -60,7 +60,8 @@ Exit status:
    \"error\": {\"kind\", \"offset\", \"field\", \"statement\", \"statements\", \"reason_code\"} | null,
    \"fields\": [{\"name\", \"offset\", \"length\", \"bits\"?, \"value\", \"children\"?}]}
 and in captures also \"connection\", \"capture_packet\" and \"seconds\". Bytes that were not looked at
-have the verdict \"unread\", and bytes of another protocol \"not_mqtt\".";
+have the verdict \"unread\", those that a capture lacks \"missing\", and another protocol
+\"not_mqtt\".";
 
 #[derive(Subcommand)]
 enum Command {
@@ -384,7 +385,7 @@ impl Printer<'_> {
 
     fn capture(&mut self, flows: &[Flow]) -> io::Result<Status> {
         const PORTS: [u16; 2] = [1883, 8883];
-        let mut worst = None;
+        let mut statuses = Vec::new();
         let mut others = 0;
         for flow in flows {
             let conversation = Conversation::of_flow(flow);
@@ -393,24 +394,23 @@ impl Printer<'_> {
                 others += 1;
                 continue;
             }
-            if worst.is_some() && !self.options.json {
+            if !statuses.is_empty() && !self.options.json {
                 writeln!(self.out)?;
             }
-            let status = self.conversation(&conversation, Some(flow))?;
-            worst = worst.max(Some(status));
+            statuses.push(self.conversation(&conversation, Some(flow))?);
         }
-        if !self.options.json && (others > 0 || worst.is_none()) {
-            let text = match worst {
-                None if others == 0 => String::from("no TCP connection in this capture\n"),
-                None => format!(
-                    "no MQTT in this capture: {} (see --port)\n",
-                    count(others, "TCP connection")
-                ),
-                Some(_) => format!("\n{} without MQTT\n", count(others, "TCP connection")),
+        if !self.options.json && (others > 0 || statuses.is_empty()) {
+            let number = count(others, "TCP connection");
+            let text = match (statuses.is_empty(), others) {
+                (true, 0) => String::from("no TCP connection in this capture\n"),
+                (true, _) => format!("no MQTT in this capture: {number} (see --port)\n"),
+                (false, _) => format!("\n{number} without MQTT\n"),
             };
             paint(&mut *self.out, FAINT, &text)?;
         }
-        Ok(worst.unwrap_or(Status::NotMqtt))
+        // one connection without MQTT says nothing about the others
+        let of_mqtt = statuses.into_iter().filter(|it| *it != Status::NotMqtt);
+        Ok(of_mqtt.max().unwrap_or(Status::NotMqtt))
     }
 
     /// A line for each packet, and more for those that are refused.
@@ -423,7 +423,7 @@ impl Printer<'_> {
     ) -> io::Result<Status> {
         let is_packet = |(_, event): &_| match event {
             Event::Packet(record) => Some(*record),
-            Event::Unread(..) => None,
+            Event::Unread(..) | Event::Gap(..) => None,
         };
         let packets: Vec<Record<'_>> = events.iter().filter_map(is_packet).collect();
         let status = match packets.first().map(status_of) {
@@ -470,6 +470,13 @@ impl Printer<'_> {
                     paint(out, FAINT, &format!("{:>10}", ""))?;
                     write!(out, "{} ", arrow(*sender))?;
                     report::unread(out, *length)?;
+                }
+                Event::Gap(sender, length) => {
+                    paint(out, FAINT, &format!("{:>10}", ""))?;
+                    let arrow = arrow(*sender);
+                    let text = format!("{length} bytes are missing in the capture\n");
+                    write!(out, "{arrow} ")?;
+                    paint(out, UNSURE, &text)?;
                 }
             }
         }
@@ -523,6 +530,11 @@ impl Printer<'_> {
             Event::Packet(record) => json::packet(record, self.view)?,
             Event::Unread(sender, length) => json!({
                 "verdict": "unread",
+                "from": json::sender_name(*sender),
+                "length": length,
+            }),
+            Event::Gap(sender, length) => json!({
+                "verdict": "missing",
                 "from": json::sender_name(*sender),
                 "length": length,
             }),

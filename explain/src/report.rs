@@ -132,11 +132,10 @@ pub fn fits(out: &mut dyn Write, stream: &Stream<'_>) -> io::Result<()> {
             .iter()
             .any(|dialect| dialect.version() == version);
         let dialect = Dialect::new(version, stream.dialect.sender());
-        let misfit = stream.misfits.iter().find(|(it, _)| *it == dialect);
-        if let Some((_, error)) = misfit
-            && !fits
-            && !is_chosen
-        {
+        if fits || is_chosen {
+            continue;
+        }
+        if let Some((_, error)) = stream.misfits.iter().find(|(it, _)| *it == dialect) {
             let label = format!("not {version}");
             let (field, kind) = (error.field(), error.kind());
             let id = error.statement().map_or("", |statement| statement.id());
@@ -528,9 +527,7 @@ fn hex_dump(
         write!(out, "  ")?;
         paint(out, FAINT, &printable(bytes, secret))?;
         writeln!(out)?;
-        if let (Some(error), Some(place)) = (fault, fault_at)
-            && row_of(place) == row
-        {
+        if let Some((error, place)) = fault.zip(fault_at).filter(|it| row_of(it.1) == row) {
             let column = place - row * ROW;
             let column = 8 + column * 3 + usize::from(column >= 8);
             let caret = format!("{:column$}^^ {}\n", "", error.field());
@@ -747,10 +744,8 @@ mod tests {
                 writeln!(out, "{}", crate::json::packet(record, view).unwrap()).unwrap();
             }
         }
-        anstream::adapter::strip_bytes(&out)
-            .into_vec()
-            .try_into()
-            .unwrap()
+        let plain = anstream::adapter::strip_bytes(&out).into_vec();
+        String::from_utf8(plain).unwrap()
     }
 
     fn random_numbers() -> impl FnMut() -> usize {
