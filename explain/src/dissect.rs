@@ -10,6 +10,8 @@ use std::ops::Range;
 
 use mqtt_wire::{Dialect, PacketType, PropertyId, ReasonCode, Version};
 
+use crate::stream::is_length_in_one_byte;
+
 /// A field of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
@@ -292,7 +294,7 @@ impl Walker<'_> {
         let start = self.at;
         let body = match self.variable_byte_integer("Remaining Length")? {
             // 128 and more written in one byte: the next one belongs to the body already
-            (_, span) if span.len() == 2 && self.is_length_in_one_byte(&span) => {
+            _ if is_length_in_one_byte(self.packet) => {
                 self.at = start + 1;
                 let length = usize::from(self.byte_at(start));
                 let words = format!("{length}, if it was meant to have one byte");
@@ -316,12 +318,6 @@ impl Walker<'_> {
         } else {
             None
         }
-    }
-
-    /// Two bytes of which the second adds nothing, while the first alone is the right length.
-    fn is_length_in_one_byte(&self, span: &Range<usize>) -> bool {
-        self.byte_at(span.start + 1) == 0
-            && self.packet.len() - span.start - 1 == usize::from(self.byte_at(span.start))
     }
 
     fn body(&mut self) -> Option<()> {

@@ -358,7 +358,7 @@ impl Printer<'_> {
             write!(out, "  ")?;
             report::line(out, record, self.view)?;
         } else {
-            report::verdict(out, record, self.view)?;
+            report::verdict(out, record, stream.only_version(), self.view)?;
             report::fits(out, stream)?;
         }
         report::details(out, record, self.view)?;

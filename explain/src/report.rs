@@ -38,11 +38,21 @@ const NAME: Style = AnsiColor::Cyan.on_default();
 const TEXT: Style = AnsiColor::Green.on_default();
 const FAULT: Style = AnsiColor::Red.on_default();
 
-/// The verdict on a packet, in one line: "VALID  CONNECT 3.1.1 ...".
-pub fn verdict(out: &mut dyn Write, record: &Record<'_>, view: View) -> io::Result<()> {
+/// The verdict on a packet, in one line: "VALID  CONNECT 3.1.1 ...". Where versions were tried, it
+/// may be valid in `only` one of them.
+pub fn verdict(
+    out: &mut dyn Write,
+    record: &Record<'_>,
+    only: Option<Version>,
+    view: View,
+) -> io::Result<()> {
     match record.verdict {
         Verdict::Accept(packet) => {
-            paint(out, GOOD, "VALID")?;
+            match only {
+                // which few speak, and which forgives much
+                Some(Version::V3_1) => paint(out, UNSURE, "VALID IN 3.1 ONLY")?,
+                _ => paint(out, GOOD, "VALID")?,
+            }
             writeln!(
                 out,
                 "  {}",
@@ -66,7 +76,7 @@ pub fn line(out: &mut dyn Write, record: &Record<'_>, view: View) -> io::Result<
         Verdict::Accept(packet) => {
             writeln!(out, "{}", summary(&packet, record.dialect.version(), view))
         }
-        _ => verdict(out, record, view),
+        _ => verdict(out, record, None, view),
     }
 }
 
@@ -738,7 +748,7 @@ mod tests {
                     ..View::default()
                 },
             ] {
-                verdict(&mut out, record, view).unwrap();
+                verdict(&mut out, record, None, view).unwrap();
                 line(&mut out, record, view).unwrap();
                 details(&mut out, record, view).unwrap();
                 writeln!(out, "{}", crate::json::packet(record, view).unwrap()).unwrap();

@@ -116,6 +116,14 @@ impl<'a> Stream<'a> {
         })
     }
 
+    /// The one version in which the bytes are valid, where several were tried.
+    pub fn only_version(&self) -> Option<Version> {
+        let version = self.fits.first()?.version();
+        let others_tried = !self.misfits.is_empty();
+        let only = self.fits.iter().all(|dialect| dialect.version() == version);
+        (others_tried && only).then_some(version)
+    }
+
     /// The more, the likelier is the dialect that the bytes were read in.
     fn plausibility(&self) -> impl Ord + use<> {
         let at_fault = |record: &&Record<'_>| matches!(record.verdict, Verdict::Reject(_));
@@ -217,23 +225,36 @@ fn judge(bytes: &[u8], dialect: Dialect, any_connect: bool) -> (Verdict<'_>, usi
         Ok(Framed::NeedMore(missing)) => {
             return (Verdict::Incomplete(missing.get()), bytes.len());
         }
-        Err(error) => {
-            // the end may be known all the same
-            let end = remaining_length(bytes).map(|(length, of_length)| 1 + of_length + length);
-            let end = end.filter(|end| *end <= bytes.len());
-            return (Verdict::Reject(error), end.unwrap_or(bytes.len()));
-        }
+        Err(error) => return (Verdict::Reject(error), likely_end(bytes)),
     };
     let decoded = if any_connect {
         frame.decode_connect().map(Packet::from)
     } else {
         frame.decode(dialect)
     };
-    let verdict = match decoded {
-        Ok(packet) => Verdict::Accept(packet),
-        Err(error) => Verdict::Reject(error),
-    };
-    (verdict, frame.bytes().len())
+    match decoded {
+        Ok(packet) => (Verdict::Accept(packet), frame.bytes().len()),
+        Err(error) => (Verdict::Reject(error), likely_end(bytes)),
+    }
+}
+
+/// Where a refused packet ends in all likelihood.
+fn likely_end(bytes: &[u8]) -> usize {
+    let all = bytes.len();
+    match (remaining_length(bytes), bytes.get(1)) {
+        (_, Some(length)) if is_length_in_one_byte(bytes) => 2 + usize::from(*length),
+        (Some((length, of_length)), _) => all.min(1 + of_length + length),
+        (None, _) => all,
+    }
+}
+
+/// Whether a Remaining Length of 128 to 255 seems to be written in one byte: the next one adds
+/// nothing to it, and with the first alone all bytes are one packet.
+pub fn is_length_in_one_byte(bytes: &[u8]) -> bool {
+    match bytes {
+        [_, length @ 0x80..=0xff, 0, ..] => bytes.len() == 2 + usize::from(*length),
+        _ => false,
+    }
 }
 
 fn packet_type(bytes: &[u8]) -> Option<PacketType> {
@@ -286,6 +307,16 @@ mod tests {
         let stream = Stream::read(bytes, Some(Version::V3_1_1), Some(Sender::Client));
         assert_eq!(stream.records.len(), 2);
         assert!(matches!(stream.records[1].verdict, Verdict::Accept(_)));
+        assert_eq!(stream.unread, 0);
+    }
+
+    #[test]
+    fn takes_a_length_in_one_byte_for_what_it_was_meant_to_be() {
+        let mut connect = b"\x10\x8d\x00\x04MQTT\x04\x02\x00\x3c\x00\x81".to_vec();
+        connect.resize(2 + 0x8d, b'p');
+        let stream = Stream::read(&connect, None, None);
+        assert!(stream.fault().is_some());
+        assert_eq!(stream.records[0].bytes.len(), connect.len());
         assert_eq!(stream.unread, 0);
     }
 
