@@ -188,8 +188,8 @@ pub fn quote(bytes: &[u8], limit: usize) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if bytes.len() <= limit => format!("{text:?}"),
         Ok(text) => {
-            let end = text.floor_char_boundary_at(limit);
-            let start = text.get(..end).unwrap_or_default();
+            let start = (0..=limit).rev().find_map(|end| text.get(..end));
+            let start = start.unwrap_or_default();
             format!("{start:?}… ({})", count(bytes.len(), "byte"))
         }
         Err(_) => {
@@ -233,21 +233,6 @@ pub fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{space}{byte:02X}");
     }
     text
-}
-
-trait FloorCharBoundary {
-    fn floor_char_boundary_at(&self, index: usize) -> usize;
-}
-
-impl FloorCharBoundary for str {
-    /// The last character boundary that is not behind `index`.
-    fn floor_char_boundary_at(&self, index: usize) -> usize {
-        let index = index.min(self.len());
-        (0..=index)
-            .rev()
-            .find(|place| self.is_char_boundary(*place))
-            .unwrap_or_default()
-    }
 }
 
 /// The place in the packet, and the fields so far. Methods that answer an `Option` answer `None`

@@ -5,6 +5,7 @@ use mqtt_wire::{
     DecodeError, Dialect, ErrorKind, Field, FrameRef, Framed, Packet, PacketType, Sender, Version,
 };
 
+use crate::dissect::{count, hex};
 use crate::stream::{Record, Verdict, candidates, remaining_length, sniff_version};
 
 /// What the bytes are, if they are clearly something else than MQTT.
@@ -141,14 +142,14 @@ fn wrong_remaining_length(record: &Record<'_>) -> Option<String> {
         return Some(format!(
             "the Remaining Length {length} was written as one byte; 128 and more need two: {} \
              (micropython-lib#165)",
-            crate::dissect::hex(&right)
+            hex(&right)
         ));
     }
     let (length, right) = valid_with(of_length)?;
     if length == declared {
         return None;
     }
-    let right = crate::dissect::hex(&right);
+    let right = hex(&right);
     if length > declared && (length - declared) % 128 == 0 {
         return Some(format!(
             "with the Remaining Length {length} ({right}) all {all} bytes are one valid packet; it \
@@ -171,14 +172,14 @@ fn bytes_too_many(record: &Record<'_>, error: DecodeError) -> Option<String> {
     let body = record.bytes.get(header..error.offset())?;
     let mut packet = vec![*record.bytes.first()?];
     push_remaining_length(&mut packet, body.len());
-    let right = crate::dissect::hex(packet.get(1..)?);
+    let right = hex(packet.get(1..)?);
     packet.extend(body);
     let is_valid = candidates(None, None).any(|it| Packet::decode(&packet, it).is_ok());
     is_valid.then(|| {
         format!(
             "with the Remaining Length {} ({right}) the packet is valid, without its last {}",
             body.len(),
-            crate::dissect::count(record.bytes.len() - error.offset(), "byte")
+            count(record.bytes.len() - error.offset(), "byte")
         )
     })
 }
@@ -279,7 +280,7 @@ fn web_socket(record: &Record<'_>) -> Option<String> {
     let bytes = match packet_type {
         // there may be a password in it
         PacketType::Connect | PacketType::Auth => String::new(),
-        _ => format!(": {}", crate::dissect::hex(packet)),
+        _ => format!(": {}", hex(packet)),
     };
     let masked = if key == [0; 4] { "" } else { ", masked" };
     Some(format!(

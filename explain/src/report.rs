@@ -12,7 +12,7 @@ use mqtt_wire::{
 use crate::dissect::{Field, Value, count, dissect, hex, quote, secret_bytes};
 use crate::hint;
 use crate::judge::return_code;
-use crate::stream::{Record, Stream, Verdict};
+use crate::stream::{Record, Stream, Verdict, remaining_length};
 
 /// How much to show.
 #[derive(Debug, Clone, Copy, Default)]
@@ -399,7 +399,7 @@ fn fault_value(record: &Record<'_>, error: DecodeError) -> Option<u8> {
 }
 
 fn incomplete(record: &Record<'_>, missing: usize) -> String {
-    let missing = match (crate::stream::remaining_length(record.bytes), missing) {
+    let missing = match (remaining_length(record.bytes), missing) {
         (Some(_), missing) => format!("{} missing", count(missing, "byte")),
         (None, missing) => format!("at least {} missing", count(missing, "byte")),
     };
