@@ -80,7 +80,7 @@ fn says_which_versions_fit() {
 #[test]
 fn warns_where_only_3_1_fits() {
     let run = explain(["20 02 01 05"], b"");
-    let expected = "VALID IN 3.1 ONLY  CONNACK 0x05 Not authorized\n";
+    let expected = "VALID IN 3.1 ONLY  CONNACK 0x05 Not authorized, session present\n";
     assert!(run.output.starts_with(expected), "{}", run.output);
     assert!(run.output.contains("[MQTT-3.2.2-4]"), "{}", run.output);
 }
