@@ -1,5 +1,6 @@
 //! Decoding, reading all that a packet holds, measuring and encoding take nothing from the
 //! allocator.
+#![cfg(feature = "bytes")]
 
 mod model;
 

@@ -1,4 +1,5 @@
 //! Packets become bytes and packets again: valid ones, invalid ones, and any bytes at all.
+#![cfg(feature = "bytes")]
 
 mod model;
 
@@ -27,7 +28,7 @@ fn cases(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(1_000))]
+    #![proptest_config(cases(4_000))]
 
     #[test]
     fn valid_packets_round_trip(Valid(dialect, packet) in made()) {
@@ -46,7 +47,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(2_000))]
 
     #[test]
     fn packets_that_end_early_are_waited_for_or_refused(Valid(dialect, packet) in made()) {
@@ -55,7 +56,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(3_000))]
+    #![proptest_config(cases(8_000))]
 
     #[test]
     fn any_bytes_are_decoded_or_refused(

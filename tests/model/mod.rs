@@ -772,9 +772,9 @@ impl<'m, 'b> Maker<'m, 'b> {
     /// Mostly 0; else where a length needs another byte.
     fn length(&mut self, longest: usize) -> Result<usize> {
         let length = match self.input.arbitrary::<u8>()? {
-            0..200 => 0,
-            200..230 => *self.input.choose(&[7, 8, 9, 126, 127, 128, 129])?,
-            230..252 => *self.input.choose(&[16_382, 16_383, 16_384, 16_385])?,
+            0..224 => 0,
+            224..250 => *self.input.choose(&[7, 8, 9, 126, 127, 128, 129])?,
+            250..254 => *self.input.choose(&[16_382, 16_383, 16_384, 16_385])?,
             _ => longest,
         };
         match self.room.checked_sub(length) {
