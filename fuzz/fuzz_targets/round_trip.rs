@@ -1,4 +1,4 @@
-//! Packets of the model: valid ones round-trip, are relayed and do not end early; of those with
+//! Packets of the model: valid ones round-trip, are relayed and end nowhere else; of those with
 //! errors encode says what decode says.
 #![no_main]
 
@@ -25,7 +25,7 @@ fn check(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     match law {
         128..192 => packet.lend(|packet| laws::round_trips(packet, dialect)),
         192..224 => laws::relays(&packet.encode(dialect), dialect),
-        _ => laws::does_not_end_early(&packet.encode(dialect), dialect),
+        _ => laws::ends_nowhere_else(&packet.encode(dialect), dialect),
     }
     Ok(())
 }

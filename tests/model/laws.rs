@@ -5,7 +5,7 @@ use mqtt_wire::{
     Packet, Sender, Version,
 };
 
-use super::dialects;
+use super::{dialects, plain};
 
 /// A packet that its dialect can say is encoded in the length that was announced, ends there,
 /// fits into nothing shorter, and is decoded as it was.
@@ -26,6 +26,11 @@ pub fn round_trips(packet: Packet<'_>, dialect: Dialect) {
     let mut again = vec![0; length];
     assert_eq!(decoded.encode_to_slice(dialect, &mut again), Ok(length));
     assert_eq!(again, bytes);
+
+    // another encoder writes the same, or what may be left out too
+    let plain = plain::encode(&packet, dialect.version());
+    assert_eq!(Packet::decode(&plain, dialect), Ok(packet));
+    assert!(plain == bytes || plain.len() > length, "{plain:02x?}");
 
     ends_at_its_end(&bytes, dialect);
     reads_alike(&bytes, dialect);
@@ -60,7 +65,8 @@ fn ends_at_its_end(packet: &[u8], dialect: Dialect) {
     );
 }
 
-/// Encoding refuses what decoding would refuse, and writes nothing then.
+/// Encoding refuses what decoding refuses, which is asked with the bytes of another encoder, and
+/// writes nothing then.
 pub fn encodes_as_strictly_as_it_decodes(packet: Packet<'_>, dialect: Dialect) {
     let Err(error) = packet.encoded_len(dialect) else {
         return round_trips(packet, dialect);
@@ -78,6 +84,8 @@ pub fn encodes_as_strictly_as_it_decodes(packet: Packet<'_>, dialect: Dialect) {
         EncodeError::Violation(violation) => {
             assert_eq!(violation.version(), Some(dialect.version()));
             assert!(violation.statement().is_some(), "{violation:?}");
+            let plain = plain::encode(&packet, dialect.version());
+            assert!(Packet::decode(&plain, dialect).is_err(), "{violation}");
         }
         EncodeError::NotInVersion { version, .. } => assert_eq!(version, dialect.version()),
         _ => panic!("{error:?}"),
@@ -166,8 +174,9 @@ pub fn relays(bytes: &[u8], dialect: Dialect) {
 }
 
 /// Each beginning of a packet waits for the rest, and never for more than that; and the packet
-/// that ends early is refused, or is another packet where the standard leaves its end open.
-pub fn does_not_end_early(bytes: &[u8], dialect: Dialect) {
+/// that ends early or late is refused, or is another packet where the standard leaves its end
+/// open.
+pub fn ends_nowhere_else(bytes: &[u8], dialect: Dialect) {
     let header_length = 2 + bytes[1..].iter().take_while(|&&byte| byte >= 0x80).count();
     let (header, body) = bytes.split_at(header_length);
     for length in places(bytes.len()) {
@@ -189,6 +198,11 @@ pub fn does_not_end_early(bytes: &[u8], dialect: Dialect) {
             assert!(Packet::decode(&cut, dialect).is_err(), "{cut:02x?}");
         }
     }
+    let longer = frame(header[0], &[body, &[0; 5]].concat());
+    reads_alike(&longer, dialect);
+    if !may_go_on(&longer, dialect.version()) {
+        assert!(Packet::decode(&longer, dialect).is_err(), "{longer:02x?}");
+    }
 }
 
 /// Whether a packet of this type is still one after its last byte was taken away.
@@ -204,6 +218,12 @@ fn may_end_early(packet: &[u8], version: Version) -> bool {
         (1, Version::V3_1) => true,
         _ => false,
     }
+}
+
+/// Whether a packet of this type is still one with five zeros at its end: a payload, or a list of
+/// codes.
+fn may_go_on(packet: &[u8], version: Version) -> bool {
+    matches!((packet[0] >> 4, version), (3 | 9, _) | (11, Version::V5))
 }
 
 /// All places before `end`, or of a long packet those near its ends and a few between.
