@@ -59,6 +59,7 @@ fn ends_at_its_end(packet: &[u8], dialect: Dialect) {
         assert_eq!(frame.bytes(), packet);
     }
     let error = FrameRef::split(packet, dialect, length - 1).unwrap_err();
+    gives_a_reason(&error, packet, Some(dialect));
     assert_eq!(
         (error.kind(), error.offset()),
         (ErrorKind::PacketTooLarge, 1)
