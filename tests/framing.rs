@@ -42,7 +42,7 @@ fn need_more_is_truthful() {
     }
 }
 
-/// Streams of about sixty bytes: for each dialect, and for a Server that accepts a connection of
+/// Streams of up to a hundred bytes: for each dialect, and for a Server that accepts a connection of
 /// each version; with each of these endings, of which three make a decoder fail.
 fn streams() -> impl Iterator<Item = (Start, Vec<u8>)> {
     const ENDINGS: [&[u8]; 7] = [
