@@ -10,8 +10,9 @@ use crate::packet::{self, Connect, Packet, PacketType};
 /// What the bytes at hand amount to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framed<F> {
-    /// No whole packet yet. At least this many bytes are missing; once they are there, either a
-    /// packet is whole or its length is known.
+    /// No whole packet yet. At least this many bytes are missing: exactly as many, once the
+    /// Remaining Length is known, and before that those up to its next byte. Who always reads
+    /// this many has a packet after five answers at most.
     NeedMore(NonZeroUsize),
     /// A whole packet.
     Frame(F),

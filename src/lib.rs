@@ -74,6 +74,10 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+#[cfg(all(doctest, feature = "bytes"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod data;
 mod dialect;
 mod error;

@@ -100,7 +100,16 @@ impl fmt::Display for Statement {
 /// The statements that `violation` breaks, the most exact one first.
 pub(crate) fn broken_by(violation: &Violation) -> impl Iterator<Item = Statement> + use<> {
     let version = violation.version().unwrap_or(Version::V5);
-    let packet_type = violation.packet_type();
+    let packet_type = match (violation.kind, violation.field) {
+        // what the table says of CONNECT alone is about another property
+        (ErrorKind::UnknownProperty, _) => None,
+        (ErrorKind::PropertyNotAllowed, field)
+            if field != Field::Property(PropertyId::WillDelayInterval) =>
+        {
+            None
+        }
+        _ => violation.packet_type(),
+    };
     ids(violation, version)
         .into_iter()
         .flatten()

@@ -1,6 +1,8 @@
 //! Recorded traffic between real clients and real brokers: the chosen part in
 //! `spec-vectors/streams`, and the whole collection in `../shared/streams` where it is at hand.
 
+#![cfg(feature = "bytes")]
+
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;

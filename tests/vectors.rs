@@ -1,5 +1,7 @@
 //! Runs `spec-vectors/`: one file, one packet, accepted or refused for one stated reason.
 
+#![cfg(all(feature = "bytes", feature = "serde"))]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

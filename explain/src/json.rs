@@ -1,0 +1,120 @@
+//! `--json`: one object for each packet, a line each.
+
+use mqtt_wire::{DecodeError, Dialect, Packet, Sender};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::dissect::{Field, count, dissect};
+use crate::judge::Fault;
+use crate::report::View;
+use crate::stream::{Record, Verdict};
+
+/// A packet as an object. Further members may be added to it.
+pub fn packet(record: &Record<'_>, view: View) -> serde_json::Result<Value> {
+    let (verdict, packet, error) = match &record.verdict {
+        Verdict::Accept(packet) => ("accept", Some(packet), None),
+        Verdict::Reject(error) => ("reject", None, Some(*error)),
+        Verdict::Incomplete(_) => ("incomplete", None, None),
+    };
+    let limit = if view.full { usize::MAX } else { 1024 };
+    let fields = dissect(record.bytes, record.dialect);
+    let mut object = serde_json::to_value(Object {
+        stream_offset: record.offset,
+        length: record.bytes.len(),
+        dialect: Names::of(record.dialect, error),
+        verdict,
+        packet,
+        error: error.map(Fault::from),
+        fields: fields
+            .iter()
+            .map(|field| FieldObject::new(field, record.bytes, limit, view))
+            .collect(),
+    })?;
+    if !view.show_secrets {
+        object.get_mut("packet").into_iter().for_each(hide_secrets);
+    }
+    Ok(object)
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    stream_offset: usize,
+    length: usize,
+    dialect: Names,
+    verdict: &'static str,
+    packet: Option<&'a Packet<'a>>,
+    error: Option<Fault>,
+    fields: Vec<FieldObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct Names {
+    version: Option<String>,
+    from: &'static str,
+}
+
+impl Names {
+    fn of(dialect: Dialect, error: Option<DecodeError>) -> Self {
+        let version = match error {
+            Some(error) => error.version(),
+            None => Some(dialect.version()),
+        };
+        Self {
+            version: version.map(|version| version.to_string()),
+            from: sender_name(dialect.sender()),
+        }
+    }
+}
+
+pub fn sender_name(sender: Sender) -> &'static str {
+    match sender {
+        Sender::Client => "client",
+        Sender::Server => "server",
+    }
+}
+
+#[derive(Serialize)]
+struct FieldObject<'a> {
+    name: &'a str,
+    offset: usize,
+    length: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bits: Option<String>,
+    value: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    children: Vec<Self>,
+}
+
+impl<'a> FieldObject<'a> {
+    fn new(field: &'a Field, packet: &[u8], limit: usize, view: View) -> Self {
+        let value = field.text(packet, limit, view.show_secrets);
+        let children = field.children.iter();
+        Self {
+            name: &field.name,
+            offset: field.span.start,
+            length: field.span.len(),
+            bits: field.is_bits().then(|| field.draw_bits(packet)),
+            value: (!value.is_empty()).then_some(value),
+            children: children
+                .map(|field| FieldObject::new(field, packet, limit, view))
+                .collect(),
+        }
+    }
+}
+
+fn hide_secrets(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                match value {
+                    Value::String(hex) if name == "password" || name == "authentication_data" => {
+                        *hex = format!("hidden ({})", count(hex.len() / 2, "byte"));
+                    }
+                    value => hide_secrets(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(hide_secrets),
+        _ => {}
+    }
+}

@@ -1,0 +1,289 @@
+//! `mqtt-explain judge`: verdicts for programs, a line of JSON for a line of JSON.
+//!
+//! It lets tests in any language, and other codecs, compare themselves with this one. So nothing
+//! is hidden here: passwords are shown as they are.
+
+use std::io::{self, BufRead, Write};
+
+use mqtt_wire::{
+    DecodeError, Dialect, FrameRef, Framed, Packet, ReasonCode, ReturnCode, Sender, Version,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Answers each line of `input`; the answer is whether all of them could be read.
+pub fn run(mut input: impl BufRead, mut output: impl Write) -> io::Result<bool> {
+    let mut all_read = true;
+    let mut line = Vec::new();
+    while input.read_until(b'\n', &mut line)? != 0 {
+        match Question::read(&line) {
+            Ok(question) => serde_json::to_writer(&mut output, &question.answer())?,
+            Err(unreadable) => {
+                all_read = false;
+                serde_json::to_writer(&mut output, &unreadable)?;
+            }
+        }
+        output.write_all(b"\n")?;
+        output.flush()?;
+        line.clear();
+    }
+    Ok(all_read)
+}
+
+/// What was wrong with a packet, in words for programs.
+#[derive(Debug, Serialize)]
+pub struct Fault {
+    kind: &'static str,
+    offset: usize,
+    field: String,
+    statement: Option<String>,
+    statements: Vec<String>,
+    reason_code: Option<String>,
+}
+
+impl From<DecodeError> for Fault {
+    fn from(error: DecodeError) -> Self {
+        Self {
+            kind: error.kind().name(),
+            offset: error.offset(),
+            field: error.field().to_string(),
+            statement: error.statement().map(|statement| statement.to_string()),
+            statements: error.statements().map(|it| it.to_string()).collect(),
+            reason_code: code_byte(error).map(|code| format!("{code:#04x}")),
+        }
+    }
+}
+
+/// The Reason Code of 5.0, or the return code of CONNACK that says the same before 5.0.
+pub fn code_byte(error: DecodeError) -> Option<u8> {
+    let code = error.reason_code()?;
+    match error.version() {
+        Some(Version::V3_1 | Version::V3_1_1) => return_code(code),
+        Some(Version::V5) | None => Some(code.into()),
+    }
+}
+
+/// The return code of CONNACK that stands for a Reason Code before 5.0.
+pub fn return_code(code: ReasonCode) -> Option<u8> {
+    ReturnCode::try_from(code).ok().map(|code| code as u8)
+}
+
+struct Question {
+    id: Value,
+    dialect: Dialect,
+    bytes: Vec<u8>,
+}
+
+impl Question {
+    fn read(line: &[u8]) -> Result<Self, Unreadable> {
+        #[derive(Deserialize)]
+        struct Fields {
+            version: String,
+            from: String,
+            hex: String,
+        }
+
+        let json: Value = serde_json::from_slice(line)
+            .map_err(|error| Unreadable::new(Value::Null, format!("not JSON: {error}")))?;
+        let id = json.get("id").cloned().unwrap_or_default();
+        let unreadable = |message| Unreadable::new(id.clone(), message);
+        let fields: Fields =
+            serde_json::from_value(json).map_err(|error| unreadable(error.to_string()))?;
+        let version = Version::ALL
+            .into_iter()
+            .find(|version| version.to_string() == fields.version)
+            .ok_or_else(|| unreadable(format!("unknown version {:?}", fields.version)))?;
+        let sender = match fields.from.as_str() {
+            "client" => Sender::Client,
+            "server" => Sender::Server,
+            other => return Err(unreadable(format!("unknown sender {other:?}"))),
+        };
+        let bytes = decode_hex(&fields.hex).ok_or_else(|| unreadable("bad hex".into()))?;
+        Ok(Self {
+            id,
+            dialect: Dialect::new(version, sender),
+            bytes,
+        })
+    }
+
+    fn answer(&self) -> Answer<'_> {
+        let mut answer = Answer {
+            id: &self.id,
+            verdict: "incomplete",
+            error: None,
+            packet: None,
+            reencoded: None,
+            rest: String::new(),
+        };
+        let frame = match FrameRef::split(&self.bytes, self.dialect, u32::MAX) {
+            Ok(Framed::Frame(frame)) => frame,
+            Ok(Framed::NeedMore(_)) => return answer,
+            Err(error) => return answer.reject(error),
+        };
+        let rest = self.bytes.get(frame.bytes().len()..).unwrap_or_default();
+        answer.rest = encode_hex(rest);
+        let packet = match frame.decode(self.dialect) {
+            Ok(packet) => packet,
+            Err(error) => return answer.reject(error),
+        };
+        let mut again = Vec::new();
+        answer.verdict = "accept";
+        answer.reencoded = match packet.encode(self.dialect, &mut again) {
+            Ok(_) => Some(encode_hex(&again)),
+            Err(_) => None,
+        };
+        answer.packet = Some(packet);
+        answer
+    }
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    id: &'a Value,
+    verdict: &'static str,
+    error: Option<Fault>,
+    packet: Option<Packet<'a>>,
+    reencoded: Option<String>,
+    rest: String,
+}
+
+impl Answer<'_> {
+    fn reject(mut self, error: DecodeError) -> Self {
+        self.verdict = "reject";
+        self.error = Some(error.into());
+        self
+    }
+}
+
+/// The answer to a line that could not be read.
+#[derive(Serialize)]
+struct Unreadable {
+    id: Value,
+    verdict: &'static str,
+    message: String,
+}
+
+impl Unreadable {
+    fn new(id: Value, message: String) -> Self {
+        Self {
+            id,
+            verdict: "error",
+            message,
+        }
+    }
+}
+
+fn decode_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
+        [high, low] => u8::try_from(digit(high)? << 4 | digit(low)?).ok(),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+fn encode_hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
+    digits.map(digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(lines: &str) -> (Vec<Value>, bool) {
+        let mut output = Vec::new();
+        let all_read = run(lines.as_bytes(), &mut output).unwrap();
+        let answers = String::from_utf8(output)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        (answers, all_read)
+    }
+
+    #[test]
+    fn accepts_and_encodes_again() {
+        let (answers, all_read) =
+            ask(r#"{"id":[1,"x"],"version":"5.0","from":"client","hex":"400400010000c0"}"#);
+        assert!(all_read);
+        let expected = serde_json::json!({
+            "id": [1, "x"], "verdict": "accept", "error": null,
+            "packet": {"type": "PUBACK", "packet_id": 1, "reason_code": "0x00"},
+            "reencoded": "40020001", "rest": "c0",
+        });
+        assert_eq!(answers, [expected]);
+    }
+
+    #[test]
+    fn rejects_with_the_statement_of_the_version() {
+        let connect = "100d00044d515454040a003c000170";
+        let (answers, _) = ask(&format!(
+            "{{\"id\":1,\"version\":\"3.1.1\",\"from\":\"client\",\"hex\":\"{connect}\"}}\n\
+             {{\"id\":2,\"version\":\"5.0\",\"from\":\"client\",\"hex\":\"{connect}\"}}"
+        ));
+        let expected = serde_json::json!({
+            "kind": "WillQosWithoutWill", "offset": 9, "field": "Connect Flags",
+            "statement": "v3.1.1 MQTT-3.1.2-13",
+            "statements": ["v3.1.1 MQTT-3.1.2-13", "v3.1.1 MQTT-3.1.2-11"],
+            "reason_code": null,
+        });
+        assert_eq!(answers[0]["error"], expected);
+        assert_eq!(answers[1]["error"]["kind"], "UnsupportedProtocolLevel");
+        assert_eq!(answers[1]["error"]["reason_code"], "0x84");
+    }
+
+    #[test]
+    fn gives_the_return_code_before_5_0() {
+        let (answers, _) = ask(
+            r#"{"id":1,"version":"3.1.1","from":"client","hex":"100c00044d5154540400003c0000"}"#,
+        );
+        assert_eq!(answers[0]["error"]["kind"], "EmptyClientId");
+        assert_eq!(answers[0]["error"]["reason_code"], "0x02");
+    }
+
+    #[test]
+    fn knows_incomplete_packets() {
+        let (answers, all_read) =
+            ask(r#"{"id":1,"version":"3.1.1","from":"client","hex":"300a0003"}"#);
+        assert!(all_read);
+        assert_eq!(answers[0]["verdict"], "incomplete");
+        assert_eq!(answers[0]["error"], Value::Null);
+    }
+
+    #[test]
+    fn answers_every_line() {
+        let lines = [
+            r#"{"id":1,"version":"3.1.1","from":"client","hex":"c000"}"#,
+            "not json",
+            "",
+            r#"{"id":2,"version":"4","from":"client","hex":"c000"}"#,
+            r#"{"id":3,"version":"3.1.1","hex":"c000"}"#,
+            r#"{"id":4,"version":"3.1.1","from":"client","hex":"c00"}"#,
+            r#"{"id":5,"version":"3.1.1","from":"client","hex":"zz"}"#,
+            r#"[6]"#,
+            r#"{"version":"3.1.1","from":"client","hex":""}"#,
+        ];
+        let (answers, all_read) = ask(&lines.join("\n"));
+        assert!(!all_read);
+        let verdicts: Vec<_> = answers
+            .iter()
+            .map(|answer| (answer["id"].clone(), answer["verdict"].as_str().unwrap()))
+            .collect();
+        let id = |id: i32| Value::from(id);
+        let expected = [
+            (id(1), "accept"),
+            (Value::Null, "error"),
+            (Value::Null, "error"),
+            (id(2), "error"),
+            (id(3), "error"),
+            (id(4), "error"),
+            (id(5), "error"),
+            (Value::Null, "error"),
+            (Value::Null, "incomplete"),
+        ];
+        assert_eq!(verdicts, expected);
+        assert!(answers[4]["message"].as_str().unwrap().contains("from"));
+    }
+}

@@ -1,0 +1,30 @@
+//! Any bytes are decoded or refused; what is accepted can be said again, here or in another
+//! dialect.
+//!
+//! The first byte picks the dialect; the rest is a packet, or several.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mqtt_wire::{FrameRef, Framed};
+
+use model::{dialects, laws};
+
+#[path = "../../tests/model/mod.rs"]
+mod model;
+
+fuzz_target!(|input: &[u8]| {
+    let [dialect, stream @ ..] = input else {
+        return;
+    };
+    let dialect = dialects().nth(usize::from(dialect % 6)).unwrap();
+    laws::reads_alike(stream, dialect);
+    let mut rest = stream;
+    while let Ok(Framed::Frame(frame)) = FrameRef::split(rest, dialect, u32::MAX) {
+        let packet = frame.bytes();
+        laws::reads_alike(packet, dialect);
+        if frame.decode(dialect).is_ok() {
+            laws::relays(packet, dialect);
+        }
+        rest = &rest[packet.len()..];
+    }
+});

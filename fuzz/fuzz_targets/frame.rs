@@ -1,0 +1,53 @@
+//! Any stream in any pieces: the frames and the error are those of the whole stream.
+//!
+//! The first byte picks how the decoder begins, the second the limits, the third the pieces; the
+//! rest is the stream.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mqtt_wire::Limits;
+
+use model::dialects;
+use model::laws::{Start, gives_a_reason};
+
+#[path = "../../tests/model/mod.rs"]
+mod model;
+
+fuzz_target!(|input: &[u8]| {
+    let [start, limit, pieces, stream @ ..] = input else {
+        return;
+    };
+    let start = match dialects().nth(usize::from(start % 7)) {
+        Some(dialect) => Start::In(dialect),
+        None => Start::Accept,
+    };
+    let limits = match limit {
+        0..128 => Limits::default(),
+        128..192 => Limits {
+            packet: u32::MAX,
+            first_packet: u32::MAX,
+        },
+        &limit => Limits {
+            packet: limit.into(),
+            first_packet: u32::from(limit) / 2,
+        },
+    };
+    let whole = start.take_apart_whole(limits, stream);
+    if let Err(error) = &whole.ending {
+        gives_a_reason(error, &whole.left, whole.dialect);
+    }
+    assert_eq!(start.take_apart(limits, cut(stream, *pieces)), whole);
+    start.waits_for_what_it_needs(limits, stream);
+});
+
+/// Cuts into pieces of lengths that `seed` stands for: single bytes for 0.
+fn cut(mut stream: &[u8], seed: u8) -> impl Iterator<Item = &[u8]> {
+    let mut state = u32::from(seed);
+    std::iter::from_fn(move || {
+        state = state.wrapping_mul(0x915f_77f5);
+        let length = 1 + (state >> 24) as usize % 40;
+        let (piece, rest) = stream.split_at(length.min(stream.len()));
+        stream = rest;
+        (!piece.is_empty()).then_some(piece)
+    })
+}

@@ -1,0 +1,373 @@
+//! What holds for every packet and for all bytes: panics where it does not.
+
+use mqtt_wire::{
+    Connect, DecodeError, Dialect, EncodeError, ErrorKind, FrameDecoder, FrameRef, Framed, Limits,
+    Packet, Sender, Version,
+};
+
+use super::{dialects, plain};
+
+/// A packet that its dialect can say is encoded in the length that was announced, ends there,
+/// fits into nothing shorter, and is decoded as it was.
+pub fn round_trips(packet: Packet<'_>, dialect: Dialect) {
+    let length = packet.encoded_len(dialect).unwrap();
+
+    let mut bytes = vec![0xa5; length + 1];
+    assert_eq!(packet.encode_to_slice(dialect, &mut bytes), Ok(length));
+    assert_eq!(bytes.pop(), Some(0xa5), "writes behind its end");
+    refuses_short_buffers(&packet, dialect, length);
+    let mut appended = vec![0xa5];
+    assert_eq!(packet.encode(dialect, &mut appended), Ok(length));
+    assert_eq!(appended[1..], bytes);
+
+    let decoded = Packet::decode(&bytes, dialect).unwrap();
+    assert_eq!(decoded, packet);
+    // the lists of a decoded packet are those of the wire
+    let mut again = vec![0; length];
+    assert_eq!(decoded.encode_to_slice(dialect, &mut again), Ok(length));
+    assert_eq!(again, bytes);
+
+    // another encoder writes the same, or what may be left out too
+    let plain = plain::encode(&packet, dialect.version());
+    assert_eq!(Packet::decode(&plain, dialect), Ok(packet));
+    assert!(plain == bytes || plain.len() > length, "{plain:02x?}");
+
+    ends_at_its_end(&bytes, dialect);
+    reads_alike(&bytes, dialect);
+}
+
+fn refuses_short_buffers(packet: &Packet<'_>, dialect: Dialect, needed: usize) {
+    let too_small = Err(EncodeError::BufferTooSmall { needed });
+    let mut short = vec![0xa5; needed - 1];
+    assert_eq!(packet.encode_to_slice(dialect, &mut short), too_small);
+    assert_eq!(packet.encode(dialect, &mut &mut short[..]), too_small);
+    assert!(
+        short.iter().all(|&byte| byte == 0xa5),
+        "writes all the same"
+    );
+}
+
+/// Framing finds the end of a packet among what follows, and judges its length by the limit.
+fn ends_at_its_end(packet: &[u8], dialect: Dialect) {
+    let length = packet.len() as u32;
+    for trailing in [&b""[..], b"\x00", packet] {
+        let stream = [packet, trailing].concat();
+        let framed = FrameRef::split(&stream, dialect, length);
+        let Ok(Framed::Frame(frame)) = framed else {
+            panic!("{framed:?}");
+        };
+        assert_eq!(frame.bytes(), packet);
+    }
+    let error = FrameRef::split(packet, dialect, length - 1).unwrap_err();
+    gives_a_reason(&error, packet, Some(dialect));
+    assert_eq!(
+        (error.kind(), error.offset()),
+        (ErrorKind::PacketTooLarge, 1)
+    );
+}
+
+/// Encoding refuses what decoding refuses, which is asked with the bytes of another encoder, and
+/// writes nothing then.
+pub fn encodes_as_strictly_as_it_decodes(packet: Packet<'_>, dialect: Dialect) {
+    let Err(error) = packet.encoded_len(dialect) else {
+        return round_trips(packet, dialect);
+    };
+    let mut bytes = vec![0xa5; 1 << 10];
+    assert_eq!(packet.encode_to_slice(dialect, &mut bytes), Err(error));
+    assert!(
+        bytes.iter().all(|&byte| byte == 0xa5),
+        "writes all the same"
+    );
+    bytes.clear();
+    assert_eq!(packet.encode(dialect, &mut bytes), Err(error));
+    assert_eq!(bytes, []);
+    match error {
+        EncodeError::Violation(violation) => {
+            assert_eq!(violation.version(), Some(dialect.version()));
+            assert!(violation.statement().is_some(), "{violation:?}");
+            let plain = plain::encode(&packet, dialect.version());
+            assert!(Packet::decode(&plain, dialect).is_err(), "{violation}");
+        }
+        EncodeError::NotInVersion { version, .. } => assert_eq!(version, dialect.version()),
+        _ => panic!("{error:?}"),
+    }
+    assert!(!error.to_string().is_empty());
+}
+
+/// Any bytes are decoded or refused. What is accepted can be said again, in no more bytes, and
+/// means the same; what is refused is refused for a reason. Framing agrees.
+pub fn reads_alike(bytes: &[u8], dialect: Dialect) {
+    let result = Packet::decode(bytes, dialect);
+    match &result {
+        Ok(packet) => says_itself_again(packet, bytes, dialect),
+        Err(error) => gives_a_reason(error, bytes, Some(dialect)),
+    }
+    match FrameRef::split(bytes, dialect, u32::MAX) {
+        Ok(Framed::Frame(frame)) if frame.bytes().len() == bytes.len() => {
+            assert_eq!(frame.decode(dialect), result);
+        }
+        Ok(Framed::Frame(frame)) => {
+            let error = result.unwrap_err();
+            let place = (error.kind(), error.offset());
+            assert_eq!(place, (ErrorKind::TrailingBytes, frame.bytes().len()));
+        }
+        Ok(Framed::NeedMore(_)) => {
+            let error = result.unwrap_err();
+            let place = (error.kind(), error.offset());
+            assert_eq!(place, (ErrorKind::Truncated, bytes.len()));
+        }
+        Err(error) => assert_eq!(result, Err(error)),
+    }
+    if dialect.sender() == Sender::Client {
+        first_packets_read_alike(bytes, result);
+    }
+}
+
+/// A CONNECT is decoded without its version as it is with it.
+fn first_packets_read_alike(bytes: &[u8], with_dialect: Result<Packet<'_>, DecodeError>) {
+    match (Connect::decode(bytes), with_dialect) {
+        (Ok(connect), Ok(packet)) => assert_eq!(packet, connect.into()),
+        (Ok(connect), Err(error)) => assert_ne!(error.version(), Some(connect.version)),
+        (Err(error), Ok(packet)) => {
+            assert!(!matches!(packet, Packet::Connect(_)), "{error}");
+            gives_a_reason(&error, bytes, None);
+        }
+        (Err(error), Err(_)) => gives_a_reason(&error, bytes, None),
+    }
+}
+
+fn says_itself_again(packet: &Packet<'_>, bytes: &[u8], dialect: Dialect) {
+    let mut again = vec![0; bytes.len()];
+    let length = packet.encode_to_slice(dialect, &mut again).unwrap();
+    again.truncate(length);
+    let decoded = Packet::decode(&again, dialect).unwrap();
+    assert_eq!(decoded, *packet);
+
+    // the shortest form is a fixed point
+    let mut third = vec![0; length];
+    assert_eq!(decoded.encode_to_slice(dialect, &mut third), Ok(length));
+    assert_eq!(third, again);
+}
+
+/// What is refused has a place in the bytes, breaks a statement, and can be answered in 5.0.
+pub fn gives_a_reason(error: &DecodeError, bytes: &[u8], dialect: Option<Dialect>) {
+    assert!(error.offset() <= bytes.len(), "{error:?}");
+    // the standards before 5.0 know no limits of the receiver
+    let is_own_limit = error.kind() == ErrorKind::PacketTooLarge
+        && !matches!(error.version(), Some(Version::V5) | None);
+    assert!(error.statement().is_some() != is_own_limit, "{error:?}");
+    assert!(!error.to_string().is_empty());
+    if let Some(dialect) = dialect {
+        assert_eq!(error.version(), Some(dialect.version()));
+    }
+    if matches!(error.version(), Some(Version::V5) | None) {
+        assert!(error.reason_code().is_some(), "{error:?}");
+    }
+}
+
+/// A packet that was decoded in one dialect can be said in another, and means the same there, or
+/// is refused.
+pub fn relays(bytes: &[u8], dialect: Dialect) {
+    let packet = Packet::decode(bytes, dialect).unwrap();
+    for other in dialects() {
+        encodes_as_strictly_as_it_decodes(packet, other);
+    }
+}
+
+/// Each beginning of a packet waits for the rest, and never for more than that; and the packet
+/// that ends early or late is refused, or is another packet where the standard leaves its end
+/// open.
+pub fn ends_nowhere_else(bytes: &[u8], dialect: Dialect) {
+    let header_length = 2 + bytes[1..].iter().take_while(|&&byte| byte >= 0x80).count();
+    let (header, body) = bytes.split_at(header_length);
+    for length in places(bytes.len()) {
+        let Ok(Framed::NeedMore(more)) = FrameRef::split(&bytes[..length], dialect, u32::MAX)
+        else {
+            panic!("does not wait after {length} bytes");
+        };
+        let missing = bytes.len() - length;
+        if length < header_length {
+            assert!(more.get() <= missing);
+        } else {
+            assert_eq!(more.get(), missing);
+        }
+    }
+    for length in places(body.len()) {
+        let cut = frame(header[0], &body[..length]);
+        reads_alike(&cut, dialect);
+        if !may_end_early(&cut, dialect.version()) {
+            assert!(Packet::decode(&cut, dialect).is_err(), "{cut:02x?}");
+        }
+    }
+    let longer = frame(header[0], &[body, &[0; 5]].concat());
+    reads_alike(&longer, dialect);
+    if !may_go_on(&longer, dialect.version()) {
+        assert!(Packet::decode(&longer, dialect).is_err(), "{longer:02x?}");
+    }
+}
+
+/// Whether a packet of this type is still one after its last byte was taken away.
+fn may_end_early(packet: &[u8], version: Version) -> bool {
+    match (packet[0] >> 4, version) {
+        // a payload
+        (3, _) => true,
+        // lists
+        (8..=10, _) | (11, Version::V5) => true,
+        // Reason Code and properties
+        (4..=7 | 14, Version::V5) => true,
+        // user name and password
+        (1, Version::V3_1) => true,
+        _ => false,
+    }
+}
+
+/// Whether a packet of this type is still one with five zeros at its end: a payload, or a list of
+/// codes.
+fn may_go_on(packet: &[u8], version: Version) -> bool {
+    matches!((packet[0] >> 4, version), (3 | 9, _) | (11, Version::V5))
+}
+
+/// All places before `end`, or of a long packet those near its ends and a few between.
+fn places(end: usize) -> impl Iterator<Item = usize> {
+    (0..end).filter(move |&place| {
+        end < 300 || place < 40 || end - place < 40 || place % (end / 10) == 0
+    })
+}
+
+/// A packet with this first byte and the Remaining Length that its body needs.
+pub fn frame(first_byte: u8, body: &[u8]) -> Vec<u8> {
+    let mut packet = vec![first_byte];
+    let mut length = body.len();
+    while length >= 0x80 {
+        packet.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    packet.push(length as u8);
+    packet.extend(body);
+    packet
+}
+
+/// How a decoder begins.
+#[derive(Debug, Clone, Copy)]
+pub enum Start {
+    /// In the middle of a connection.
+    In(Dialect),
+    /// As a Server does, with a CONNECT of any version.
+    Accept,
+}
+
+/// What a stream came apart into.
+#[derive(Debug, PartialEq)]
+pub struct Apart {
+    pub frames: Vec<Vec<u8>>,
+    /// How many bytes the decoder waits for, or what it failed with.
+    pub ending: Result<usize, DecodeError>,
+    /// The bytes that are in no frame.
+    pub left: Vec<u8>,
+    pub dialect: Option<Dialect>,
+}
+
+impl Start {
+    pub fn decoder(self, limits: Limits) -> FrameDecoder {
+        match self {
+            Self::In(dialect) => FrameDecoder::new(dialect, limits),
+            Self::Accept => FrameDecoder::accept(limits),
+        }
+    }
+
+    /// Takes a stream apart that arrives in pieces. A decoder that failed stays failed.
+    pub fn take_apart<'p>(
+        self,
+        limits: Limits,
+        pieces: impl IntoIterator<Item = &'p [u8]>,
+    ) -> Apart {
+        let mut decoder = self.decoder(limits);
+        let mut frames = Vec::new();
+        let mut ending = Ok(2);
+        for piece in pieces {
+            decoder.extend(piece);
+            let now = loop {
+                match decoder.next_frame() {
+                    Ok(Framed::Frame(frame)) => frames.push(frame.bytes().to_vec()),
+                    Ok(Framed::NeedMore(more)) => break Ok(more.get()),
+                    Err(error) => break Err(error),
+                }
+            };
+            assert!(ending.is_ok() || ending == now, "{ending:?}, then {now:?}");
+            ending = now;
+        }
+        Apart {
+            frames,
+            ending,
+            left: decoder.buffer().to_vec(),
+            dialect: decoder.dialect(),
+        }
+    }
+
+    /// Takes a stream apart that is there as a whole.
+    pub fn take_apart_whole(self, limits: Limits, stream: &[u8]) -> Apart {
+        let mut dialect = match self {
+            Self::In(dialect) => Some(dialect),
+            Self::Accept => None,
+        };
+        let mut frames = Vec::new();
+        let mut rest = stream;
+        let ending = loop {
+            let framed = match dialect {
+                Some(dialect) => FrameRef::split(rest, dialect, limits.packet),
+                None => FrameRef::split_connect(rest, limits.first_packet),
+            };
+            let frame = match framed {
+                Ok(Framed::Frame(frame)) => frame,
+                Ok(Framed::NeedMore(more)) => break Ok(more.get()),
+                Err(error) => break Err(error),
+            };
+            if dialect.is_none() {
+                let version = match frame.decode_connect() {
+                    Ok(connect) => connect.version,
+                    // of a version that has to be judged by who decodes the frame
+                    Err(error) => match error.version() {
+                        Some(version) => version,
+                        None => break Err(error),
+                    },
+                };
+                dialect = Some(Dialect::from_client(version));
+            }
+            frames.push(frame.bytes().to_vec());
+            rest = &rest[frame.bytes().len()..];
+        };
+        Apart {
+            frames,
+            ending,
+            left: rest.to_vec(),
+            dialect,
+        }
+    }
+
+    /// Whoever reads exactly as many bytes as the decoder waits for gets each frame after five
+    /// answers at most, and never a byte of the next one.
+    pub fn waits_for_what_it_needs(self, limits: Limits, stream: &[u8]) {
+        let mut decoder = self.decoder(limits);
+        let mut rest = stream;
+        let mut answers = 0;
+        while let Ok(framed) = decoder.next_frame() {
+            let Framed::NeedMore(more) = framed else {
+                assert!(decoder.buffer().is_empty(), "waited for too much");
+                answers = 0;
+                continue;
+            };
+            answers += 1;
+            assert!(answers <= 5, "waits without end");
+            let Some((piece, after)) = rest.split_at_checked(more.get()) else {
+                break;
+            };
+            let (last, but_one) = piece.split_last().unwrap();
+            decoder.extend(but_one);
+            if let Ok(framed) = decoder.next_frame() {
+                assert!(matches!(framed, Framed::NeedMore(more) if more.get() == 1));
+            }
+            decoder.extend(&[*last]);
+            rest = after;
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Decoding, reading all that a packet holds, measuring and encoding take nothing from the
+//! allocator.
+#![cfg(feature = "bytes")]
+
+mod model;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::hint::black_box;
+
+use arbitrary::Unstructured;
+use model::{OwnedPacket, dialects, noise};
+use mqtt_wire::{Dialect, FrameRef, Framed, Packet, PacketType, Properties};
+
+#[test]
+fn no_packet_of_any_dialect_needs_the_allocator() {
+    for dialect in dialects() {
+        let sent = PacketType::ALL.into_iter();
+        for packet_type in sent.filter(|it| it.is_sent_in(dialect)) {
+            let mut items = 0;
+            for seed in 0..60 {
+                let noise = noise(seed);
+                let mut input = Unstructured::new(&noise);
+                let packet = OwnedPacket::valid_of(packet_type, dialect, &mut input).unwrap();
+                let bytes = packet.encode(dialect);
+                let mut buffer = vec![0; bytes.len()];
+                let (read, allocations) =
+                    count_allocations(|| use_all(&bytes, dialect, &mut buffer));
+                assert_eq!(allocations, 0, "{dialect:?}: {packet_type}");
+                assert_eq!(buffer, bytes);
+                items += read;
+            }
+            assert!(
+                items > 200 || !has_lists(packet_type, dialect),
+                "{items}: too poor to tell"
+            );
+        }
+    }
+}
+
+#[test]
+fn refusing_does_not_need_the_allocator() {
+    for dialect in dialects() {
+        for seed in 0..60 {
+            let noise = noise(seed);
+            let mut input = Unstructured::new(&noise);
+            let mut bytes = OwnedPacket::valid(dialect, &mut input)
+                .unwrap()
+                .encode(dialect);
+            bytes.push(0);
+            let (error, allocations) = count_allocations(|| {
+                let error = Packet::decode(&bytes, dialect).unwrap_err();
+                black_box((error.statement(), error.reason_code(), error.reply()));
+                error
+            });
+            assert_eq!(allocations, 0, "{error}");
+        }
+    }
+}
+
+#[test]
+fn the_count_counts() {
+    assert_eq!(count_allocations(|| black_box(vec![0_u8; 8]).len()), (8, 1));
+}
+
+/// Takes a packet apart and puts it together again; returns the number of items in its lists.
+fn use_all(bytes: &[u8], dialect: Dialect, buffer: &mut [u8]) -> usize {
+    let Ok(Framed::Frame(frame)) = FrameRef::split(bytes, dialect, u32::MAX) else {
+        return 0;
+    };
+    let Ok(packet) = frame.decode(dialect) else {
+        return 0;
+    };
+    let items = walk(&packet);
+    let copy = black_box(packet);
+    assert!(copy == packet);
+    let _ = black_box(packet.encoded_len(dialect));
+    let _ = black_box(packet.encode_to_slice(dialect, buffer));
+    items
+}
+
+fn walk(packet: &Packet<'_>) -> usize {
+    let properties = |properties: Properties<'_>| {
+        let users = properties.user_properties().count();
+        black_box(users) + properties.iter().map(black_box).count()
+    };
+    match packet {
+        Packet::Connect(connect) => {
+            let will = connect.will.map_or(0, |will| properties(will.properties));
+            will + properties(connect.properties)
+        }
+        Packet::ConnAck(connack) => properties(connack.properties),
+        Packet::Publish(publish) => {
+            black_box(publish.topic_name.map(|topic| topic.levels().count()));
+            properties(publish.properties)
+        }
+        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
+            properties(ack.properties)
+        }
+        Packet::Subscribe(subscribe) => {
+            let subscriptions = subscribe.subscriptions.iter();
+            let shared = subscriptions.map(|subscription| subscription.filter.shared());
+            shared.map(black_box).count() + properties(subscribe.properties)
+        }
+        Packet::SubAck(suback) | Packet::UnsubAck(suback) => {
+            suback.reason_codes.iter().map(black_box).count() + properties(suback.properties)
+        }
+        Packet::Unsubscribe(unsubscribe) => {
+            let filters = unsubscribe.topic_filters.iter();
+            filters.map(black_box).count() + properties(unsubscribe.properties)
+        }
+        Packet::PingReq | Packet::PingResp => 0,
+        Packet::Disconnect(disconnect) => properties(disconnect.properties),
+        Packet::Auth(auth) => properties(auth.properties),
+    }
+}
+
+fn has_lists(packet_type: PacketType, dialect: Dialect) -> bool {
+    use PacketType as T;
+    match packet_type {
+        T::PingReq | T::PingResp => false,
+        T::Subscribe | T::SubAck | T::Unsubscribe => true,
+        _ => dialect.version() == mqtt_wire::Version::V5,
+    }
+}
+
+// ---- counting ------------------------------------------------------------------------------
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is handed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps the same promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the same promises.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Runs `work` and counts the allocations of this thread.
+fn count_allocations<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = ALLOCATIONS.get();
+    let result = work();
+    (result, ALLOCATIONS.get() - before)
+}

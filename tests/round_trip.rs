@@ -1,0 +1,370 @@
+//! Packets become bytes and packets again: valid ones, invalid ones, and any bytes at all.
+#![cfg(feature = "bytes")]
+
+mod model;
+
+use std::collections::BTreeSet;
+
+use arbitrary::{Arbitrary, Unstructured};
+use model::{Any, OwnedPacket, Valid, dialects, laws, noise};
+use mqtt_wire::{
+    Auth, Dialect, Disconnect, EncodeError, ErrorKind, Packet, PacketType, Properties, Property,
+    PropertyId, Publish, ReasonCode, TopicName, Utf8Str, Version,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Makes a value of `T` out of bytes, which is also how it shrinks.
+fn made<T: for<'b> Arbitrary<'b> + std::fmt::Debug>() -> impl Strategy<Value = T> {
+    vec(any::<u8>(), 0..600).prop_map(|bytes| T::arbitrary(&mut Unstructured::new(&bytes)).unwrap())
+}
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(2_000))]
+
+    #[test]
+    fn valid_packets_round_trip(Valid(dialect, packet) in made()) {
+        packet.lend(|packet| laws::round_trips(packet, dialect));
+    }
+
+    #[test]
+    fn encode_is_as_strict_as_decode(Any(dialect, packet) in made()) {
+        packet.lend(|packet| laws::encodes_as_strictly_as_it_decodes(packet, dialect));
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(500))]
+
+    #[test]
+    fn packets_are_relayed_whole_or_refused(Valid(dialect, packet) in made()) {
+        laws::relays(&packet.encode(dialect), dialect);
+    }
+
+    #[test]
+    fn packets_that_end_early_or_late_are_waited_for_or_refused(Valid(dialect, packet) in made()) {
+        laws::ends_nowhere_else(&packet.encode(dialect), dialect);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(4_000))]
+
+    #[test]
+    fn any_bytes_are_decoded_or_refused(
+        first_byte: u8,
+        body in vec(prop_oneof![any::<u8>(), 0..6_u8], 0..60),
+    ) {
+        for dialect in dialects() {
+            laws::reads_alike(&laws::frame(first_byte, &body), dialect);
+            laws::reads_alike(&body, dialect);
+        }
+    }
+
+    #[test]
+    fn damaged_packets_are_decoded_or_refused(
+        (Valid(dialect, packet), Valid(other_dialect, other)) in (made(), made()),
+        damage in vec(any::<Damage>(), 1..4),
+        reframed: bool,
+    ) {
+        let mut bytes = packet.encode(dialect);
+        let other = other.encode(other_dialect);
+        for damage in damage {
+            damage.apply(&mut bytes, &other);
+        }
+        if reframed && !bytes.is_empty() {
+            let header = bytes.iter().skip(1).take_while(|&&byte| byte >= 0x80).count() + 2;
+            bytes = laws::frame(bytes[0], bytes.get(header..).unwrap_or_default());
+        }
+        laws::reads_alike(&bytes, dialect);
+        laws::reads_alike(&bytes, other_dialect);
+    }
+}
+
+/// What happens to bytes. Places are shares of the length, in 65,536ths.
+#[derive(Debug, Clone, Copy)]
+enum Damage {
+    FlipBit(u16, u8),
+    SetByte(u16, u8),
+    Insert(u16, u8),
+    Remove(u16),
+    Truncate(u16),
+    /// The end of another packet in place of the own.
+    Splice(u16, u16),
+}
+
+impl proptest::arbitrary::Arbitrary for Damage {
+    type Parameters = ();
+    type Strategy = BoxedStrategy<Self>;
+
+    fn arbitrary_with((): ()) -> Self::Strategy {
+        let place = || prop_oneof![any::<u16>(), 0..2_000_u16];
+        let byte = || prop_oneof![any::<u8>(), 0..4_u8, Just(0x7f), Just(0x80), Just(0xff)];
+        prop_oneof![
+            (place(), 0..8_u8).prop_map(|(at, bit)| Self::FlipBit(at, bit)),
+            (place(), byte()).prop_map(|(at, byte)| Self::SetByte(at, byte)),
+            (place(), byte()).prop_map(|(at, byte)| Self::Insert(at, byte)),
+            place().prop_map(Self::Remove),
+            place().prop_map(Self::Truncate),
+            (place(), place()).prop_map(|(at, from)| Self::Splice(at, from)),
+        ]
+        .boxed()
+    }
+}
+
+impl Damage {
+    fn apply(self, bytes: &mut Vec<u8>, other: &[u8]) {
+        let place = |share: u16, length: usize| (usize::from(share) * length) >> 16;
+        let length = bytes.len();
+        if length == 0 {
+            return;
+        }
+        match self {
+            Self::FlipBit(at, bit) => bytes[place(at, length)] ^= 1 << bit,
+            Self::SetByte(at, byte) => bytes[place(at, length)] = byte,
+            Self::Insert(at, byte) => bytes.insert(place(at, length), byte),
+            Self::Remove(at) => drop(bytes.remove(place(at, length))),
+            Self::Truncate(at) => bytes.truncate(place(at, length)),
+            Self::Splice(at, from) => {
+                bytes.truncate(place(at, length));
+                bytes.extend(&other[place(from, other.len())..]);
+            }
+        }
+    }
+}
+
+#[test]
+fn small_packets_with_any_one_error_are_decoded_or_refused() {
+    for dialect in dialects() {
+        let sent = PacketType::ALL.into_iter();
+        for packet_type in sent.filter(|it| it.is_sent_in(dialect)) {
+            let small_packets = (0..)
+                .map(|seed| {
+                    let noise = noise(seed);
+                    OwnedPacket::valid_of(packet_type, dialect, &mut Unstructured::new(&noise))
+                })
+                .map(|packet| packet.unwrap().encode(dialect))
+                .filter(|bytes| bytes.len() < 80);
+            for bytes in small_packets.take(8) {
+                for place in 0..bytes.len() {
+                    for bit in 0..8 {
+                        let mut flipped = bytes.clone();
+                        flipped[place] ^= 1 << bit;
+                        laws::reads_alike(&flipped, dialect);
+                    }
+                    // one byte more or less in the body
+                    let (begin, end) = bytes.split_at(place.max(2));
+                    let body = [&begin[2..], &begin[begin.len() - 1..], end].concat();
+                    laws::reads_alike(&laws::frame(bytes[0], &body), dialect);
+                    if let [_, end @ ..] = end {
+                        let body = [&begin[2..], end].concat();
+                        laws::reads_alike(&laws::frame(bytes[0], &body), dialect);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn remaining_length_takes_another_byte_only_when_it_must() {
+    let payload = vec![0; 2_097_152];
+    for (body, length_bytes) in [
+        (127, 1),
+        (128, 2),
+        (16_383, 2),
+        (16_384, 3),
+        (2_097_151, 3),
+        (2_097_152, 4),
+    ] {
+        let payload = &payload[..body - "..t".len()];
+        let packet = Packet::from(Publish::new(TopicName::new("t").unwrap(), payload));
+        let dialect = Dialect::from_client(Version::V3_1_1);
+        assert_eq!(packet.encoded_len(dialect), Ok(1 + length_bytes + body));
+        laws::round_trips(packet, dialect);
+    }
+}
+
+#[test]
+fn property_length_takes_another_byte_only_when_it_must() {
+    let text = "x".repeat(65_535);
+    for (block, length_bytes) in [
+        (127, 1),
+        (128, 2),
+        (16_383, 2),
+        (16_384, 3),
+        (2_097_151, 3),
+        (2_097_152, 4),
+    ] {
+        let properties = user_properties(block, &text);
+        let mut publish = Publish::new(TopicName::new("t").unwrap(), b"");
+        publish.properties = Properties::new(&properties);
+        let packet = Packet::from(publish);
+        let dialect = Dialect::from_server(Version::V5);
+        let body = "..t".len() + length_bytes + block;
+        let length_bytes = if block < 127 {
+            1
+        } else {
+            2 + usize::from(body > 16_383)
+        };
+        let length_bytes = length_bytes + usize::from(body > 2_097_151);
+        assert_eq!(packet.encoded_len(dialect), Ok(1 + length_bytes + body));
+        laws::round_trips(packet, dialect);
+    }
+}
+
+#[test]
+fn the_longest_packet_has_a_remaining_length_of_268435455() {
+    let text = "x".repeat(65_535);
+    let dialect = Dialect::from_client(Version::V5);
+    let longest = 268_435_455;
+    let encoded_len = |body: usize| {
+        let properties = user_properties(body - "..t".len() - 4, &text);
+        let mut publish = Publish::new(TopicName::new("t").unwrap(), b"");
+        publish.properties = Properties::new(&properties);
+        Packet::from(publish).encoded_len(dialect)
+    };
+    assert_eq!(encoded_len(longest), Ok(1 + 4 + longest));
+    assert_eq!(encoded_len(longest + 1), Err(EncodeError::TooLong));
+    assert_eq!(encoded_len(2 * longest), Err(EncodeError::TooLong));
+}
+
+/// User Properties, all of which borrow from `text`, that take `length` bytes.
+fn user_properties(length: usize, text: &str) -> Vec<Property<'_>> {
+    const EMPTY: usize = 5;
+    let count = length.div_ceil(EMPTY + 2 * text.len());
+    let mut characters = length - count * EMPTY;
+    let whole = Utf8Str::new(text).unwrap();
+    let mut take = || match characters.checked_sub(text.len()) {
+        Some(rest) => {
+            characters = rest;
+            whole
+        }
+        None => Utf8Str::new(&text[..std::mem::take(&mut characters)]).unwrap(),
+    };
+    (0..count)
+        .map(|_| Property::UserProperty(take(), take()))
+        .collect()
+}
+
+#[test]
+fn the_model_makes_all_that_the_dialects_have() {
+    let (mut types, mut properties, mut codes) = Default::default();
+    let (mut longest_list, mut longest_packet) = (0, 0);
+    for seed in 0..4_000 {
+        let Valid(dialect, packet) =
+            Valid::arbitrary(&mut Unstructured::new(&noise(seed))).unwrap();
+        let length = packet.lend(|packet| {
+            list_parts(&packet, &mut properties, &mut codes, &mut longest_list);
+            packet.encoded_len(dialect).unwrap()
+        });
+        longest_packet = longest_packet.max(length);
+        BTreeSet::insert(&mut types, (dialect, packet.packet_type));
+    }
+    let sent = |dialect| {
+        let all = PacketType::ALL.into_iter();
+        all.filter(move |it| it.is_sent_in(dialect))
+            .map(move |it| (dialect, it))
+    };
+    assert!(types.into_iter().eq(dialects().flat_map(sent)));
+    assert_eq!(properties.len(), PropertyId::ALL.len());
+    assert_eq!(codes.len(), ReasonCode::ALL.len());
+    assert!(longest_list >= 300 && longest_packet > 65_535);
+}
+
+fn list_parts(
+    packet: &Packet<'_>,
+    properties: &mut BTreeSet<PropertyId>,
+    codes: &mut BTreeSet<ReasonCode>,
+    longest_list: &mut usize,
+) {
+    let (list, items) = match packet {
+        Packet::Connect(it) => {
+            let will = it.will.map_or(Properties::EMPTY, |will| will.properties);
+            properties.extend(will.iter().map(|property| property.id()));
+            (it.properties, 0)
+        }
+        Packet::ConnAck(it) => {
+            codes.insert(it.reason_code);
+            (it.properties, 0)
+        }
+        Packet::Publish(it) => (it.properties, 0),
+        Packet::PubAck(it) | Packet::PubRec(it) | Packet::PubRel(it) | Packet::PubComp(it) => {
+            codes.insert(it.reason_code);
+            (it.properties, 0)
+        }
+        Packet::Subscribe(it) => (it.properties, it.subscriptions.len()),
+        Packet::SubAck(it) | Packet::UnsubAck(it) => {
+            codes.extend(it.reason_codes);
+            (it.properties, it.reason_codes.len())
+        }
+        Packet::Unsubscribe(it) => (it.properties, it.topic_filters.len()),
+        Packet::PingReq | Packet::PingResp => (Properties::EMPTY, 0),
+        Packet::Disconnect(Disconnect {
+            reason_code,
+            properties,
+        })
+        | Packet::Auth(Auth {
+            reason_code,
+            properties,
+        }) => {
+            codes.insert(*reason_code);
+            (*properties, 0)
+        }
+    };
+    properties.extend(list.iter().map(|property| property.id()));
+    *longest_list = items.max(list.len()).max(*longest_list);
+}
+
+#[test]
+fn the_model_breaks_all_rules_that_packets_in_memory_can_break() {
+    let mut kinds = BTreeSet::new();
+    let (mut said, mut not_in_version) = (0, 0);
+    for seed in 0..8_000 {
+        let Any(dialect, packet) = Any::arbitrary(&mut Unstructured::new(&noise(seed))).unwrap();
+        match packet.lend(|packet| packet.encoded_len(dialect)) {
+            Ok(_) => said += 1,
+            Err(EncodeError::Violation(violation)) => {
+                kinds.insert(violation.kind());
+            }
+            Err(_) => not_in_version += 1,
+        }
+    }
+    assert!(
+        said > 1_000 && not_in_version > 100,
+        "{said} {not_in_version}"
+    );
+    let expected = [
+        ErrorKind::ReservedPacketType,
+        ErrorKind::WrongSender,
+        ErrorKind::InvalidUtf8,
+        ErrorKind::PasswordWithoutUserName,
+        ErrorKind::EmptyClientId,
+        ErrorKind::SessionPresentWithRefusal,
+        ErrorKind::ReasonCodeNotAllowed,
+        ErrorKind::ReasonCodeWrongSender,
+        ErrorKind::EmptyTopicName,
+        ErrorKind::EmptyShareName,
+        ErrorKind::SharedSubscription,
+        ErrorKind::EmptySubscription,
+        ErrorKind::EmptyUnsubscription,
+        ErrorKind::EmptySubAck,
+        ErrorKind::EmptyUnsubAck,
+        ErrorKind::NoLocalOnShared,
+        ErrorKind::PropertyNotAllowed,
+        ErrorKind::DuplicateProperty,
+        ErrorKind::PropertyValue,
+        ErrorKind::PropertyWrongSender,
+        ErrorKind::AuthenticationDataWithoutMethod,
+        ErrorKind::AuthenticationMethodMissing,
+    ];
+    assert_eq!(kinds, BTreeSet::from(expected));
+}
