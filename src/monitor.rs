@@ -591,13 +591,19 @@ impl<'s> Monitor<'s> {
                     breach(BreachKind::Resent);
                 }
             }
-            None if self.resumed => {
-                let stage = Stage::PubComp { old: true };
-                self.exchanges.open(sender, id, stage);
-            }
             // "not found": the answer to a PUBREC that came out of nothing
-            None if ack.reason_code.is_failure() => {}
-            _ => self.nothing_to_acknowledge(breach),
+            None if ack.reason_code.is_failure() && !self.resumed => {}
+            stage => {
+                if stage.is_some() || !self.resumed {
+                    self.nothing_to_acknowledge(breach);
+                }
+                // whoever is asked may answer
+                let next = Stage::PubComp { old: true };
+                match stage {
+                    Some(_) => self.exchanges.proceed(sender, id, Some(next)),
+                    None => self.exchanges.open(sender, id, next),
+                }
+            }
         }
     }
 

@@ -72,14 +72,14 @@ fn check_row(row: &impl Fn(&str) -> String, version: Option<Version>) {
     }
 }
 
-pub fn shared(name: &str) -> Option<PathBuf> {
+fn shared(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../shared")
         .join(name);
     path.is_dir().then_some(path)
 }
 
-pub fn from_hex(text: &str) -> Vec<u8> {
+fn from_hex(text: &str) -> Vec<u8> {
     let digits = text.as_bytes().chunks(2);
     digits
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
@@ -87,7 +87,7 @@ pub fn from_hex(text: &str) -> Vec<u8> {
 }
 
 /// The rows of a table: each gives the field of a column.
-pub fn read_csv(path: &Path) -> Vec<impl Fn(&str) -> String + use<>> {
+fn read_csv(path: &Path) -> Vec<impl Fn(&str) -> String + use<>> {
     let text = std::fs::read_to_string(path).unwrap();
     let mut lines = text.lines().map(split_line);
     let header = lines.next().unwrap();

@@ -2,8 +2,9 @@
 
 #![cfg(all(feature = "bytes", feature = "serde"))]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
 use mqtt_wire::{
     DecodeError, Dialect, FrameRef, Framed, Packet, PacketType, ReturnCode, Sender, Version,
@@ -170,29 +171,19 @@ struct Vector {
 }
 
 impl Vector {
-    fn read(path: &Path, name: String) -> Self {
-        let text = std::fs::read_to_string(path).unwrap();
-        let json: Value = serde_json::from_str(&text).unwrap();
+    fn new((name, json): (String, Value)) -> Self {
         let [version] = &json["versions"].as_array().unwrap()[..] else {
             panic!("{name}: more than one version");
-        };
-        let version = match version.as_str().unwrap() {
-            "3.1" => Version::V3_1,
-            "3.1.1" => Version::V3_1_1,
-            "5.0" => Version::V5,
-            other => panic!("{name}: version {other}"),
         };
         let sender = match json["direction"].as_str().unwrap() {
             "client-to-server" => Sender::Client,
             "server-to-client" => Sender::Server,
             other => panic!("{name}: direction {other}"),
         };
-        let wire = json["wire"].as_array().unwrap().iter();
-        let bytes = wire.flat_map(|field| from_hex(field[0].as_str().unwrap()));
         Self {
+            dialect: Dialect::new(common::version(version.as_str().unwrap()), sender),
+            bytes: common::wire(&json["wire"]),
             name,
-            dialect: Dialect::new(version, sender),
-            bytes: bytes.collect(),
             json,
         }
     }
@@ -214,31 +205,10 @@ fn invalid_vectors() -> impl Iterator<Item = Vector> {
     vectors("invalid")
 }
 
-/// The vectors `<packet>/<verdict>/<name>.json`.
-fn vectors(verdict: &'static str) -> impl Iterator<Item = Vector> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec-vectors");
-    let folders = entries(&root)
-        .into_iter()
-        .map(move |path| path.join(verdict));
-    let files = folders
-        .filter(|path| path.is_dir())
-        .flat_map(|path| entries(&path));
-    files.map(move |path| {
-        let name = path
-            .strip_prefix(&root)
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned();
-        Vector::read(&path, name)
-    })
-}
-
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths
+/// The vectors of single packets.
+fn vectors(verdict: &str) -> impl Iterator<Item = Vector> + use<> {
+    let vectors = common::vectors(verdict, |folder| folder != "conversations");
+    vectors.into_iter().map(Vector::new)
 }
 
 fn describe(error: &DecodeError) -> Value {
@@ -264,14 +234,4 @@ fn put_variable_byte_integer(mut value: usize, out: &mut Vec<u8>) {
         value >>= 7;
     }
     out.push(value as u8);
-}
-
-fn from_hex(text: &str) -> Vec<u8> {
-    let pairs = text
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| std::str::from_utf8(pair).unwrap());
-    pairs
-        .map(|pair| u8::from_str_radix(pair, 16).unwrap())
-        .collect()
 }

@@ -1,0 +1,125 @@
+//! What several test files share.
+#![allow(dead_code)] // no file uses all of it
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use mqtt_wire::Version;
+use serde_json::Value;
+
+/// A recorded connection: a line of an index and the bytes of both directions.
+pub struct Session {
+    pub base: String,
+    pub version: Version,
+    /// Made to break rules, or to try what a broker does.
+    pub hand_made: bool,
+    /// Whether an independent decoder accepts every packet.
+    pub every_packet_valid: bool,
+    pub client: Recording,
+    pub server: Recording,
+}
+
+pub struct Recording {
+    pub packets: u64,
+    pub bytes: Vec<u8>,
+}
+
+/// The chosen part of the recorded streams.
+pub fn chosen_sessions() -> Vec<Session> {
+    let folder = root().join("spec-vectors/streams");
+    sessions(&folder, |name| std::fs::read(folder.join(name)).unwrap())
+}
+
+/// The whole collection, where it is at hand.
+pub fn all_sessions() -> Option<Vec<Session>> {
+    let folder = root().join("../shared/streams");
+    let archive = std::fs::File::open(folder.join("streams.tar.gz")).ok()?;
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
+    let mut files = HashMap::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().to_str().unwrap().to_owned();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        files.insert(name, bytes);
+    }
+    Some(sessions(&folder, |name| files[name].clone()))
+}
+
+fn sessions(folder: &Path, read: impl Fn(&str) -> Vec<u8>) -> Vec<Session> {
+    let index = std::fs::read_to_string(folder.join("index.jsonl")).unwrap();
+    let session = |line| {
+        let json: Value = serde_json::from_str(line).unwrap();
+        let base = json["base"].as_str().unwrap();
+        let recording = |direction| Recording {
+            packets: json["packets"][direction].as_u64().unwrap(),
+            bytes: read(&format!("{base}.{direction}.bin")),
+        };
+        Session {
+            version: version(json["version"].as_str().unwrap()),
+            hand_made: json["hand_made"].as_bool().unwrap(),
+            every_packet_valid: json["every_packet_valid"].as_bool().unwrap(),
+            client: recording("c2s"),
+            server: recording("s2c"),
+            base: base.to_owned(),
+        }
+    };
+    index.lines().map(session).collect()
+}
+
+/// The vectors `<folder>/<verdict>/<name>.json` of all folders that `is_wanted`, with their names.
+pub fn vectors(verdict: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, Value)> {
+    let root = root().join("spec-vectors");
+    let mut vectors = Vec::new();
+    for folder in entries(&root) {
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        if !folder.join(verdict).is_dir() || !is_wanted(name) {
+            continue;
+        }
+        for path in entries(&folder.join(verdict)) {
+            let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let json = serde_json::from_str(&text).unwrap_or_else(|error| {
+                panic!("{name}: {error}");
+            });
+            vectors.push((name.to_owned(), json));
+        }
+    }
+    vectors
+}
+
+/// The bytes of a `wire`: fields of hexadecimal digits and a label.
+pub fn wire(fields: &Value) -> Vec<u8> {
+    let fields = fields.as_array().unwrap().iter();
+    fields
+        .flat_map(|field| from_hex(field[0].as_str().unwrap()))
+        .collect()
+}
+
+pub fn version(text: &str) -> Version {
+    match text {
+        "3.1" => Version::V3_1,
+        "3.1.1" => Version::V3_1_1,
+        "5.0" => Version::V5,
+        other => panic!("version {other}"),
+    }
+}
+
+pub fn from_hex(text: &str) -> Vec<u8> {
+    let pairs = text.as_bytes().chunks(2);
+    pairs
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}

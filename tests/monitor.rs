@@ -1,0 +1,275 @@
+//! Whole conversations: the vectors in `spec-vectors/conversations`, and the recorded streams.
+
+mod common;
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use common::{Recording, Session};
+use mqtt_wire::monitor::{Breach, BreachKind, Exchange, Monitor, Storage};
+use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Sender};
+use serde_json::{Value, json};
+
+#[test]
+fn every_valid_conversation_is_without_a_breach() {
+    for (name, conversation) in common::vectors("valid", |folder| folder == "conversations") {
+        let breaches = observe(&mut Monitor::new(), &name, &conversation);
+        assert_eq!(breaches, [], "{name}");
+    }
+}
+
+#[test]
+fn every_invalid_conversation_has_the_breaches_that_it_names() {
+    for (name, conversation) in common::vectors("invalid", |folder| folder == "conversations") {
+        let breaches = observe(&mut Monitor::new(), &name, &conversation);
+        let found: Vec<_> = breaches
+            .iter()
+            .map(|(at, breach)| describe(*at, breach))
+            .collect();
+        assert_eq!(json!(found), conversation["breaches"], "{name}");
+    }
+}
+
+#[test]
+fn every_kind_of_breach_has_a_conversation() {
+    let mut kinds = BTreeSet::new();
+    for (name, conversation) in common::vectors("invalid", |folder| folder == "conversations") {
+        let breaches = observe(&mut Monitor::new(), &name, &conversation);
+        kinds.extend(breaches.iter().map(|(_, breach)| breach.kind()));
+    }
+    let missing: Vec<_> = BreachKind::ALL
+        .iter()
+        .filter(|kind| !kinds.contains(kind))
+        .collect();
+    assert_eq!(missing, [&BreachKind::EmptyClientIdAccepted]); // decode refuses its CONNECT
+}
+
+#[test]
+fn lent_storage_finds_the_same() {
+    for verdict in ["valid", "invalid"] {
+        for (name, conversation) in common::vectors(verdict, |folder| folder == "conversations") {
+            let (mut exchanges, mut aliases) = ([Exchange::FREE; 4], [[0; 1]; 2]);
+            let [client_aliases, server_aliases] = &mut aliases;
+            let mut lent = Monitor::with_storage(Storage {
+                exchanges: &mut exchanges,
+                client_aliases,
+                server_aliases,
+            });
+            let found = observe(&mut lent, &name, &conversation);
+            assert!(!lent.is_incomplete(), "{name}");
+            assert_eq!(found, observe(&mut Monitor::new(), &name, &conversation));
+        }
+    }
+}
+
+#[test]
+fn without_room_for_an_exchange_its_answer_is_no_breach() {
+    let client = Dialect::from_client(mqtt_wire::Version::V3_1_1);
+    let mut monitor = Monitor::with_storage(Storage {
+        exchanges: &mut [],
+        client_aliases: &mut [],
+        server_aliases: &mut [],
+    });
+    let mut breaches = Vec::new();
+    for (dialect, bytes) in [
+        (client, &b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c"[..]),
+        (client.reply(), b"\x20\x02\0\0"),
+        (client, b"\x32\x05\0\x01a\0\x07"),
+        (client.reply(), b"\x40\x02\0\x07"),
+    ] {
+        let packet = Packet::decode(bytes, dialect).unwrap();
+        monitor.observe(dialect, &packet, bytes.len(), |breach| {
+            breaches.push(breach)
+        });
+    }
+    assert_eq!(breaches, []);
+    assert!(monitor.is_incomplete());
+}
+
+#[test]
+fn a_monitor_that_joins_late_trusts_what_it_did_not_see() {
+    let server = Dialect::from_server(mqtt_wire::Version::V5);
+    let mut monitor = Monitor::new().joining();
+    let mut breaches = Vec::new();
+    for (dialect, bytes) in [
+        (server, &b"\x40\x02\0\x07"[..]),                  // PUBACK
+        (server, b"\x30\x06\0\0\x03\x23\0\x01"),           // PUBLISH, Topic Alias
+        (server, b"\x62\x02\0\x09"),                       // PUBREL
+        (server.reply(), b"\x70\x02\0\x09"),               // PUBCOMP
+        (server.reply(), b"\xe0\x07\0\x05\x11\0\0\0\x01"), // DISCONNECT, Session Expiry Interval
+    ] {
+        let packet = Packet::decode(bytes, dialect).unwrap();
+        monitor.observe(dialect, &packet, bytes.len(), |breach| {
+            breaches.push(breach)
+        });
+    }
+    assert_eq!(breaches, []);
+    let ping = Packet::PingReq;
+    monitor.observe(server.reply(), &ping, 2, |breach| breaches.push(breach));
+    assert_eq!(breaches[0].kind(), BreachKind::AfterDisconnect);
+}
+
+/// Sessions of real programs that break a rule, and how.
+const DEVIATIONS: &[(&str, &str)] = &[
+    // rumqttc 0.25.1 acknowledges after its DISCONNECT
+    ("aedes-rumqttc-v311-status.late2", "AfterDisconnect"),
+    // paho-mqtt 2.2.0 sends PUBREL after a PUBREC that refuses the message
+    ("mosqauth-paho-v5-authbasic.good", "NothingToAcknowledge"),
+    // rumqttd 0.20 sends an UNSUBACK for each filter of an UNSUBSCRIBE
+    ("rumqttd-mqttjs-v311-basic.a", "NothingToAcknowledge"),
+    ("rumqttd-paho-v311-basic.a", "NothingToAcknowledge"),
+    // and in 5.0 with one code too few in the first
+    (
+        "rumqttd5-mqttjs-v5-basic.a",
+        "CodeCount NothingToAcknowledge",
+    ),
+    ("rumqttd5-paho-v5-basic.a", "CodeCount NothingToAcknowledge"),
+    ("rumqttd5-mqttjs-v5-props.a", "CodeCount"),
+    ("rumqttd5-paho-v5-props.a", "CodeCount"),
+];
+
+#[test]
+fn real_conversations_raise_no_false_alarm() {
+    check_sessions(&common::chosen_sessions());
+}
+
+#[test]
+fn all_recorded_conversations_raise_no_false_alarm() {
+    let Some(sessions) = common::all_sessions() else {
+        return;
+    };
+    let found = check_sessions(&sessions);
+    assert_eq!(found, DEVIATIONS.len());
+}
+
+/// The number of sessions of real programs with a breach.
+fn check_sessions(sessions: &[Session]) -> usize {
+    let mut found = 0;
+    let real = |session: &&Session| session.every_packet_valid && !session.hand_made;
+    for session in sessions.iter().filter(real) {
+        let client = packets(&session.client, Dialect::from_client(session.version));
+        let server = packets(&session.server, Dialect::from_server(session.version));
+        let breaches = fewest_breaches(&client, &server);
+        let mut kinds: Vec<_> = breaches.iter().map(|breach| breach.kind().name()).collect();
+        kinds.sort_unstable();
+        let known = DEVIATIONS.iter().find(|(base, _)| *base == session.base);
+        let expected: Vec<_> = known
+            .iter()
+            .flat_map(|(_, kinds)| kinds.split(' '))
+            .collect();
+        assert_eq!(kinds, expected, "{}: {breaches:#?}", session.base);
+        found += usize::from(!breaches.is_empty());
+    }
+    found
+}
+
+type Sent<'a> = (Dialect, Packet<'a>, usize);
+
+fn packets(recording: &Recording, dialect: Dialect) -> Vec<Sent<'_>> {
+    let mut bytes = &recording.bytes[..];
+    let mut packets = Vec::new();
+    while let Ok(Framed::Frame(frame)) = FrameRef::split(bytes, dialect, u32::MAX) {
+        let packet = frame.decode(dialect).unwrap();
+        packets.push((dialect, packet, frame.bytes().len()));
+        bytes = &bytes[frame.bytes().len()..];
+    }
+    packets
+}
+
+/// The recordings do not tell in which order the two directions passed: the breaches of the order
+/// that has the fewest, found by looking at orders with fewer breaches first.
+fn fewest_breaches(client: &[Sent<'_>], server: &[Sent<'_>]) -> Vec<Breach> {
+    let mut orders = vec![(Vec::new(), 0)];
+    let mut with_another_breach = Vec::new();
+    let mut best = HashMap::new();
+    loop {
+        let Some((order, breaches)) = orders.pop() else {
+            orders = std::mem::take(&mut with_another_breach);
+            continue;
+        };
+        let at_client = order
+            .iter()
+            .filter(|sender| **sender == Sender::Client)
+            .count();
+        let place = (at_client, order.len() - at_client);
+        if best.get(&place).is_some_and(|best| *best <= breaches) {
+            continue;
+        }
+        best.insert(place, breaches);
+        if order.len() == client.len() + server.len() {
+            return replay(&order, client, server);
+        }
+        for (sender, has_more) in [
+            (Sender::Server, place.1 < server.len()),
+            (Sender::Client, place.0 < client.len()),
+        ] {
+            if !has_more {
+                continue;
+            }
+            let mut order = order.clone();
+            order.push(sender);
+            match replay(&order, client, server).len() {
+                same if same == breaches => orders.push((order, same)),
+                more => with_another_breach.push((order, more)),
+            }
+        }
+    }
+}
+
+fn replay(order: &[Sender], client: &[Sent<'_>], server: &[Sent<'_>]) -> Vec<Breach> {
+    let (mut client, mut server) = (client.iter(), server.iter());
+    let mut monitor = Monitor::new();
+    let mut breaches = Vec::new();
+    for sender in order {
+        let (dialect, packet, len) = match sender {
+            Sender::Client => client.next().unwrap(),
+            Sender::Server => server.next().unwrap(),
+        };
+        monitor.observe(*dialect, packet, *len, |breach| breaches.push(breach));
+    }
+    breaches
+}
+
+/// What a monitor says of a conversation: breaches with the index of their packet.
+fn observe(monitor: &mut Monitor<'_>, name: &str, conversation: &Value) -> Vec<(usize, Breach)> {
+    let version = common::version(conversation["versions"][0].as_str().unwrap());
+    let mut breaches = Vec::new();
+    let packets = conversation["packets"].as_array().unwrap();
+    for (index, packet) in packets.iter().enumerate() {
+        let dialect = match packet["from"].as_str().unwrap() {
+            "client" => Dialect::from_client(version),
+            "server" => Dialect::from_server(version),
+            other => panic!("{name}: from {other}"),
+        };
+        let bytes = common::wire(&packet["wire"]);
+        let decoded = Packet::decode(&bytes, dialect).unwrap_or_else(|error| {
+            panic!("{name}, packet {index}: {error}");
+        });
+        let report = |breach| breaches.push((index, breach));
+        match packet["milliseconds"].as_u64() {
+            Some(time) => {
+                let time = Duration::from_millis(time);
+                monitor.observe_at(time, dialect, &decoded, bytes.len(), report);
+            }
+            None => monitor.observe(dialect, &decoded, bytes.len(), report),
+        }
+    }
+    breaches
+}
+
+fn describe(index: usize, breach: &Breach) -> Value {
+    let statements: Vec<_> = breach.statements().map(|it| it.to_string()).collect();
+    let mut json = json!({
+        "packet": index,
+        "kind": breach.kind().name(),
+        "from": match breach.sender() {
+            Sender::Client => "client",
+            Sender::Server => "server",
+        },
+        "statements": statements,
+    });
+    if let Some(code) = breach.reason_code() {
+        json["reason_code"] = json!(format!("{:#04x}", code as u8));
+    }
+    json
+}
