@@ -109,23 +109,21 @@ fn a_monitor_that_joins_late_trusts_what_it_did_not_see() {
     assert_eq!(breaches[0].kind(), BreachKind::AfterDisconnect);
 }
 
-/// Sessions of real programs that break a rule, and how.
-const DEVIATIONS: &[(&str, &str)] = &[
+/// Sessions of real programs that break a rule, and how often at least.
+const DEVIATIONS: &[(&str, usize)] = &[
     // rumqttc 0.25.1 acknowledges after its DISCONNECT
-    ("aedes-rumqttc-v311-status.late2", "AfterDisconnect"),
+    ("aedes-rumqttc-v311-status.late2", 1),
     // paho-mqtt 2.2.0 sends PUBREL after a PUBREC that refuses the message
-    ("mosqauth-paho-v5-authbasic.good", "NothingToAcknowledge"),
+    ("mosqauth-paho-v5-authbasic.good", 1),
     // rumqttd 0.20 sends an UNSUBACK for each filter of an UNSUBSCRIBE
-    ("rumqttd-mqttjs-v311-basic.a", "NothingToAcknowledge"),
-    ("rumqttd-paho-v311-basic.a", "NothingToAcknowledge"),
-    // and in 5.0 with one code too few in the first
-    (
-        "rumqttd5-mqttjs-v5-basic.a",
-        "CodeCount NothingToAcknowledge",
-    ),
-    ("rumqttd5-paho-v5-basic.a", "CodeCount NothingToAcknowledge"),
-    ("rumqttd5-mqttjs-v5-props.a", "CodeCount"),
-    ("rumqttd5-paho-v5-props.a", "CodeCount"),
+    ("rumqttd-mqttjs-v311-basic.a", 1),
+    ("rumqttd-paho-v311-basic.a", 1),
+    // in 5.0 each of them has one code
+    ("rumqttd5-mqttjs-v5-basic.a", 2),
+    ("rumqttd5-paho-v5-basic.a", 2),
+    // or there is only one, with one code for two filters
+    ("rumqttd5-mqttjs-v5-props.a", 1),
+    ("rumqttd5-paho-v5-props.a", 1),
 ];
 
 #[test]
@@ -150,14 +148,9 @@ fn check_sessions(sessions: &[Session]) -> usize {
         let client = packets(&session.client, Dialect::from_client(session.version));
         let server = packets(&session.server, Dialect::from_server(session.version));
         let breaches = fewest_breaches(&client, &server);
-        let mut kinds: Vec<_> = breaches.iter().map(|breach| breach.kind().name()).collect();
-        kinds.sort_unstable();
         let known = DEVIATIONS.iter().find(|(base, _)| *base == session.base);
-        let expected: Vec<_> = known
-            .iter()
-            .flat_map(|(_, kinds)| kinds.split(' '))
-            .collect();
-        assert_eq!(kinds, expected, "{}: {breaches:#?}", session.base);
+        let expected = known.map_or(0, |(_, count)| *count);
+        assert_eq!(breaches.len(), expected, "{}: {breaches:#?}", session.base);
         found += usize::from(!breaches.is_empty());
     }
     found
