@@ -190,7 +190,7 @@ impl fmt::Debug for BinaryData<'_> {
 #[cfg(feature = "serde")]
 impl serde::Serialize for BinaryData<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        hex::serialize(self.0, serializer)
+        Hex(self.0).serialize(serializer)
     }
 }
 
@@ -639,22 +639,19 @@ impl<B: bytes::BufMut> Put for BufMutWriter<'_, B> {
 
 /// Bytes as a string of hexadecimal digits.
 #[cfg(feature = "serde")]
-pub(crate) mod hex {
-    use core::fmt;
+pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
 
-    struct Hex<'a>(&'a [u8]);
-
-    impl fmt::Display for Hex<'_> {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-        }
+#[cfg(feature = "serde")]
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
+}
 
-    pub(crate) fn serialize<S: serde::Serializer>(
-        bytes: &[u8],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Hex(bytes))
+#[cfg(feature = "serde")]
+impl serde::Serialize for Hex<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

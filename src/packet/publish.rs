@@ -22,10 +22,8 @@ use crate::topic::TopicName;
 
 /// PUBLISH: an Application Message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Publish<'a> {
     /// QoS, and with QoS 1 and 2 Packet Identifier and DUP.
-    #[cfg_attr(feature = "serde", serde(flatten))]
     pub delivery: Delivery,
     /// RETAIN: from a Client, to be kept for later subscribers; from a Server, see section
     /// 3.3.1.3.
@@ -34,13 +32,8 @@ pub struct Publish<'a> {
     /// the property Topic Alias; it is always there in 3.1 and 3.1.1.
     pub topic_name: Option<TopicName<'a>>,
     /// 5.0 only.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
     pub properties: Properties<'a>,
     /// The Application Message; it may be empty.
-    #[cfg_attr(
-        feature = "serde",
-        serde(serialize_with = "crate::data::hex::serialize")
-    )]
     pub payload: &'a [u8],
 }
 
@@ -179,19 +172,27 @@ impl Delivery {
     }
 }
 
+/// By hand: what is flattened by serde needs an allocator.
 #[cfg(feature = "serde")]
-impl serde::Serialize for Delivery {
+impl serde::Serialize for Publish<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
 
-        let packet_id = self.packet_id();
-        let fields = if packet_id.is_some() { 3 } else { 1 };
-        let mut delivery = serializer.serialize_struct("Delivery", fields)?;
-        delivery.serialize_field("qos", &self.qos())?;
+        let packet_id = self.delivery.packet_id();
+        let optional = 2 * usize::from(packet_id.is_some());
+        let optional = optional + usize::from(!self.properties.is_empty());
+        let mut publish = serializer.serialize_struct("Publish", 4 + optional)?;
+        publish.serialize_field("qos", &self.delivery.qos())?;
         if let Some(packet_id) = packet_id {
-            delivery.serialize_field("dup", &self.dup())?;
-            delivery.serialize_field("packet_id", &packet_id)?;
+            publish.serialize_field("dup", &self.delivery.dup())?;
+            publish.serialize_field("packet_id", &packet_id)?;
         }
-        delivery.end()
+        publish.serialize_field("retain", &self.retain)?;
+        publish.serialize_field("topic_name", &self.topic_name)?;
+        if !self.properties.is_empty() {
+            publish.serialize_field("properties", &self.properties)?;
+        }
+        publish.serialize_field("payload", &data::Hex(self.payload))?;
+        publish.end()
     }
 }

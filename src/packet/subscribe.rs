@@ -93,12 +93,10 @@ const CARRIER: Carrier = Carrier::Packet(PacketType::Subscribe);
 
 /// A filter and how its messages are to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Subscription<'a> {
     /// Which messages.
     pub filter: TopicFilter<'a>,
     /// How.
-    #[cfg_attr(feature = "serde", serde(flatten))]
     pub options: SubscriptionOptions,
 }
 
@@ -164,9 +162,25 @@ impl<'a> list::sealed::Read<'a> for Subscription<'a> {
 
 impl<'a> list::Item<'a> for Subscription<'a> {}
 
+/// By hand: what is flattened by serde needs an allocator.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Subscription<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+
+        let options = self.options;
+        let mut subscription = serializer.serialize_struct("Subscription", 5)?;
+        subscription.serialize_field("filter", &self.filter)?;
+        subscription.serialize_field("qos", &options.qos)?;
+        subscription.serialize_field("no_local", &options.no_local)?;
+        subscription.serialize_field("retain_as_published", &options.retain_as_published)?;
+        subscription.serialize_field("retain_handling", &options.retain_handling)?;
+        subscription.end()
+    }
+}
+
 /// How the messages of a subscription are to come. Before 5.0 there is only the QoS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SubscriptionOptions {
     /// The highest QoS that the Client wants to get.
     pub qos: QoS,
