@@ -3,10 +3,6 @@
 use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 
-use nom::bytes::complete::take;
-use nom::error::ErrorKind as NomKind;
-use nom::number::complete::{be_u16, be_u32, u8 as any_byte};
-
 use crate::error::{ErrorKind, Fault, Field, fault};
 
 /// The most bytes that a field with a two-byte length can have.
@@ -426,22 +422,31 @@ pub(crate) const fn is_plain<const TOPIC: bool>(bytes: &[u8]) -> bool {
 /// What a parser leaves over, and what it found.
 pub(crate) type Parsed<'a, T> = nom::IResult<&'a [u8], T, Fault<'a>>;
 
-/// The error type of nom's own parsers here: where they failed is known to the caller.
-type Short<'a> = (&'a [u8], NomKind);
+/// The next `N` bytes.
+#[inline]
+fn array<const N: usize>(input: &[u8], field: Field) -> Parsed<'_, [u8; N]> {
+    match input.split_first_chunk() {
+        Some((bytes, rest)) => Ok((rest, *bytes)),
+        None => truncated(input, field),
+    }
+}
 
 #[inline]
 pub(crate) fn byte(input: &[u8], field: Field) -> Parsed<'_, u8> {
-    any_byte::<_, Short<'_>>(input).or_else(|_| truncated(input, field))
+    let (rest, [byte]) = array(input, field)?;
+    Ok((rest, byte))
 }
 
 #[inline]
 pub(crate) fn two_byte_integer(input: &[u8], field: Field) -> Parsed<'_, u16> {
-    be_u16::<_, Short<'_>>(input).or_else(|_| truncated(input, field))
+    let (rest, bytes) = array(input, field)?;
+    Ok((rest, u16::from_be_bytes(bytes)))
 }
 
 #[inline]
 pub(crate) fn four_byte_integer(input: &[u8], field: Field) -> Parsed<'_, u32> {
-    be_u32::<_, Short<'_>>(input).or_else(|_| truncated(input, field))
+    let (rest, bytes) = array(input, field)?;
+    Ok((rest, u32::from_be_bytes(bytes)))
 }
 
 /// A variable byte integer in its shortest form (5.0 MQTT-1.5.5-1).
@@ -514,7 +519,10 @@ pub(crate) const fn variable_byte_integer_len(value: u32) -> usize {
 #[inline]
 pub(crate) fn prefixed(input: &[u8], field: Field) -> Parsed<'_, &[u8]> {
     let (rest, length) = two_byte_integer(input, field)?;
-    take::<_, _, Short<'_>>(length)(rest).or_else(|_| truncated(input, field))
+    match rest.split_at_checked(usize::from(length)) {
+        Some((bytes, rest)) => Ok((rest, bytes)),
+        None => truncated(input, field),
+    }
 }
 
 #[inline]
@@ -555,7 +563,7 @@ pub(crate) fn packet_id(input: &[u8]) -> Parsed<'_, PacketId> {
     }
 }
 
-#[cold]
+#[inline(always)]
 fn truncated<T>(input: &[u8], field: Field) -> Result<T, nom::Err<Fault<'_>>> {
     fault(input, ErrorKind::Truncated, field, 0)
 }

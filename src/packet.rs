@@ -25,7 +25,7 @@ pub use self::subscribe::{
 pub use self::unsubscribe::{TopicFilters, Unsubscribe};
 
 use crate::data::{
-    Counter, MAX_VARIABLE_BYTE_INTEGER, Parsed, Put, SliceWriter, variable_byte_integer_len,
+    Counter, MAX_VARIABLE_BYTE_INTEGER, Put, SliceWriter, variable_byte_integer_len,
 };
 use crate::dialect::{Dialect, Sender, Version};
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field, Refusal};
@@ -116,7 +116,7 @@ impl PacketType {
     }
 
     /// The Remaining Length of packets that have one only.
-    const fn fixed_remaining_length(self, version: Version) -> Option<usize> {
+    const fn fixed_remaining_length(self, version: Version) -> Option<u8> {
         match (self, version) {
             (Self::PingReq | Self::PingResp, _)
             | (Self::Disconnect, Version::V3_1 | Version::V3_1_1) => Some(0),
@@ -151,6 +151,75 @@ impl fmt::Display for PacketType {
 /// Judges the first byte of a packet: type, side and flags.
 #[inline]
 pub(crate) fn judge(first_byte: u8, dialect: Dialect) -> Result<PacketType, (ErrorKind, Field)> {
+    let header = FixedHeader::of(first_byte, dialect);
+    match PacketType::from_nibble(first_byte >> 4) {
+        Some(packet_type) if header.flags >> (first_byte & 0x0f) & 1 != 0 => Ok(packet_type),
+        _ => verdict(first_byte, dialect),
+    }
+}
+
+/// Judges a Remaining Length that is written in `length_len` bytes.
+#[inline]
+pub(crate) fn judge_remaining_length(
+    first_byte: u8,
+    remaining_length: u32,
+    length_len: usize,
+    dialect: Dialect,
+) -> Result<(), ErrorKind> {
+    if length_len != variable_byte_integer_len(remaining_length) {
+        return Err(ErrorKind::VariableByteIntegerNotShortest);
+    }
+    match FixedHeader::of(first_byte, dialect).remaining_length {
+        Some(fixed) if remaining_length != u32::from(fixed) => Err(ErrorKind::RemainingLength),
+        _ => Ok(()),
+    }
+}
+
+/// The fixed headers that packets of one type have in one dialect.
+#[derive(Clone, Copy)]
+struct FixedHeader {
+    /// The values of bits 3 to 0 of the first byte, as a set.
+    flags: u16,
+    /// The Remaining Length of packets that have one only.
+    remaining_length: Option<u8>,
+}
+
+impl FixedHeader {
+    const NONE: Self = Self {
+        flags: 0,
+        remaining_length: None,
+    };
+
+    #[inline]
+    fn of(first_byte: u8, dialect: Dialect) -> Self {
+        let types = FIXED_HEADERS.get(dialect.index());
+        let header = types.and_then(|types| types.get(usize::from(first_byte >> 4)));
+        header.copied().unwrap_or(Self::NONE)
+    }
+}
+
+/// What [`verdict`] and [`PacketType::fixed_remaining_length`] say, by dialect and packet type.
+#[allow(clippy::indexing_slicing)] // while compiling
+static FIXED_HEADERS: [[FixedHeader; 16]; Dialect::ALL.len()] = {
+    let mut table = [[FixedHeader::NONE; 16]; Dialect::ALL.len()];
+    let mut index = 0;
+    while index < table.len() {
+        let dialect = Dialect::ALL[index];
+        let mut first_byte = 0;
+        while first_byte < 256 {
+            if let Ok(packet_type) = verdict(first_byte as u8, dialect) {
+                let header = &mut table[index][first_byte >> 4];
+                header.flags |= 1 << (first_byte & 0x0f);
+                header.remaining_length = packet_type.fixed_remaining_length(dialect.version());
+            }
+            first_byte += 1;
+        }
+        index += 1;
+    }
+    table
+};
+
+const fn verdict(first_byte: u8, dialect: Dialect) -> Result<PacketType, (ErrorKind, Field)> {
     let Some(packet_type) = PacketType::from_nibble(first_byte >> 4) else {
         return Err((ErrorKind::ReservedPacketType, Field::PacketType));
     };
@@ -163,7 +232,6 @@ pub(crate) fn judge(first_byte: u8, dialect: Dialect) -> Result<PacketType, (Err
     }
 }
 
-#[inline]
 const fn judge_flags(
     packet_type: PacketType,
     flags: u8,
@@ -184,24 +252,6 @@ const fn judge_flags(
         },
         _ if flags == packet_type.flags() => Ok(()),
         _ => Err(ErrorKind::FixedHeaderFlags),
-    }
-}
-
-/// Judges a Remaining Length that is written in `length_len` bytes.
-#[inline]
-pub(crate) fn judge_remaining_length(
-    packet_type: PacketType,
-    remaining_length: usize,
-    length_len: usize,
-    version: Version,
-) -> Result<(), ErrorKind> {
-    let shortest = variable_byte_integer_len(u32::try_from(remaining_length).unwrap_or(u32::MAX));
-    if length_len != shortest {
-        return Err(ErrorKind::VariableByteIntegerNotShortest);
-    }
-    match packet_type.fixed_remaining_length(version) {
-        Some(fixed) if remaining_length != fixed => Err(ErrorKind::RemainingLength),
-        _ => Ok(()),
     }
 }
 
@@ -296,37 +346,53 @@ impl<'a> Packet<'a> {
         whole(bytes, Some(dialect))?.decode(dialect)
     }
 
-    /// Parses the packet after its fixed header, which has been judged.
+    /// Decodes a frame whose fixed header has been judged.
     #[inline]
     pub(crate) fn parse(
+        frame: FrameRef<'a>,
         packet_type: PacketType,
-        flags: u8,
-        body: &'a [u8],
         dialect: Dialect,
-    ) -> Parsed<'a, Self> {
+    ) -> Result<Self, DecodeError> {
         macro_rules! packet {
-            ($name:ident, $parsed:expr) => {{
-                let (rest, packet) = $parsed?;
-                Ok((rest, Self::$name(packet)))
-            }};
+            ($name:ident) => {
+                frame.parse(
+                    dialect,
+                    move |body| $name::parse(body, dialect),
+                    Self::$name,
+                )
+            };
         }
-
         match packet_type {
-            PacketType::Connect => packet!(Connect, Connect::parse(body, dialect)),
-            PacketType::ConnAck => packet!(ConnAck, ConnAck::parse(body, dialect)),
-            PacketType::Publish => packet!(Publish, Publish::parse(body, flags, dialect)),
-            PacketType::PubAck => packet!(PubAck, Ack::parse(body, packet_type, dialect)),
-            PacketType::PubRec => packet!(PubRec, Ack::parse(body, packet_type, dialect)),
-            PacketType::PubRel => packet!(PubRel, Ack::parse(body, packet_type, dialect)),
-            PacketType::PubComp => packet!(PubComp, Ack::parse(body, packet_type, dialect)),
-            PacketType::Subscribe => packet!(Subscribe, Subscribe::parse(body, dialect)),
-            PacketType::SubAck => packet!(SubAck, SubAck::parse(body, packet_type, dialect)),
-            PacketType::Unsubscribe => packet!(Unsubscribe, Unsubscribe::parse(body, dialect)),
-            PacketType::UnsubAck => packet!(UnsubAck, SubAck::parse(body, packet_type, dialect)),
-            PacketType::PingReq => Ok((body, Self::PingReq)),
-            PacketType::PingResp => Ok((body, Self::PingResp)),
-            PacketType::Disconnect => packet!(Disconnect, Disconnect::parse(body, dialect)),
-            PacketType::Auth => packet!(Auth, Auth::parse(body, dialect)),
+            PacketType::Connect => packet!(Connect),
+            PacketType::ConnAck => packet!(ConnAck),
+            PacketType::Publish => {
+                let flags = frame.first_byte() & 0x0f;
+                let parser = move |body| Publish::parse(body, flags, dialect);
+                frame.parse(dialect, parser, Self::Publish)
+            }
+            PacketType::PubAck | PacketType::PubRec | PacketType::PubRel | PacketType::PubComp => {
+                let parser = move |body| Ack::parse(body, packet_type, dialect);
+                frame.parse(dialect, parser, move |ack| match packet_type {
+                    PacketType::PubAck => Self::PubAck(ack),
+                    PacketType::PubRec => Self::PubRec(ack),
+                    PacketType::PubRel => Self::PubRel(ack),
+                    _ => Self::PubComp(ack),
+                })
+            }
+            PacketType::Subscribe => packet!(Subscribe),
+            PacketType::SubAck | PacketType::UnsubAck => {
+                let parser = move |body| SubAck::parse(body, packet_type, dialect);
+                frame.parse(dialect, parser, move |suback| match packet_type {
+                    PacketType::SubAck => Self::SubAck(suback),
+                    _ => Self::UnsubAck(suback),
+                })
+            }
+            PacketType::Unsubscribe => packet!(Unsubscribe),
+            // their Remaining Length is 0
+            PacketType::PingReq => Ok(Self::PingReq),
+            PacketType::PingResp => Ok(Self::PingResp),
+            PacketType::Disconnect => packet!(Disconnect),
+            PacketType::Auth => packet!(Auth),
         }
     }
 

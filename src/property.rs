@@ -333,14 +333,18 @@ pub(crate) fn parse(
     let Some((block, rest)) = rest.split_at_checked(length as usize) else {
         return fault(input, ErrorKind::PropertyLength, field, length);
     };
-    let seen = check_block(input, block, carrier, dialect.sender())?;
+    let seen = match block {
+        [] => Seen::default(),
+        _ => check_block(block, carrier, dialect.sender())?,
+    };
+    if let Err(kind) = seen.finish(carrier) {
+        return fault(input, kind, field, 0);
+    }
     Ok((rest, (Properties::checked(block, Version::V5), seen)))
 }
 
-/// Checks all properties of a block; `start` is its Property Length.
-#[inline]
+/// Checks all properties of a block.
 fn check_block<'a>(
-    start: &'a [u8],
     block: &'a [u8],
     carrier: Carrier,
     sender: Sender,
@@ -354,10 +358,7 @@ fn check_block<'a>(
         }
         (rest, _) = parse_value::<true>(value, id)?;
     }
-    match seen.finish(carrier) {
-        Ok(()) => Ok(seen),
-        Err(kind) => fault(start, kind, carrier.length_field(), 0),
-    }
+    Ok(seen)
 }
 
 /// The identifier: a variable byte integer, though none of the 27 needs a second byte.
