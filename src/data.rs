@@ -382,14 +382,10 @@ pub(crate) const fn check_utf8(bytes: &[u8]) -> Result<(), Flaw> {
 #[inline]
 pub(crate) const fn is_plain<const TOPIC: bool>(bytes: &[u8]) -> bool {
     const fn suspicious<const TOPIC: bool>(word: u64) -> u64 {
-        const ONES: u64 = 0x0101_0101_0101_0101;
         // the top bit of a byte is set in `word` if it is not ASCII, in `word - ONES` if it is 0
-        let mut found = word | word.wrapping_sub(ONES);
-        if TOPIC {
-            // `+` is 2B and `#` is 23: they differ in bit 3 only
-            found |= ((word | (ONES << 3)) ^ (ONES * 0x2b)).wrapping_sub(ONES);
-        }
-        found & ONES << 7
+        let found = word | word.wrapping_sub(ONES);
+        let wildcards = if TOPIC { wildcards(word) } else { 0 };
+        (found | wildcards) & ONES << 7
     }
 
     let mut found = 0;
@@ -408,13 +404,46 @@ pub(crate) const fn is_plain<const TOPIC: bool>(bytes: &[u8]) -> bool {
     } else {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
-            if byte == 0 || byte >= 0x80 || TOPIC && byte | 0x08 == 0x2b {
+            if byte == 0 || byte >= 0x80 || TOPIC && is_wildcard(byte) {
                 return false;
             }
             rest = after;
         }
     }
     found == 0
+}
+
+/// The place of the first `+` or `#`.
+pub(crate) const fn find_wildcard(bytes: &[u8]) -> Option<usize> {
+    let mut rest = bytes;
+    while let Some((chunk, after)) = rest.split_first_chunk() {
+        let word = u64::from_le_bytes(*chunk);
+        let found = wildcards(word) & !word & ONES << 7;
+        if found != 0 {
+            let place = found.trailing_zeros() as usize / 8;
+            return Some(bytes.len() - rest.len() + place);
+        }
+        rest = after;
+    }
+    while let Some((&byte, after)) = rest.split_first() {
+        if is_wildcard(byte) {
+            return Some(bytes.len() - rest.len());
+        }
+        rest = after;
+    }
+    None
+}
+
+const fn is_wildcard(byte: u8) -> bool {
+    matches!(byte, b'+' | b'#')
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Sets the top bit of the lowest ASCII byte that is `+` or `#`; bytes above it may be wrong.
+const fn wildcards(word: u64) -> u64 {
+    // `+` is 2B and `#` is 23: they differ in bit 3 only
+    ((word | (ONES << 3)) ^ (ONES * 0x2b)).wrapping_sub(ONES)
 }
 
 // ---- parsing -------------------------------------------------------------------------------
@@ -683,6 +712,8 @@ mod tests {
                     assert_eq!(is_plain::<false>(bytes), ascii, "{bytes:?}");
                     let topic = ascii && value != b'+' && value != b'#';
                     assert_eq!(is_plain::<true>(bytes), topic, "{bytes:?}");
+                    let wildcard = bytes.iter().position(|&byte| is_wildcard(byte));
+                    assert_eq!(find_wildcard(bytes), wildcard, "{bytes:?}");
                 }
             }
         }

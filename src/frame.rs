@@ -185,7 +185,7 @@ impl<'a> FrameRef<'a> {
     /// The version that a CONNECT names.
     pub(crate) fn connect_version(&self) -> Result<crate::dialect::Version, DecodeError> {
         judge_first_byte(self.first_byte(), None)?;
-        match packet::connect::parse_version(self.body(), None) {
+        match packet::connect::parse_version(self.body()) {
             Ok((_, version)) => Ok(version),
             Err(fault) => Err(DecodeError::new(
                 fault,

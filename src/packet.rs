@@ -347,7 +347,6 @@ impl<'a> Packet<'a> {
     }
 
     /// Decodes a frame whose fixed header has been judged.
-    #[inline]
     pub(crate) fn parse(
         frame: FrameRef<'a>,
         packet_type: PacketType,

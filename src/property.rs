@@ -319,7 +319,7 @@ impl Seen {
 // ---- parsing -------------------------------------------------------------------------------
 
 /// Property Length and properties in 5.0; nothing before.
-#[inline]
+#[inline(always)]
 pub(crate) fn parse(
     input: &[u8],
     carrier: Carrier,

@@ -41,6 +41,7 @@ impl<'a> Will<'a> {
     }
 
     /// Parses the payload fields of the Will.
+    #[inline]
     pub(crate) fn parse(
         input: &'a [u8],
         qos: QoS,
@@ -74,6 +75,7 @@ impl<'a> Will<'a> {
 }
 
 /// Binary Data that 3.1 calls a string.
+#[inline]
 pub(crate) fn string_in_v3_1(
     input: &[u8],
     field: Field,

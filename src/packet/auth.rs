@@ -37,6 +37,7 @@ impl<'a> Auth<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
         let (rest, (reason_code, properties)) =
             reason_code::parse_with_properties(input, PacketType::Auth, dialect)?;

@@ -46,6 +46,7 @@ impl<'a> ConnAck<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
         let (at_code, flags) = data::byte(input, Field::ConnAckFlags)?;
         let session_present = match (dialect.version(), flags) {

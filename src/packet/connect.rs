@@ -78,9 +78,12 @@ impl<'a> Connect<'a> {
 
     /// Parses the packet after its fixed header. The dialect's version has been found, or will
     /// be found wanting, by [`parse_version`].
+    #[inline]
     pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
         let version = dialect.version();
-        let (rest, _) = parse_version(input, Some(version))?;
+        let Some(rest) = after_version(input, version) else {
+            return wrong_version(input, &[version]);
+        };
         let (rest, flags) = ConnectFlags::parse(rest, version)?;
         let (rest, keep_alive) = data::two_byte_integer(rest, Field::KeepAlive)?;
         let carrier = Carrier::Packet(PacketType::Connect);
@@ -241,45 +244,46 @@ impl ConnectFlags {
     }
 }
 
-/// Parses Protocol Name and Protocol Level: those of `expected`, or of any version.
-pub(crate) fn parse_version(input: &[u8], expected: Option<Version>) -> Parsed<'_, Version> {
-    let (after_name, name) = data::binary_data(input, Field::ProtocolName)?;
-    let name = name.as_bytes();
-    let candidates = || {
-        let is_expected = move |version: &Version| expected.is_none_or(|it| it == *version);
-        Version::ALL.into_iter().filter(is_expected)
-    };
-    if !candidates().any(|version| version.protocol_name().as_bytes() == name) {
-        return match data::check_utf8(name) {
-            Ok(()) => fault(
-                input,
-                ErrorKind::UnsupportedProtocolName,
-                Field::ProtocolName,
-                0,
-            ),
-            Err(flaw) => fault(
-                name.get(flaw.at..).unwrap_or_default(),
-                flaw.kind,
-                Field::ProtocolName,
-                0,
-            ),
-        };
+/// The version whose Protocol Name and Protocol Level the input begins with.
+pub(crate) fn parse_version(input: &[u8]) -> Parsed<'_, Version> {
+    for version in Version::ALL {
+        if let Some(rest) = after_version(input, version) {
+            return Ok((rest, version));
+        }
     }
-    let (rest, level) = data::byte(after_name, Field::ProtocolLevel)?;
-    let version = candidates().find(|version| {
-        version.protocol_name().as_bytes() == name && version.protocol_level() == level
-    });
+    wrong_version(input, &Version::ALL)
+}
+
+/// What follows the Protocol Name and Protocol Level of `version`, if they stand there.
+#[inline]
+fn after_version(input: &[u8], version: Version) -> Option<&[u8]> {
     match version {
-        Some(version) => Ok((rest, version)),
-        None => fault(
-            after_name,
-            ErrorKind::UnsupportedProtocolLevel,
-            Field::ProtocolLevel,
-            u32::from(level),
-        ),
+        Version::V3_1 => input.strip_prefix(b"\0\x06MQIsdp\x03"),
+        Version::V3_1_1 => input.strip_prefix(b"\0\x04MQTT\x04"),
+        Version::V5 => input.strip_prefix(b"\0\x04MQTT\x05"),
     }
 }
 
+/// Names what is wrong with a Protocol Name and Protocol Level that are of no `candidate`.
+#[cold]
+fn wrong_version<'a, T>(input: &'a [u8], candidates: &[Version]) -> Result<T, nom::Err<Fault<'a>>> {
+    let field = Field::ProtocolName;
+    let (at_level, name) = data::prefixed(input, field)?;
+    if let Err(flaw) = data::check_utf8(name) {
+        let at = name.get(flaw.at..).unwrap_or_default();
+        return fault(at, flaw.kind, field, 0);
+    }
+    let mut names = candidates.iter().map(|version| version.protocol_name());
+    if names.all(|candidate| candidate.as_bytes() != name) {
+        return fault(input, ErrorKind::UnsupportedProtocolName, field, 0);
+    }
+    let field = Field::ProtocolLevel;
+    let (_, level) = data::byte(at_level, field)?;
+    let kind = ErrorKind::UnsupportedProtocolLevel;
+    fault(at_level, kind, field, u32::from(level))
+}
+
+#[inline]
 fn parse_client_id(input: &[u8], flags: ConnectFlags, version: Version) -> Parsed<'_, Utf8Str<'_>> {
     let (rest, client_id) = data::utf8_string(input, Field::ClientId)?;
     match check_client_id(client_id, flags.clean_start(), version) {
@@ -288,6 +292,7 @@ fn parse_client_id(input: &[u8], flags: ConnectFlags, version: Version) -> Parse
     }
 }
 
+#[inline]
 fn check_client_id(
     client_id: Utf8Str<'_>,
     clean_start: bool,

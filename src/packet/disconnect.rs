@@ -37,6 +37,7 @@ impl<'a> Disconnect<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
         let packet_type = PacketType::Disconnect;
         let (rest, (reason_code, properties)) =
