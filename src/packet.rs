@@ -330,6 +330,31 @@ packets! {
     Auth(Auth),
 }
 
+/// Does the same with every [`Body`].
+macro_rules! with_body {
+    ($packet:expr, |$body:ident, $packet_type:ident| $then:expr) => {{
+        let $packet_type = $packet.packet_type();
+        match $packet {
+            Packet::Connect($body) => $then,
+            Packet::ConnAck($body) => $then,
+            Packet::Publish($body) => $then,
+            Packet::PubAck($body)
+            | Packet::PubRec($body)
+            | Packet::PubRel($body)
+            | Packet::PubComp($body) => $then,
+            Packet::Subscribe($body) => $then,
+            Packet::SubAck($body) | Packet::UnsubAck($body) => $then,
+            Packet::Unsubscribe($body) => $then,
+            Packet::PingReq | Packet::PingResp => {
+                let $body = &();
+                $then
+            }
+            Packet::Disconnect($body) => $then,
+            Packet::Auth($body) => $then,
+        }
+    }};
+}
+
 impl<'a> Packet<'a> {
     /// Decodes bytes that are one whole packet.
     ///
@@ -401,7 +426,9 @@ impl<'a> Packet<'a> {
     ///
     /// As [`encode_to_slice`](Self::encode_to_slice), but for the room.
     pub fn encoded_len(&self, dialect: Dialect) -> Result<usize, EncodeError> {
-        self.measure(dialect).map(|length| length.total())
+        with_body!(self, |body, packet_type| {
+            Ok(measure(body, packet_type, dialect)?.total())
+        })
     }
 
     /// Writes the packet to the beginning of `buffer` and returns its length.
@@ -415,13 +442,10 @@ impl<'a> Packet<'a> {
         dialect: Dialect,
         buffer: &mut [u8],
     ) -> Result<usize, EncodeError> {
-        let length = self.measure(dialect)?;
-        let needed = length.total();
-        if buffer.len() < needed {
-            return Err(EncodeError::BufferTooSmall { needed });
-        }
-        self.put(length, dialect, &mut SliceWriter(buffer));
-        Ok(needed)
+        let room = buffer.len();
+        with_body!(self, |body, packet_type| {
+            encode(body, packet_type, dialect, room, SliceWriter(buffer))
+        })
     }
 
     /// Appends the packet to `buffer` and returns its length.
@@ -436,79 +460,86 @@ impl<'a> Packet<'a> {
         dialect: Dialect,
         buffer: &mut impl bytes::BufMut,
     ) -> Result<usize, EncodeError> {
-        let length = self.measure(dialect)?;
-        let needed = length.total();
-        if buffer.remaining_mut() < needed {
-            return Err(EncodeError::BufferTooSmall { needed });
-        }
-        self.put(length, dialect, &mut crate::data::BufMutWriter(buffer));
-        Ok(needed)
+        let room = buffer.remaining_mut();
+        with_body!(self, |body, packet_type| {
+            let out = crate::data::BufMutWriter(buffer);
+            encode(body, packet_type, dialect, room, out)
+        })
     }
+}
 
-    /// Checks the packet and runs the encoder against a counter.
-    fn measure(&self, dialect: Dialect) -> Result<RemainingLength, EncodeError> {
-        self.check(dialect)
-            .map_err(|refusal| refusal.of(self.packet_type(), dialect))?;
-        let mut counter = Counter::default();
-        self.put_body(dialect, &mut counter);
-        match u32::try_from(counter.0) {
-            Ok(length @ 0..=MAX_VARIABLE_BYTE_INTEGER) => Ok(RemainingLength(length)),
-            _ => Err(EncodeError::TooLong),
-        }
-    }
+/// What a packet has after its fixed header, on its way out.
+pub(crate) trait Body {
+    /// Whether the packet may be sent. Its type may be sent in the dialect.
+    fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal>;
 
-    fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
-        let packet_type = self.packet_type();
-        if let Err(kind) = packet_type.judge(dialect) {
-            let first_byte = u32::from((packet_type as u8) << 4 | packet_type.flags());
-            return Err(Refusal::Broken(kind, Field::PacketType, first_byte));
-        }
-        match self {
-            Self::Connect(packet) => packet.check(dialect),
-            Self::ConnAck(packet) => packet.check(dialect),
-            Self::Publish(packet) => packet.check(dialect),
-            Self::PubAck(packet)
-            | Self::PubRec(packet)
-            | Self::PubRel(packet)
-            | Self::PubComp(packet) => packet.check(packet_type, dialect),
-            Self::Subscribe(packet) => packet.check(dialect),
-            Self::SubAck(packet) | Self::UnsubAck(packet) => packet.check(packet_type, dialect),
-            Self::Unsubscribe(packet) => packet.check(dialect),
-            Self::PingReq | Self::PingResp => Ok(()),
-            Self::Disconnect(packet) => packet.check(dialect),
-            Self::Auth(packet) => packet.check(dialect),
-        }
-    }
-
-    fn put(&self, length: RemainingLength, dialect: Dialect, out: &mut impl Put) {
-        let packet_type = self.packet_type();
-        let flags = match self {
-            Self::Publish(publish) => publish.flags(),
-            _ => packet_type.flags(),
-        };
-        out.put_byte((packet_type as u8) << 4 | flags);
-        out.put_variable_byte_integer(length.0);
-        self.put_body(dialect, out);
-    }
-
+    /// Bits 3 to 0 of the first byte.
     #[inline]
-    fn put_body(&self, dialect: Dialect, out: &mut impl Put) {
-        match self {
-            Self::Connect(packet) => packet.put(dialect, out),
-            Self::ConnAck(packet) => packet.put(dialect, out),
-            Self::Publish(packet) => packet.put(dialect, out),
-            Self::PubAck(packet)
-            | Self::PubRec(packet)
-            | Self::PubRel(packet)
-            | Self::PubComp(packet) => packet.put(dialect, out),
-            Self::Subscribe(packet) => packet.put(dialect, out),
-            Self::SubAck(packet) | Self::UnsubAck(packet) => packet.put(dialect, out),
-            Self::Unsubscribe(packet) => packet.put(dialect, out),
-            Self::PingReq | Self::PingResp => {}
-            Self::Disconnect(packet) => packet.put(dialect, out),
-            Self::Auth(packet) => packet.put(dialect, out),
+    fn flags(&self, packet_type: PacketType) -> u8 {
+        packet_type.flags()
+    }
+
+    /// Writes the packet after its fixed header.
+    fn put(&self, dialect: Dialect, out: &mut impl Put);
+}
+
+/// PINGREQ and PINGRESP.
+impl Body for () {
+    fn check(&self, _: PacketType, _: Dialect) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn put(&self, _: Dialect, _: &mut impl Put) {}
+}
+
+/// Checks a packet and runs the encoder against a counter.
+#[inline]
+fn measure(
+    body: &impl Body,
+    packet_type: PacketType,
+    dialect: Dialect,
+) -> Result<RemainingLength, EncodeError> {
+    if let Err(refusal) = check(body, packet_type, dialect) {
+        return Err(refusal.of(packet_type, dialect));
+    }
+    let mut counter = Counter::default();
+    body.put(dialect, &mut counter);
+    match u32::try_from(counter.0) {
+        Ok(length @ 0..=MAX_VARIABLE_BYTE_INTEGER) => Ok(RemainingLength(length)),
+        _ => Err(EncodeError::TooLong),
+    }
+}
+
+#[inline]
+fn check(body: &impl Body, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+    let first_byte = (packet_type as u8) << 4 | packet_type.flags();
+    if FixedHeader::of(first_byte, dialect).flags == 0 {
+        if let Err(kind) = packet_type.judge(dialect) {
+            let value = u32::from(first_byte);
+            return Err(Refusal::Broken(kind, Field::PacketType, value));
         }
     }
+    body.check(packet_type, dialect)
+}
+
+/// Checks, measures and writes a packet: one function for each packet type.
+#[inline(never)]
+fn encode(
+    body: &impl Body,
+    packet_type: PacketType,
+    dialect: Dialect,
+    room: usize,
+    mut out: impl Put,
+) -> Result<usize, EncodeError> {
+    let length = measure(body, packet_type, dialect)?;
+    let needed = length.total();
+    if room < needed {
+        return Err(EncodeError::BufferTooSmall { needed });
+    }
+    out.put_byte((packet_type as u8) << 4 | body.flags(packet_type));
+    out.put_variable_byte_integer(length.0);
+    body.put(dialect, &mut out);
+    Ok(needed)
 }
 
 /// The Remaining Length of a packet that has passed all checks.

@@ -324,9 +324,9 @@ pub(crate) fn parse(
     input: &[u8],
     carrier: Carrier,
     dialect: Dialect,
-) -> Parsed<'_, (Properties<'_>, Seen)> {
+) -> Parsed<'_, Properties<'_>> {
     if !dialect.is_v5() {
-        return Ok((input, (Properties::EMPTY, Seen::default())));
+        return Ok((input, Properties::EMPTY));
     }
     let field = carrier.length_field();
     let (rest, length) = data::variable_byte_integer(input, field)?;
@@ -340,7 +340,7 @@ pub(crate) fn parse(
     if let Err(kind) = seen.finish(carrier) {
         return fault(input, kind, field, 0);
     }
-    Ok((rest, (Properties::checked(block, Version::V5), seen)))
+    Ok((rest, Properties::checked(block, carrier, dialect)))
 }
 
 /// Checks all properties of a block.
@@ -504,17 +504,34 @@ impl<'a> list::Item<'a> for Property<'a> {}
 // ---- writing -------------------------------------------------------------------------------
 
 /// Checks properties that are about to be written.
+#[inline]
 pub(crate) fn check(
     properties: &Properties<'_>,
     carrier: Carrier,
     dialect: Dialect,
-) -> Result<Seen, Refusal> {
+) -> Result<(), Refusal> {
     if !dialect.is_v5() {
         return match properties.is_empty() {
-            true => Ok(Seen::default()),
+            true => Ok(()),
             false => Err(Refusal::NotInVersion(carrier.length_field())),
         };
     }
+    if properties.is_checked_for(carrier, dialect) {
+        return Ok(());
+    }
+    let seen = match properties.is_empty() {
+        true => Seen::default(),
+        false => check_items(properties, carrier, dialect.sender())?,
+    };
+    seen.finish(carrier)
+        .map_err(|kind| Refusal::Broken(kind, carrier.length_field(), 0))
+}
+
+fn check_items(
+    properties: &Properties<'_>,
+    carrier: Carrier,
+    sender: Sender,
+) -> Result<Seen, Refusal> {
     let mut seen = Seen::default();
     for property in properties {
         let id = property.id();
@@ -525,12 +542,9 @@ pub(crate) fn check(
         if property == Property::MaximumQoS(QoS::ExactlyOnce) {
             return Err(broken(ErrorKind::PropertyValue));
         }
-        seen.add(id, carrier, dialect.sender()).map_err(broken)?;
+        seen.add(id, carrier, sender).map_err(broken)?;
     }
-    match seen.finish(carrier) {
-        Ok(()) => Ok(seen),
-        Err(kind) => Err(Refusal::Broken(kind, carrier.length_field(), 0)),
-    }
+    Ok(seen)
 }
 
 /// Writes Property Length and properties in 5.0, nothing before.
@@ -539,6 +553,13 @@ pub(crate) fn put(properties: &Properties<'_>, dialect: Dialect, out: &mut impl 
     if !dialect.is_v5() {
         return;
     }
+    if properties.is_empty() {
+        return out.put_byte(0);
+    }
+    if let Some(bytes) = properties.wire_of(Version::V5) {
+        out.put_variable_byte_integer(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+        return out.put(bytes);
+    }
     let mut length = Counter::default();
     put_items(properties, &mut length);
     out.put_variable_byte_integer(u32::try_from(length.0).unwrap_or(u32::MAX));
@@ -546,12 +567,9 @@ pub(crate) fn put(properties: &Properties<'_>, dialect: Dialect, out: &mut impl 
 }
 
 fn put_items(properties: &Properties<'_>, out: &mut impl Put) {
-    if let Some(bytes) = properties.wire() {
-        return out.put(bytes);
-    }
-    for property in properties {
-        put_item(&property, out);
-    }
+    properties
+        .iter()
+        .for_each(|property| put_item(&property, out));
 }
 
 fn put_item(property: &Property<'_>, out: &mut impl Put) {

@@ -224,7 +224,7 @@ pub(crate) fn parse_with_properties(
     if rest.is_empty() {
         return Ok((rest, (code, Properties::EMPTY)));
     }
-    let (rest, (properties, _)) = property::parse(rest, Carrier::Packet(packet_type), dialect)?;
+    let (rest, properties) = property::parse(rest, Carrier::Packet(packet_type), dialect)?;
     Ok((rest, (code, properties)))
 }
 

@@ -48,7 +48,7 @@ impl<'a> Will<'a> {
         retain: bool,
         dialect: Dialect,
     ) -> Parsed<'a, Self> {
-        let (rest, (properties, _)) = property::parse(input, Carrier::Will, dialect)?;
+        let (rest, properties) = property::parse(input, Carrier::Will, dialect)?;
         let (rest, topic) = TopicName::parse(rest, Field::WillTopic)?;
         let (rest, payload) = string_in_v3_1(rest, Field::WillPayload, dialect.version())?;
         let will = Self {

@@ -25,7 +25,7 @@
 use crate::data::{self, BinaryData, Parsed, Put, QoS, Utf8Str};
 use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Fault, Field, Refusal, fault};
-use crate::packet::PacketType;
+use crate::packet::{Body, PacketType};
 use crate::property::{self, Carrier, Properties};
 use crate::will::{Will, check_string_in_v3_1, string_in_v3_1};
 
@@ -87,7 +87,7 @@ impl<'a> Connect<'a> {
         let (rest, flags) = ConnectFlags::parse(rest, version)?;
         let (rest, keep_alive) = data::two_byte_integer(rest, Field::KeepAlive)?;
         let carrier = Carrier::Packet(PacketType::Connect);
-        let (rest, (properties, _)) = property::parse(rest, carrier, dialect)?;
+        let (rest, properties) = property::parse(rest, carrier, dialect)?;
         let (rest, client_id) = parse_client_id(rest, flags, version)?;
         let (rest, will) = match flags.will() {
             Some((qos, retain)) => {
@@ -126,7 +126,20 @@ impl<'a> Connect<'a> {
         Ok((rest, connect))
     }
 
-    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+    fn flags(&self) -> ConnectFlags {
+        let mut flags = u8::from(self.clean_start) << 1;
+        if let Some(will) = &self.will {
+            flags |= 0x04 | (will.qos as u8) << 3 | u8::from(will.retain) << 5;
+        }
+        flags |= u8::from(self.password.is_some()) << 6;
+        flags |= u8::from(self.user_name.is_some()) << 7;
+        ConnectFlags(flags)
+    }
+}
+
+impl Body for Connect<'_> {
+    #[inline]
+    fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         let version = dialect.version();
         if self.version != version {
             return Err(Refusal::NotInVersion(Field::ProtocolLevel));
@@ -151,7 +164,7 @@ impl<'a> Connect<'a> {
     }
 
     #[inline]
-    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+    fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_prefixed(self.version.protocol_name().as_bytes());
         out.put_byte(self.version.protocol_level());
         out.put_byte(self.flags().0);
@@ -167,16 +180,6 @@ impl<'a> Connect<'a> {
         if let Some(password) = self.password {
             out.put_prefixed(password.as_bytes());
         }
-    }
-
-    fn flags(&self) -> ConnectFlags {
-        let mut flags = u8::from(self.clean_start) << 1;
-        if let Some(will) = &self.will {
-            flags |= 0x04 | (will.qos as u8) << 3 | u8::from(will.retain) << 5;
-        }
-        flags |= u8::from(self.password.is_some()) << 6;
-        flags |= u8::from(self.user_name.is_some()) << 7;
-        ConnectFlags(flags)
     }
 }
 
