@@ -601,6 +601,9 @@ fn truncated<T>(input: &[u8], field: Field) -> Result<T, nom::Err<Fault<'_>>> {
 
 /// Where an encoder writes to. It has been measured before that there is room.
 pub(crate) trait Put {
+    /// How many bytes can be written.
+    fn room(&self) -> usize;
+
     fn put(&mut self, bytes: &[u8]);
 
     #[inline]
@@ -644,6 +647,11 @@ pub(crate) struct Counter(pub(crate) usize);
 
 impl Put for Counter {
     #[inline]
+    fn room(&self) -> usize {
+        usize::MAX - self.0
+    }
+
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.0 = self.0.saturating_add(bytes.len());
     }
@@ -653,6 +661,11 @@ impl Put for Counter {
 pub(crate) struct SliceWriter<'b>(pub(crate) &'b mut [u8]);
 
 impl Put for SliceWriter<'_> {
+    #[inline]
+    fn room(&self) -> usize {
+        self.0.len()
+    }
+
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
         let room = core::mem::take(&mut self.0);
@@ -668,6 +681,11 @@ pub(crate) struct BufMutWriter<'b, B>(pub(crate) &'b mut B);
 
 #[cfg(feature = "bytes")]
 impl<B: bytes::BufMut> Put for BufMutWriter<'_, B> {
+    #[inline]
+    fn room(&self) -> usize {
+        self.0.remaining_mut()
+    }
+
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.0.put_slice(bytes);

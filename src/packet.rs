@@ -442,9 +442,8 @@ impl<'a> Packet<'a> {
         dialect: Dialect,
         buffer: &mut [u8],
     ) -> Result<usize, EncodeError> {
-        let room = buffer.len();
         with_body!(self, |body, packet_type| {
-            encode(body, packet_type, dialect, room, SliceWriter(buffer))
+            encode(body, packet_type, dialect, SliceWriter(buffer))
         })
     }
 
@@ -460,10 +459,9 @@ impl<'a> Packet<'a> {
         dialect: Dialect,
         buffer: &mut impl bytes::BufMut,
     ) -> Result<usize, EncodeError> {
-        let room = buffer.remaining_mut();
         with_body!(self, |body, packet_type| {
             let out = crate::data::BufMutWriter(buffer);
-            encode(body, packet_type, dialect, room, out)
+            encode(body, packet_type, dialect, out)
         })
     }
 }
@@ -493,7 +491,7 @@ impl Body for () {
 }
 
 /// Checks a packet and runs the encoder against a counter.
-#[inline]
+#[inline(always)]
 fn measure(
     body: &impl Body,
     packet_type: PacketType,
@@ -510,7 +508,7 @@ fn measure(
     }
 }
 
-#[inline]
+#[inline(always)]
 fn check(body: &impl Body, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
     let first_byte = (packet_type as u8) << 4 | packet_type.flags();
     if FixedHeader::of(first_byte, dialect).flags == 0 {
@@ -528,12 +526,11 @@ fn encode(
     body: &impl Body,
     packet_type: PacketType,
     dialect: Dialect,
-    room: usize,
     mut out: impl Put,
 ) -> Result<usize, EncodeError> {
     let length = measure(body, packet_type, dialect)?;
     let needed = length.total();
-    if room < needed {
+    if out.room() < needed {
         return Err(EncodeError::BufferTooSmall { needed });
     }
     out.put_byte((packet_type as u8) << 4 | body.flags(packet_type));
