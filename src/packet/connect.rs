@@ -22,6 +22,8 @@
 //! | empty client identifier | refused | needs Clean Session 1 | allowed |
 //! | Will Payload, password | strings | Binary Data | Binary Data |
 
+use core::convert::Infallible;
+
 use crate::data::{self, BinaryData, Parsed, Put, QoS, Utf8Str};
 use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Fault, Field, Refusal, fault};
@@ -82,7 +84,7 @@ impl<'a> Connect<'a> {
     pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
         let version = dialect.version();
         let Some(rest) = after_version(input, version) else {
-            return wrong_version(input, &[version]);
+            match wrong_version(input, &[version])? {}
         };
         let (rest, flags) = ConnectFlags::parse(rest, version)?;
         let (rest, keep_alive) = data::two_byte_integer(rest, Field::KeepAlive)?;
@@ -111,7 +113,7 @@ impl<'a> Connect<'a> {
             (rest, None)
         };
         if !rest.is_empty() {
-            return left_over(rest, flags, dialect);
+            match left_over(rest, flags, dialect)? {}
         }
         let connect = Self {
             version,
@@ -254,7 +256,7 @@ pub(crate) fn parse_version(input: &[u8]) -> Parsed<'_, Version> {
             return Ok((rest, version));
         }
     }
-    wrong_version(input, &Version::ALL)
+    match wrong_version(input, &Version::ALL)? {}
 }
 
 /// What follows the Protocol Name and Protocol Level of `version`, if they stand there.
@@ -269,7 +271,10 @@ fn after_version(input: &[u8], version: Version) -> Option<&[u8]> {
 
 /// Names what is wrong with a Protocol Name and Protocol Level that are of no `candidate`.
 #[cold]
-fn wrong_version<'a, T>(input: &'a [u8], candidates: &[Version]) -> Result<T, nom::Err<Fault<'a>>> {
+fn wrong_version<'a>(
+    input: &'a [u8],
+    candidates: &[Version],
+) -> Result<Infallible, nom::Err<Fault<'a>>> {
     let field = Field::ProtocolName;
     let (at_level, name) = data::prefixed(input, field)?;
     if let Err(flaw) = data::check_utf8(name) {
@@ -314,11 +319,11 @@ fn check_client_id(
 
 /// Names the flag that should have announced the bytes left over, if they read as its field.
 #[cold]
-fn left_over<T>(
+fn left_over(
     rest: &[u8],
     flags: ConnectFlags,
     dialect: Dialect,
-) -> Result<T, nom::Err<Fault<'_>>> {
+) -> Result<Infallible, nom::Err<Fault<'_>>> {
     let field = |input| data::binary_data(input, Field::Packet);
     let after_one = field(rest).map(|(rest, _)| rest);
     let one = matches!(after_one, Ok([]));
