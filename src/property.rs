@@ -548,7 +548,7 @@ fn check_items(
 }
 
 /// Writes Property Length and properties in 5.0, nothing before.
-#[inline]
+#[inline(always)]
 pub(crate) fn put(properties: &Properties<'_>, dialect: Dialect, out: &mut impl Put) {
     if !dialect.is_v5() {
         return;
@@ -560,6 +560,12 @@ pub(crate) fn put(properties: &Properties<'_>, dialect: Dialect, out: &mut impl 
         out.put_variable_byte_integer(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
         return out.put(bytes);
     }
+    put_lent(properties, out);
+}
+
+/// Writes Property Length and properties that the user lends.
+#[inline(never)]
+fn put_lent(properties: &Properties<'_>, out: &mut impl Put) {
     let mut length = Counter::default();
     put_items(properties, &mut length);
     out.put_variable_byte_integer(u32::try_from(length.0).unwrap_or(u32::MAX));

@@ -61,12 +61,14 @@ impl<'a> Will<'a> {
         Ok((rest, will))
     }
 
+    #[inline]
     pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
         property::check(&self.properties, Carrier::Will, dialect)?;
         check_string_in_v3_1(self.payload, Field::WillPayload, dialect.version())
     }
 
     /// Writes the payload fields of the Will.
+    #[inline(always)]
     pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
         property::put(&self.properties, dialect, out);
         out.put_prefixed(self.topic.as_bytes());

@@ -140,7 +140,7 @@ impl<'a> Connect<'a> {
 }
 
 impl Body for Connect<'_> {
-    #[inline]
+    #[inline(always)]
     fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         let version = dialect.version();
         if self.version != version {
@@ -165,7 +165,7 @@ impl Body for Connect<'_> {
             .map_err(|kind| Refusal::Broken(kind, Field::ConnectFlags, u32::from(flags.0)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_prefixed(self.version.protocol_name().as_bytes());
         out.put_byte(self.version.protocol_level());
