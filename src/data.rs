@@ -606,6 +606,13 @@ pub(crate) trait Put {
 
     fn put(&mut self, bytes: &[u8]);
 
+    /// Writes what has been counted to be `length` bytes.
+    #[inline]
+    fn put_counted(&mut self, length: usize, write: impl Fn(&mut Self)) {
+        let _ = length;
+        write(self);
+    }
+
     #[inline]
     fn put_byte(&mut self, value: u8) {
         self.put(&[value]);
@@ -649,6 +656,11 @@ impl Put for Counter {
     #[inline]
     fn room(&self) -> usize {
         usize::MAX - self.0
+    }
+
+    #[inline]
+    fn put_counted(&mut self, length: usize, _: impl Fn(&mut Self)) {
+        self.0 = self.0.saturating_add(length);
     }
 
     #[inline]

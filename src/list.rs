@@ -74,6 +74,15 @@ impl<'a, T> List<'a, T> {
         })
     }
 
+    /// The items of a list that the user lends.
+    #[inline]
+    pub(crate) const fn lent(&self) -> Option<&'a [T]> {
+        match self.0 {
+            Repr::Wire { .. } => None,
+            Repr::Items(items) => Some(items),
+        }
+    }
+
     /// Whether the list was decoded from such a packet: it need not be checked again.
     #[inline]
     pub(crate) fn is_checked_for(&self, to: Carrier, r#in: Dialect) -> bool {

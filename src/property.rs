@@ -533,16 +533,22 @@ fn check_items(
     sender: Sender,
 ) -> Result<Seen, Refusal> {
     let mut seen = Seen::default();
-    for property in properties {
+    let mut check = |property: &Property<'_>| {
         let id = property.id();
         let broken = |kind| Refusal::Broken(kind, Field::Property(id), id as u32);
         if id.carriers() & carrier.bit() == 0 {
             return Err(broken(ErrorKind::PropertyNotAllowed));
         }
-        if property == Property::MaximumQoS(QoS::ExactlyOnce) {
+        if matches!(property, Property::MaximumQoS(QoS::ExactlyOnce)) {
             return Err(broken(ErrorKind::PropertyValue));
         }
-        seen.add(id, carrier, sender).map_err(broken)?;
+        seen.add(id, carrier, sender).map_err(broken)
+    };
+    match properties.lent() {
+        Some(items) => items.iter().try_for_each(check)?,
+        None => properties
+            .iter()
+            .try_for_each(|property| check(&property))?,
     }
     Ok(seen)
 }
@@ -556,28 +562,26 @@ pub(crate) fn put(properties: &Properties<'_>, dialect: Dialect, out: &mut impl 
     if properties.is_empty() {
         return out.put_byte(0);
     }
-    if let Some(bytes) = properties.wire_of(Version::V5) {
-        out.put_variable_byte_integer(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-        return out.put(bytes);
+    if let Some(items) = properties.lent() {
+        return put_items(items, out);
     }
-    put_lent(properties, out);
+    let bytes = properties.wire_of(Version::V5).unwrap_or_default();
+    out.put_variable_byte_integer(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+    out.put(bytes);
 }
 
 /// Writes Property Length and properties that the user lends.
 #[inline(never)]
-fn put_lent(properties: &Properties<'_>, out: &mut impl Put) {
+fn put_items(items: &[Property<'_>], out: &mut impl Put) {
     let mut length = Counter::default();
-    put_items(properties, &mut length);
+    items.iter().for_each(|item| put_item(item, &mut length));
     out.put_variable_byte_integer(u32::try_from(length.0).unwrap_or(u32::MAX));
-    put_items(properties, out);
+    out.put_counted(length.0, |out| {
+        items.iter().for_each(|item| put_item(item, out));
+    });
 }
 
-fn put_items(properties: &Properties<'_>, out: &mut impl Put) {
-    properties
-        .iter()
-        .for_each(|property| put_item(&property, out));
-}
-
+#[inline]
 fn put_item(property: &Property<'_>, out: &mut impl Put) {
     use Property as P;
     out.put_byte(property.id() as u8);
