@@ -562,10 +562,9 @@ pub(crate) fn put(properties: &Properties<'_>, dialect: Dialect, out: &mut impl 
     if properties.is_empty() {
         return out.put_byte(0);
     }
-    if let Some(items) = properties.lent() {
-        return put_items(items, out);
-    }
-    let bytes = properties.wire_of(Version::V5).unwrap_or_default();
+    let Some(bytes) = properties.wire_of(Version::V5) else {
+        return put_items(properties.lent().unwrap_or_default(), out);
+    };
     out.put_variable_byte_integer(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
     out.put(bytes);
 }
