@@ -16,8 +16,8 @@
 use crate::data::{self, PacketId, Parsed, Put, QoS};
 use crate::dialect::Dialect;
 use crate::error::{ErrorKind, Field, Refusal, fault};
-use crate::packet::PacketType;
-use crate::property::{self, Carrier, Properties, PropertyId, Seen};
+use crate::packet::{Body, PacketType};
+use crate::property::{self, Carrier, Properties, PropertyId};
 use crate::topic::TopicName;
 
 /// PUBLISH: an Application Message.
@@ -68,8 +68,8 @@ impl<'a> Publish<'a> {
                 (rest, delivery)
             }
         };
-        let (payload, (properties, seen)) = property::parse(rest, CARRIER, dialect)?;
-        if topic_name.is_none() && !may_be_empty(seen, dialect) {
+        let (payload, properties) = property::parse(rest, CARRIER, dialect)?;
+        if topic_name.is_none() && !may_be_empty(properties, dialect) {
             return fault(input, ErrorKind::EmptyTopicName, Field::TopicName, 0);
         }
         let publish = Self {
@@ -81,10 +81,13 @@ impl<'a> Publish<'a> {
         };
         Ok((&[], publish))
     }
+}
 
-    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
-        let seen = property::check(&self.properties, CARRIER, dialect)?;
-        if self.topic_name.is_none() && !may_be_empty(seen, dialect) {
+impl Body for Publish<'_> {
+    #[inline]
+    fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+        property::check(&self.properties, CARRIER, dialect)?;
+        if self.topic_name.is_none() && !may_be_empty(self.properties, dialect) {
             let kind = ErrorKind::EmptyTopicName;
             return Err(Refusal::Broken(kind, Field::TopicName, 0));
         }
@@ -93,13 +96,13 @@ impl<'a> Publish<'a> {
 
     /// Bits 3 to 0 of the first byte.
     #[inline]
-    pub(crate) fn flags(&self) -> u8 {
+    fn flags(&self, _: PacketType) -> u8 {
         let qos = self.delivery.qos() as u8;
         u8::from(self.delivery.dup()) << 3 | qos << 1 | u8::from(self.retain)
     }
 
     #[inline]
-    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+    fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_prefixed(self.topic_name.as_ref().map_or(b"", TopicName::as_bytes));
         if let Some(packet_id) = self.delivery.packet_id() {
             out.put_u16(packet_id.get());
@@ -111,8 +114,10 @@ impl<'a> Publish<'a> {
 
 const CARRIER: Carrier = Carrier::Packet(PacketType::Publish);
 
-fn may_be_empty(seen: Seen, dialect: Dialect) -> bool {
-    dialect.is_v5() && seen.has(PropertyId::TopicAlias)
+/// Whether the Topic Name may be empty.
+#[cold]
+fn may_be_empty(properties: Properties<'_>, dialect: Dialect) -> bool {
+    dialect.is_v5() && properties.get(PropertyId::TopicAlias).is_some()
 }
 
 /// How a message is delivered: its QoS, with what that QoS needs.
