@@ -103,11 +103,11 @@ impl<'a> FrameRef<'a> {
             .unwrap_or_default()
     }
 
-    /// Bits 7 to 4 of the first byte; `None` if they are 0, which is no type.
+    /// The type of the packet: bits 7 to 4 of the first byte.
     #[must_use]
     #[inline]
-    pub const fn packet_type(&self) -> Option<PacketType> {
-        Some(self.header.packet_type)
+    pub const fn packet_type(&self) -> PacketType {
+        self.header.packet_type
     }
 
     /// Decodes the packet.
@@ -371,7 +371,7 @@ mod owned {
 
         /// See [`FrameRef::packet_type`].
         #[must_use]
-        pub fn packet_type(&self) -> Option<PacketType> {
+        pub fn packet_type(&self) -> PacketType {
             self.as_ref().packet_type()
         }
 

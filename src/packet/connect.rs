@@ -24,6 +24,11 @@
 
 use core::convert::Infallible;
 
+use nom::Parser;
+use nom::combinator::all_consuming;
+use nom::multi::length_data;
+use nom::number::complete::be_u16;
+
 use crate::data::{self, BinaryData, Parsed, Put, QoS, Utf8Str};
 use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Fault, Field, Refusal, fault};
@@ -324,9 +329,8 @@ fn left_over(
     flags: ConnectFlags,
     dialect: Dialect,
 ) -> Result<Infallible, nom::Err<Fault<'_>>> {
-    let field = |input| data::binary_data(input, Field::Packet);
-    let after_one = field(rest).map(|(rest, _)| rest);
-    let one = matches!(after_one, Ok([]));
+    let one = all_consuming(length_data(be_u16::<_, Fault<'_>>)).parse(rest);
+    let one = one.is_ok();
     let will = Will::parse(rest, QoS::AtMostOnce, false, dialect);
     let (kind, field) = match will {
         Ok(([], _)) if flags.will().is_none() => (ErrorKind::UnannouncedWill, Field::WillTopic),
