@@ -3,7 +3,9 @@
 use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 
-use crate::error::{ErrorKind, Fault, Field, fault};
+use crate::dialect::Dialect;
+use crate::error::{ErrorKind, Fault, Field, Refusal, fault};
+use crate::waivers::Waivers;
 
 /// The most bytes that a field with a two-byte length can have.
 pub(crate) const MAX_FIELD: usize = 65_535;
@@ -201,25 +203,36 @@ impl serde::Serialize for BinaryData<'_> {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
-pub struct PacketId(NonZeroU16);
+pub struct PacketId(u16);
 
 impl PacketId {
     /// The identifier 1, where counting begins.
-    pub const MIN: Self = Self(NonZeroU16::MIN);
+    pub const MIN: Self = Self(1);
 
     /// The identifier with this value; `None` for 0.
     #[must_use]
     pub const fn new(value: u16) -> Option<Self> {
-        match NonZeroU16::new(value) {
-            Some(value) => Some(Self(value)),
-            None => None,
+        match value {
+            0 => None,
+            _ => Some(Self(value)),
         }
     }
 
-    /// The value.
+    /// The value. It is 0 only in a packet that was decoded with
+    /// [`Waivers::PACKET_ID_ZERO`](crate::Waivers::PACKET_ID_ZERO).
     #[must_use]
+    #[inline]
     pub const fn get(self) -> u16 {
-        self.0.get()
+        self.0
+    }
+
+    /// Encoding refuses the identifier that only a waiver lets in.
+    #[inline]
+    pub(crate) fn check(self) -> Result<(), Refusal> {
+        match self.0 {
+            0 => Err(Refusal::Broken(ErrorKind::PacketIdZero, Field::PacketId, 0)),
+            _ => Ok(()),
+        }
     }
 
     /// The identifier after this one: 1 follows 65,535.
@@ -234,7 +247,7 @@ impl PacketId {
 
 impl From<NonZeroU16> for PacketId {
     fn from(value: NonZeroU16) -> Self {
-        Self(value)
+        Self(value.get())
     }
 }
 
@@ -587,10 +600,11 @@ pub(crate) fn checked<'a>(
 }
 
 #[inline]
-pub(crate) fn packet_id(input: &[u8]) -> Parsed<'_, PacketId> {
+pub(crate) fn packet_id(input: &[u8], dialect: Dialect) -> Parsed<'_, PacketId> {
     let (rest, value) = two_byte_integer(input, Field::PacketId)?;
     match PacketId::new(value) {
         Some(id) => Ok((rest, id)),
+        None if dialect.waives(Waivers::PACKET_ID_ZERO) => Ok((rest, PacketId(0))),
         None => fault(input, ErrorKind::PacketIdZero, Field::PacketId, 0),
     }
 }

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::waivers::{OptionalRules, Waivers};
+
 /// A version of MQTT.
 ///
 /// | version | protocol name | protocol level |
@@ -83,7 +85,8 @@ impl fmt::Display for Sender {
 }
 
 /// The version that is spoken and the side that sends: what the bytes of a packet mean, and which
-/// rules bind them, depends on both.
+/// rules bind them, depends on both. It also says which single rules the receiver waives or adds:
+/// none unless [`waiving`](Self::waiving) or [`enforcing`](Self::enforcing) is called.
 ///
 /// A dialect belongs to one direction of a connection. A server decodes with
 /// [`Dialect::from_client`] and encodes with [`Dialect::from_server`]; a client does the reverse.
@@ -98,6 +101,8 @@ impl fmt::Display for Sender {
 pub struct Dialect {
     version: Version,
     sender: Sender,
+    waivers: Waivers,
+    rules: OptionalRules,
 }
 
 impl Dialect {
@@ -120,7 +125,12 @@ impl Dialect {
     /// What `sender` sends in `version`.
     #[must_use]
     pub const fn new(version: Version, sender: Sender) -> Self {
-        Self { version, sender }
+        Self {
+            version,
+            sender,
+            waivers: Waivers::NONE,
+            rules: OptionalRules::NONE,
+        }
     }
 
     /// What a Client sends in `version`.
@@ -135,7 +145,20 @@ impl Dialect {
         Self::new(version, Sender::Server)
     }
 
-    /// The dialect of the opposite direction.
+    /// The same dialect with these rules waived, in place of others. Framing and decoding let
+    /// pass what breaks them; encoding knows no waivers.
+    #[must_use]
+    pub const fn waiving(self, waivers: Waivers) -> Self {
+        Self { waivers, ..self }
+    }
+
+    /// The same dialect with these rules added, in place of others. They bind decoding only.
+    #[must_use]
+    pub const fn enforcing(self, rules: OptionalRules) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// The dialect of the opposite direction, with no rule waived or added.
     #[must_use]
     pub const fn reply(self) -> Self {
         Self::new(self.version, self.sender.other())
@@ -156,6 +179,35 @@ impl Dialect {
     }
 
     #[inline]
+    /// The rules that are waived.
+    #[must_use]
+    pub const fn waivers(self) -> Waivers {
+        self.waivers
+    }
+
+    /// The rules that are added.
+    #[must_use]
+    pub const fn optional_rules(self) -> OptionalRules {
+        self.rules
+    }
+
+    /// The same dialect with no rule waived or added.
+    #[inline]
+    pub(crate) const fn plain(self) -> Self {
+        Self::new(self.version, self.sender)
+    }
+
+    /// Whether no rule is waived or added.
+    #[inline]
+    pub(crate) const fn is_plain(self) -> bool {
+        self.waivers.is_empty() && self.rules.is_empty()
+    }
+
+    #[inline]
+    pub(crate) const fn waives(self, waiver: Waivers) -> bool {
+        self.waivers.contains(waiver)
+    }
+
     pub(crate) const fn is_v5(self) -> bool {
         matches!(self.version, Version::V5)
     }

@@ -123,7 +123,8 @@ impl DecodeError {
                 field,
                 value,
                 packet_type,
-                dialect,
+                version: dialect.map(Dialect::version),
+                sender: dialect.map_or(Sender::Client, Dialect::sender),
             },
         }
     }
@@ -151,7 +152,8 @@ impl DecodeError {
                 field: fault.field,
                 value: fault.value,
                 packet_type: Some(packet_type),
-                dialect,
+                version: dialect.map(Dialect::version),
+                sender: dialect.map_or(Sender::Client, Dialect::sender),
             },
         }
     }
@@ -229,7 +231,8 @@ pub struct Violation {
     pub(crate) field: Field,
     pub(crate) value: u32,
     pub(crate) packet_type: Option<PacketType>,
-    pub(crate) dialect: Option<Dialect>,
+    pub(crate) version: Option<Version>,
+    pub(crate) sender: Sender,
 }
 
 impl Violation {
@@ -260,20 +263,14 @@ impl Violation {
     /// The version whose rule was broken, if it is known.
     #[must_use]
     pub const fn version(&self) -> Option<Version> {
-        match self.dialect {
-            Some(dialect) => Some(dialect.version()),
-            None => None,
-        }
+        self.version
     }
 
     /// The side that sent, or would send, the packet. A first packet whose version is not known
     /// comes from a Client.
     #[must_use]
     pub const fn sender(&self) -> Sender {
-        match self.dialect {
-            Some(dialect) => dialect.sender(),
-            None => Sender::Client,
-        }
+        self.sender
     }
 
     /// The statement of the standard that was broken: the first of [`statements`](Self::statements).
@@ -298,8 +295,8 @@ impl Violation {
     #[must_use]
     pub const fn reason_code(&self) -> Option<ReasonCode> {
         let code = self.kind.reason_code(self.field);
-        match self.dialect {
-            Some(dialect) if !dialect.is_v5() => match code {
+        match self.version {
+            Some(Version::V3_1 | Version::V3_1_1) => match code {
                 ReasonCode::UnsupportedProtocolVersion
                     if matches!(self.kind, ErrorKind::UnsupportedProtocolLevel) =>
                 {
@@ -308,7 +305,7 @@ impl Violation {
                 ReasonCode::ClientIdentifierNotValid => Some(code),
                 _ => None,
             },
-            _ => Some(code),
+            Some(Version::V5) | None => Some(code),
         }
     }
 
@@ -318,7 +315,7 @@ impl Violation {
         let Some(code) = self.reason_code() else {
             return Reply::Close;
         };
-        match (self.dialect, code, self.packet_type) {
+        match (self.version, code, self.packet_type) {
             // 5.0 MQTT-3.14.0-1: no DISCONNECT before a CONNACK, which needs a version
             (None, ReasonCode::UnsupportedProtocolVersion, _) => Reply::ConnAck(code),
             (None, _, _) => Reply::Close,
@@ -476,6 +473,10 @@ kinds! {
     EmptyTopicName = "the topic name is empty", ProtocolError;
     /// `+` or `#`.
     WildcardInTopicName = "the topic name holds a wildcard", ProtocolError;
+    /// Only where the receiver asks for it, see `OptionalRules::NO_DISCOURAGED_CHARACTERS`.
+    DiscouragedCharacter = "the text holds a control character or a non-character", MalformedPacket;
+    /// Only where the receiver asks for it, see `OptionalRules::SHORT_CLIENT_ID`.
+    ClientIdTooLong = "the client identifier has more than 23 characters", ClientIdentifierNotValid;
     /// Filters have at least one character.
     EmptyTopicFilter = "the topic filter is empty", ProtocolError;
     /// `#` stands alone in the last level.
@@ -639,7 +640,8 @@ impl Refusal {
                 field,
                 value,
                 packet_type: Some(packet_type),
-                dialect: Some(dialect),
+                version: Some(dialect.version()),
+                sender: dialect.sender(),
             }),
             Self::NotInVersion(field) => EncodeError::NotInVersion {
                 packet_type,

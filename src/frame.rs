@@ -3,9 +3,10 @@
 use core::num::NonZeroUsize;
 
 use crate::data::{self, VariableByteInteger};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Version};
 use crate::error::{DecodeError, ErrorKind, Fault, Field};
 use crate::packet::{self, Connect, Packet, PacketType};
+use crate::waivers::{self, Waivers};
 
 /// What the bytes at hand amount to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,12 +121,47 @@ impl<'a> FrameRef<'a> {
         if self.header.dialect == Some(dialect) {
             Packet::parse(*self, self.header.packet_type, dialect)
         } else {
-            self.judge_and_decode(dialect)
+            self.decode_in_any_terms(dialect)
         }
     }
 
-    /// Decodes a frame that was framed for another dialect, or for none.
+    /// Decodes a frame that was framed for another dialect or for none, or in a dialect in which
+    /// rules are waived or added.
     #[cold]
+    fn decode_in_any_terms(&self, dialect: Dialect) -> Result<Packet<'a>, DecodeError> {
+        self.decode_waiving(dialect, |_| {})
+    }
+
+    /// Decodes the packet, and reports each broken rule that the dialect waives.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the bytes break and the dialect does not waive.
+    pub fn decode_waiving(
+        &self,
+        dialect: Dialect,
+        mut report: impl FnMut(DecodeError),
+    ) -> Result<Packet<'a>, DecodeError> {
+        // a waiver is granted when its rule turns out to be broken, so that it can be reported
+        let mut granted = Waivers::NONE;
+        loop {
+            let error = match self.judge_and_decode(dialect.waiving(granted)) {
+                Ok(packet) => {
+                    waivers::check_optional_rules(&packet, self.bytes, dialect)?;
+                    return Ok(packet);
+                }
+                Err(error) => error,
+            };
+            match Waivers::of(&error.violation()) {
+                Some(waiver) if dialect.waives(waiver) && !granted.contains(waiver) => {
+                    report(error);
+                    granted = granted.with(waiver);
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
     fn judge_and_decode(&self, dialect: Dialect) -> Result<Packet<'a>, DecodeError> {
         let first_byte = self.first_byte();
         judge_first_byte(first_byte, Some(dialect))?;
@@ -147,7 +183,7 @@ impl<'a> FrameRef<'a> {
     /// The first rule that the bytes break; [`ErrorKind::FirstPacketNotConnect`] for all packets
     /// but CONNECT.
     pub fn decode_connect(&self) -> Result<Connect<'a>, DecodeError> {
-        let dialect = Dialect::from_client(self.connect_version()?);
+        let dialect = Dialect::from_client(self.connect_version(Waivers::NONE)?);
         match self.decode(dialect)? {
             Packet::Connect(connect) => Ok(connect),
             _ => {
@@ -184,9 +220,9 @@ impl<'a> FrameRef<'a> {
     }
 
     /// The version that a CONNECT names.
-    pub(crate) fn connect_version(&self) -> Result<crate::dialect::Version, DecodeError> {
+    pub(crate) fn connect_version(&self, waivers: Waivers) -> Result<Version, DecodeError> {
         judge_first_byte(self.first_byte(), None)?;
-        match packet::connect::parse_version(self.body()) {
+        match packet::connect::parse_version(self.body(), waivers) {
             Ok((_, version)) => Ok(version),
             Err(fault) => Err(DecodeError::new(
                 fault,
@@ -230,7 +266,7 @@ impl<'a> FrameRef<'a> {
         let header = Header {
             len: 1 + length_len as u8,
             packet_type,
-            dialect,
+            dialect: dialect.filter(|dialect| dialect.is_plain()),
         };
         let len = 1 + length_len + remaining_length as usize;
         if u32::try_from(len).is_ok_and(|len| len > max_len) {
@@ -279,6 +315,7 @@ mod owned {
     use crate::dialect::Dialect;
     use crate::error::DecodeError;
     use crate::packet::{Connect, Packet, PacketType};
+    use crate::waivers::{OptionalRules, Waivers};
 
     /// The bytes of one whole packet, shared: `'static`, `Send` and cheap to clone.
     ///
@@ -385,6 +422,19 @@ mod owned {
             self.as_ref().decode(dialect)
         }
 
+        /// See [`FrameRef::decode_waiving`].
+        ///
+        /// # Errors
+        ///
+        /// The first rule that the bytes break and the dialect does not waive.
+        pub fn decode_waiving(
+            &self,
+            dialect: Dialect,
+            report: impl FnMut(DecodeError),
+        ) -> Result<Packet<'_>, DecodeError> {
+            self.as_ref().decode_waiving(dialect, report)
+        }
+
         /// See [`FrameRef::decode_connect`].
         ///
         /// # Errors
@@ -441,6 +491,8 @@ mod owned {
     pub struct FrameDecoder {
         buffer: BytesMut,
         dialect: Option<Dialect>,
+        waivers: Waivers,
+        rules: OptionalRules,
         limits: Limits,
         failed: Option<DecodeError>,
     }
@@ -450,10 +502,8 @@ mod owned {
         #[must_use]
         pub fn new(dialect: Dialect, limits: Limits) -> Self {
             Self {
-                buffer: BytesMut::new(),
                 dialect: Some(dialect),
-                limits,
-                failed: None,
+                ..Self::accept(limits)
             }
         }
 
@@ -464,9 +514,21 @@ mod owned {
             Self {
                 buffer: BytesMut::new(),
                 dialect: None,
+                waivers: Waivers::NONE,
+                rules: OptionalRules::NONE,
                 limits,
                 failed: None,
             }
+        }
+
+        /// The same decoder for dialects with these rules waived and added, also for the dialect
+        /// that [`accept`](Self::accept) learns.
+        #[must_use]
+        pub fn with_rules(mut self, waivers: Waivers, rules: OptionalRules) -> Self {
+            (self.waivers, self.rules) = (waivers, rules);
+            let dialect = self.dialect;
+            self.dialect = dialect.map(|it| it.waiving(waivers).enforcing(rules));
+            self
         }
 
         /// Where bytes that arrive are appended, and where bytes that were not taken stay.
@@ -513,7 +575,9 @@ mod owned {
                 Framed::NeedMore(bytes) => return Ok(Framed::NeedMore(bytes)),
             };
             if self.dialect.is_none() {
-                self.dialect = Some(Dialect::from_client(frame.connect_version()?));
+                let version = frame.connect_version(self.waivers)?;
+                let dialect = Dialect::from_client(version);
+                self.dialect = Some(dialect.waiving(self.waivers).enforcing(self.rules));
             }
             let (len, header) = (frame.bytes.len(), frame.header);
             let frame = Frame::take(&mut self.buffer, len, header);

@@ -89,6 +89,7 @@ mod property;
 mod reason_code;
 mod statement;
 mod topic;
+mod waivers;
 mod will;
 
 pub use self::data::{BinaryData, InvalidQoS, PacketId, QoS, SubscriptionId, Utf8Str};
@@ -107,4 +108,5 @@ pub use self::property::{Properties, Property, PropertyId};
 pub use self::reason_code::{ReasonCode, ReturnCode, UnknownReasonCode};
 pub use self::statement::Statement;
 pub use self::topic::{SharedSubscription, TopicFilter, TopicName};
+pub use self::waivers::{OptionalRules, Waivers};
 pub use self::will::Will;

@@ -30,6 +30,7 @@ use crate::data::{
 use crate::dialect::{Dialect, Sender, Version};
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field, Refusal};
 use crate::frame::{FrameRef, Framed};
+use crate::waivers::Waivers;
 
 macro_rules! packet_types {
     ($($name:ident = $value:literal, $text:literal;)*) => {
@@ -154,8 +155,32 @@ pub(crate) fn judge(first_byte: u8, dialect: Dialect) -> Result<PacketType, (Err
     let header = FixedHeader::of(first_byte, dialect);
     match PacketType::from_nibble(first_byte >> 4) {
         Some(packet_type) if header.flags >> (first_byte & 0x0f) & 1 != 0 => Ok(packet_type),
+        Some(packet_type) if are_flags_waived(packet_type, first_byte & 0x0f, dialect) => {
+            Ok(packet_type)
+        }
         _ => verdict(first_byte, dialect),
     }
+}
+
+/// Whether flags that the packet never has are let pass.
+#[cold]
+const fn are_flags_waived(packet_type: PacketType, flags: u8, dialect: Dialect) -> bool {
+    let waiver = match (packet_type, flags) {
+        (
+            PacketType::PubAck
+            | PacketType::PubRec
+            | PacketType::PubComp
+            | PacketType::SubAck
+            | PacketType::UnsubAck,
+            0x02,
+        ) => Waivers::ACK_FLAGS,
+        (PacketType::Connect, 0x02) => Waivers::CONNECT_FLAGS,
+        (PacketType::Unsubscribe, 0x00) if matches!(dialect.version(), Version::V3_1) => {
+            Waivers::UNSUBSCRIBE_FLAGS
+        }
+        _ => return false,
+    };
+    dialect.waives(waiver) && packet_type.is_sent_in(dialect)
 }
 
 /// Judges a Remaining Length that is written in `length_len` bytes.
@@ -166,11 +191,19 @@ pub(crate) fn judge_remaining_length(
     length_len: usize,
     dialect: Dialect,
 ) -> Result<(), ErrorKind> {
-    if length_len != variable_byte_integer_len(remaining_length) {
+    if length_len != variable_byte_integer_len(remaining_length)
+        && (dialect.is_v5() || !dialect.waives(Waivers::REMAINING_LENGTH_NOT_SHORTEST))
+    {
         return Err(ErrorKind::VariableByteIntegerNotShortest);
     }
     match FixedHeader::of(first_byte, dialect).remaining_length {
-        Some(fixed) if remaining_length != u32::from(fixed) => Err(ErrorKind::RemainingLength),
+        Some(fixed) if remaining_length != u32::from(fixed) => {
+            let is_v5_form = first_byte >> 4 == PacketType::ConnAck as u8 && remaining_length == 3;
+            match is_v5_form && dialect.waives(Waivers::CONNACK_V5_FORM) {
+                true => Ok(()),
+                false => Err(ErrorKind::RemainingLength),
+            }
+        }
         _ => Ok(()),
     }
 }
@@ -371,6 +404,19 @@ impl<'a> Packet<'a> {
         whole(bytes, Some(dialect))?.decode(dialect)
     }
 
+    /// As [`decode`](Self::decode), and reports each broken rule that the dialect waives.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the bytes break and the dialect does not waive.
+    pub fn decode_waiving(
+        bytes: &'a [u8],
+        dialect: Dialect,
+        report: impl FnMut(DecodeError),
+    ) -> Result<Self, DecodeError> {
+        whole(bytes, Some(dialect))?.decode_waiving(dialect, report)
+    }
+
     /// Decodes a frame whose fixed header has been judged.
     pub(crate) fn parse(
         frame: FrameRef<'a>,
@@ -427,7 +473,7 @@ impl<'a> Packet<'a> {
     /// As [`encode_to_slice`](Self::encode_to_slice), but for the room.
     pub fn encoded_len(&self, dialect: Dialect) -> Result<usize, EncodeError> {
         with_body!(self, |body, packet_type| {
-            Ok(measure(body, packet_type, dialect)?.total())
+            Ok(measure(body, packet_type, dialect.plain())?.total())
         })
     }
 
@@ -443,7 +489,7 @@ impl<'a> Packet<'a> {
         buffer: &mut [u8],
     ) -> Result<usize, EncodeError> {
         with_body!(self, |body, packet_type| {
-            encode(body, packet_type, dialect, SliceWriter(buffer))
+            encode(body, packet_type, dialect.plain(), SliceWriter(buffer))
         })
     }
 
@@ -461,7 +507,7 @@ impl<'a> Packet<'a> {
     ) -> Result<usize, EncodeError> {
         with_body!(self, |body, packet_type| {
             let out = crate::data::BufMutWriter(buffer);
-            encode(body, packet_type, dialect, out)
+            encode(body, packet_type, dialect.plain(), out)
         })
     }
 }

@@ -253,6 +253,8 @@ fn ids(violation: &Violation, version: Version) -> Ids {
             }
             (V5, _) => one("MQTT-4.7.0-1"),
         },
+        K::DiscouragedCharacter => by("U31-ctrl", "U-ctrl", "U-ctrl"),
+        K::ClientIdTooLong => one("U31-clientid"),
         K::EmptyTopicFilter => by("U31-topic", "MQTT-4.7.3-1", "MQTT-4.7.3-1"),
         K::MultiLevelWildcard => by("U31-filter", "MQTT-4.7.1-2", "MQTT-4.7.1-1"),
         K::SingleLevelWildcard => by("U31-filter", "MQTT-4.7.1-3", "MQTT-4.7.1-2"),

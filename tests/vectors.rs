@@ -6,6 +6,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use common::Vector;
 use mqtt_wire::{
     DecodeError, Dialect, FrameRef, Framed, Packet, PacketType, ReturnCode, Sender, Version,
 };
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 #[test]
 fn every_valid_vector_is_accepted_as_the_packet_it_names() {
     for vector in valid_vectors() {
-        let packet = vector.decode().unwrap_or_else(|error| {
+        let packet = decode(&vector).unwrap_or_else(|error| {
             panic!("{}: {error}", vector.name);
         });
         let found = serde_json::to_value(packet).unwrap();
@@ -38,7 +39,7 @@ fn every_valid_vector_is_accepted_as_the_packet_it_names() {
 #[test]
 fn every_invalid_vector_is_refused_for_the_reason_it_names() {
     for vector in invalid_vectors() {
-        let error = match vector.decode() {
+        let error = match decode(&vector) {
             Ok(packet) => panic!("{}: accepted as {packet:?}", vector.name),
             Err(error) => error,
         };
@@ -158,57 +159,25 @@ fn a_valid_packet_is_read_the_same_whatever_follows_it() {
                 panic!("{} before {}", first.name, second.name);
             };
             assert_eq!(frame.bytes(), first.bytes);
-            assert_eq!(frame.decode(first.dialect), first.decode());
+            assert_eq!(frame.decode(first.dialect), decode(first));
         }
     }
 }
 
-struct Vector {
-    name: String,
-    json: Value,
-    dialect: Dialect,
-    bytes: Vec<u8>,
-}
-
-impl Vector {
-    fn new((name, json): (String, Value)) -> Self {
-        let [version] = &json["versions"].as_array().unwrap()[..] else {
-            panic!("{name}: more than one version");
-        };
-        let sender = match json["direction"].as_str().unwrap() {
-            "client-to-server" => Sender::Client,
-            "server-to-client" => Sender::Server,
-            other => panic!("{name}: direction {other}"),
-        };
-        Self {
-            dialect: Dialect::new(common::version(version.as_str().unwrap()), sender),
-            bytes: common::wire(&json["wire"]),
-            name,
-            json,
-        }
-    }
-
-    /// Frames and decodes the first packet of the wire.
-    fn decode(&self) -> Result<Packet<'_>, DecodeError> {
-        match FrameRef::split(&self.bytes, self.dialect, u32::MAX)? {
-            Framed::Frame(frame) => frame.decode(self.dialect),
-            Framed::NeedMore(more) => panic!("{}: {more} bytes are missing", self.name),
-        }
+/// Frames and decodes the first packet of the wire.
+fn decode(vector: &Vector) -> Result<Packet<'_>, DecodeError> {
+    match FrameRef::split(&vector.bytes, vector.dialect, u32::MAX)? {
+        Framed::Frame(frame) => frame.decode(vector.dialect),
+        Framed::NeedMore(more) => panic!("{}: {more} bytes are missing", vector.name),
     }
 }
 
 fn valid_vectors() -> impl Iterator<Item = Vector> {
-    vectors("valid")
+    common::packet_vectors("valid")
 }
 
 fn invalid_vectors() -> impl Iterator<Item = Vector> {
-    vectors("invalid")
-}
-
-/// The vectors of single packets.
-fn vectors(verdict: &str) -> impl Iterator<Item = Vector> + use<> {
-    let vectors = common::vectors(verdict, |folder| folder != "conversations");
-    vectors.into_iter().map(Vector::new)
+    common::packet_vectors("invalid")
 }
 
 fn describe(error: &DecodeError) -> Value {

@@ -46,7 +46,7 @@ impl<'a> Ack<'a> {
         packet_type: PacketType,
         dialect: Dialect,
     ) -> Parsed<'a, Self> {
-        let (rest, packet_id) = data::packet_id(input)?;
+        let (rest, packet_id) = data::packet_id(input, dialect)?;
         let (rest, (reason_code, properties)) =
             reason_code::parse_with_properties(rest, packet_type, dialect)?;
         let ack = Self {
@@ -61,6 +61,7 @@ impl<'a> Ack<'a> {
 impl Body for Ack<'_> {
     #[inline]
     fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+        self.packet_id.check()?;
         if dialect.is_v5() {
             reason_code::check(self.reason_code, packet_type, dialect)?;
         } else if self.reason_code != ReasonCode::Success {

@@ -14,7 +14,7 @@
 
 use crate::data::{self, Parsed, Put};
 use crate::dialect::{Dialect, Version};
-use crate::error::{ErrorKind, Field, Refusal, fault};
+use crate::error::{ErrorKind, Fault, Field, Refusal, fault};
 use crate::packet::{Body, PacketType};
 use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode, ReturnCode};
@@ -60,10 +60,11 @@ impl<'a> ConnAck<'a> {
                 );
             }
         };
-        let (rest, reason_code) = if dialect.is_v5() {
-            reason_code::parse(at_code, PacketType::ConnAck, dialect)?
-        } else {
-            parse_return_code(at_code)?
+        let (rest, reason_code) = match (dialect.version(), at_code) {
+            (Version::V5, _) => reason_code::parse(at_code, PacketType::ConnAck, dialect)?,
+            // framing lets three bytes pass only where that is waived
+            (_, [_, 0]) => (&[][..], parse_code_of_v5(at_code, dialect)?),
+            _ => parse_return_code(at_code)?,
         };
         if contradicts(session_present, reason_code, dialect) {
             return fault(
@@ -114,6 +115,20 @@ impl Body for ConnAck<'_> {
 /// Whether a Session is said to be present although the connection is refused. 3.1 has no rule.
 fn contradicts(session_present: bool, reason_code: ReasonCode, dialect: Dialect) -> bool {
     session_present && reason_code != ReasonCode::Success && dialect.version() != Version::V3_1
+}
+
+/// A Reason Code that refuses, where a return code should stand: one that means the same as one.
+#[cold]
+fn parse_code_of_v5(input: &[u8], dialect: Dialect) -> Result<ReasonCode, nom::Err<Fault<'_>>> {
+    let v5 = Dialect::new(Version::V5, dialect.sender());
+    let (_, code) = reason_code::parse(input, PacketType::ConnAck, v5)?;
+    match ReturnCode::try_from(code) {
+        Ok(_) => Ok(code),
+        Err(code) => {
+            let kind = ErrorKind::ReasonCodeNotAllowed;
+            fault(input, kind, Field::ReasonCode, code as u32)
+        }
+    }
 }
 
 fn parse_return_code(input: &[u8]) -> Parsed<'_, ReasonCode> {

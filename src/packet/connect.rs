@@ -34,6 +34,7 @@ use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Fault, Field, Refusal, fault};
 use crate::packet::{Body, PacketType};
 use crate::property::{self, Carrier, Properties};
+use crate::waivers::Waivers;
 use crate::will::{Will, check_string_in_v3_1, string_in_v3_1};
 
 /// CONNECT: a Client opens a connection.
@@ -88,14 +89,14 @@ impl<'a> Connect<'a> {
     #[inline]
     pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
         let version = dialect.version();
-        let Some(rest) = after_version(input, version) else {
+        let Some(rest) = after_version(input, version, dialect.waivers()) else {
             match wrong_version(input, &[version])? {}
         };
-        let (rest, flags) = ConnectFlags::parse(rest, version)?;
+        let (rest, flags) = ConnectFlags::parse(rest, dialect)?;
         let (rest, keep_alive) = data::two_byte_integer(rest, Field::KeepAlive)?;
         let carrier = Carrier::Packet(PacketType::Connect);
         let (rest, properties) = property::parse(rest, carrier, dialect)?;
-        let (rest, client_id) = parse_client_id(rest, flags, version)?;
+        let (rest, client_id) = parse_client_id(rest, flags, dialect)?;
         let (rest, will) = match flags.will() {
             Some((qos, retain)) => {
                 let (rest, will) = Will::parse(rest, qos, retain, dialect)?;
@@ -117,7 +118,7 @@ impl<'a> Connect<'a> {
         } else {
             (rest, None)
         };
-        if !rest.is_empty() {
+        if !rest.is_empty() && !dialect.waives(Waivers::CONNECT_TRAILING_BYTES) {
             match left_over(rest, flags, dialect)? {}
         }
         let connect = Self {
@@ -130,7 +131,7 @@ impl<'a> Connect<'a> {
             user_name,
             password,
         };
-        Ok((rest, connect))
+        Ok((&[], connect))
     }
 
     fn flags(&self) -> ConnectFlags {
@@ -166,7 +167,7 @@ impl Body for Connect<'_> {
         }
         let flags = self.flags();
         flags
-            .check(version)
+            .check(dialect)
             .map_err(|kind| Refusal::Broken(kind, Field::ConnectFlags, u32::from(flags.0)))
     }
 
@@ -196,10 +197,10 @@ struct ConnectFlags(u8);
 
 impl ConnectFlags {
     #[inline]
-    fn parse(input: &[u8], version: Version) -> Parsed<'_, Self> {
+    fn parse(input: &[u8], dialect: Dialect) -> Parsed<'_, Self> {
         let (rest, byte) = data::byte(input, Field::ConnectFlags)?;
         let flags = Self(byte);
-        match flags.check(version) {
+        match flags.check(dialect) {
             Ok(()) => Ok((rest, flags)),
             Err(kind) => fault(input, kind, Field::ConnectFlags, u32::from(byte)),
         }
@@ -207,8 +208,8 @@ impl ConnectFlags {
 
     /// What the byte alone can break.
     #[inline]
-    fn check(self, version: Version) -> Result<(), ErrorKind> {
-        let v3_1 = version == Version::V3_1;
+    fn check(self, dialect: Dialect) -> Result<(), ErrorKind> {
+        let v3_1 = dialect.version() == Version::V3_1;
         let qos = self.0 >> 3 & 0x03;
         if self.has(0x01) && !v3_1 {
             return Err(ErrorKind::ConnectFlagReserved);
@@ -217,7 +218,7 @@ impl ConnectFlags {
             if qos == 3 {
                 return Err(ErrorKind::WillQos3);
             }
-        } else if !v3_1 {
+        } else if !v3_1 && !dialect.waives(Waivers::WILL_FLAGS) {
             if qos != 0 {
                 return Err(ErrorKind::WillQosWithoutWill);
             }
@@ -225,7 +226,11 @@ impl ConnectFlags {
                 return Err(ErrorKind::WillRetainWithoutWill);
             }
         }
-        if self.password() && !self.user_name() && version != Version::V5 {
+        let password_alone = self.password() && !self.user_name();
+        if password_alone
+            && !dialect.is_v5()
+            && !dialect.waives(Waivers::PASSWORD_WITHOUT_USER_NAME)
+        {
             return Err(ErrorKind::PasswordWithoutUserName);
         }
         Ok(())
@@ -255,9 +260,9 @@ impl ConnectFlags {
 }
 
 /// The version whose Protocol Name and Protocol Level the input begins with.
-pub(crate) fn parse_version(input: &[u8]) -> Parsed<'_, Version> {
+pub(crate) fn parse_version(input: &[u8], waivers: Waivers) -> Parsed<'_, Version> {
     for version in Version::ALL {
-        if let Some(rest) = after_version(input, version) {
+        if let Some(rest) = after_version(input, version, waivers) {
             return Ok((rest, version));
         }
     }
@@ -266,11 +271,19 @@ pub(crate) fn parse_version(input: &[u8]) -> Parsed<'_, Version> {
 
 /// What follows the Protocol Name and Protocol Level of `version`, if they stand there.
 #[inline]
-fn after_version(input: &[u8], version: Version) -> Option<&[u8]> {
-    match version {
+fn after_version(input: &[u8], version: Version, waivers: Waivers) -> Option<&[u8]> {
+    let rest = match version {
         Version::V3_1 => input.strip_prefix(b"\0\x06MQIsdp\x03"),
         Version::V3_1_1 => input.strip_prefix(b"\0\x04MQTT\x04"),
         Version::V5 => input.strip_prefix(b"\0\x04MQTT\x05"),
+    };
+    match rest {
+        None if waivers.contains(Waivers::BRIDGE_PROTOCOL_LEVEL) => match version {
+            Version::V3_1 => input.strip_prefix(b"\0\x06MQIsdp\x83"),
+            Version::V3_1_1 => input.strip_prefix(b"\0\x04MQTT\x84"),
+            Version::V5 => input.strip_prefix(b"\0\x04MQTT\x85"),
+        },
+        rest => rest,
     }
 }
 
@@ -297,9 +310,10 @@ fn wrong_version<'a>(
 }
 
 #[inline]
-fn parse_client_id(input: &[u8], flags: ConnectFlags, version: Version) -> Parsed<'_, Utf8Str<'_>> {
+fn parse_client_id(input: &[u8], flags: ConnectFlags, dialect: Dialect) -> Parsed<'_, Utf8Str<'_>> {
     let (rest, client_id) = data::utf8_string(input, Field::ClientId)?;
-    match check_client_id(client_id, flags.clean_start(), version) {
+    match check_client_id(client_id, flags.clean_start(), dialect.version()) {
+        Err(_) if dialect.waives(Waivers::EMPTY_CLIENT_ID) => Ok((rest, client_id)),
         Ok(()) => Ok((rest, client_id)),
         Err(kind) => fault(input, kind, Field::ClientId, 0),
     }

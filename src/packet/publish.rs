@@ -59,7 +59,7 @@ impl<'a> Publish<'a> {
         let (rest, delivery) = match QoS::from_bits(flags >> 1) {
             Some(QoS::AtMostOnce) | None => (rest, Delivery::AtMostOnce),
             Some(qos) => {
-                let (rest, packet_id) = data::packet_id(rest)?;
+                let (rest, packet_id) = data::packet_id(rest, dialect)?;
                 let dup = flags & 0x08 != 0;
                 let delivery = match qos {
                     QoS::ExactlyOnce => Delivery::ExactlyOnce { packet_id, dup },
@@ -86,6 +86,9 @@ impl<'a> Publish<'a> {
 impl Body for Publish<'_> {
     #[inline]
     fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+        if let Some(packet_id) = self.delivery.packet_id() {
+            packet_id.check()?;
+        }
         property::check(&self.properties, CARRIER, dialect)?;
         if self.topic_name.is_none() && !may_be_empty(self.properties, dialect) {
             let kind = ErrorKind::EmptyTopicName;

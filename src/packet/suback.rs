@@ -20,6 +20,7 @@ use crate::list::{self, List};
 use crate::packet::{Body, PacketType};
 use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode};
+use crate::waivers::Waivers;
 
 /// SUBACK or UNSUBACK: the Server answers to each Topic Filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +59,7 @@ impl<'a> SubAck<'a> {
         packet_type: PacketType,
         dialect: Dialect,
     ) -> Parsed<'a, Self> {
-        let (rest, packet_id) = data::packet_id(input)?;
+        let (rest, packet_id) = data::packet_id(input, dialect)?;
         let carrier = Carrier::Packet(packet_type);
         let (list, properties) = property::parse(rest, carrier, dialect)?;
         if list.is_empty() && needs_codes(packet_type, dialect.version()) {
@@ -81,6 +82,7 @@ impl Body for SubAck<'_> {
     #[inline]
     fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         let (version, carrier) = (dialect.version(), Carrier::Packet(packet_type));
+        self.packet_id.check()?;
         property::check(&self.properties, carrier, dialect)?;
         if self.reason_codes.is_empty() && needs_codes(packet_type, version) {
             return Err(Refusal::Broken(empty(packet_type), Field::ReasonCode, 0));
@@ -145,6 +147,12 @@ fn parse_code(input: &[u8], packet_type: PacketType, dialect: Dialect) -> Parsed
     }
     let (rest, byte) = data::byte(input, Field::ReasonCode)?;
     match granted_qos(byte, version) {
+        Some(ReasonCode::UnspecifiedError)
+            if version == Version::V3_1 && !dialect.waives(Waivers::SUBACK_FAILURE) =>
+        {
+            let kind = ErrorKind::ReasonCodeNotAllowed;
+            fault(input, kind, Field::ReasonCode, u32::from(byte))
+        }
         Some(code) => Ok((rest, code)),
         None => fault(
             input,
@@ -156,11 +164,11 @@ fn parse_code(input: &[u8], packet_type: PacketType, dialect: Dialect) -> Parsed
 }
 
 /// A byte of a SUBACK before 5.0. In 3.1 six of its bits are unused; yet `80`, which says
-/// "failure" ever since, is not taken for QoS 0.
+/// "failure" ever since, is not taken for QoS 0: parsing refuses it unless that is waived.
 #[inline]
 fn granted_qos(byte: u8, version: Version) -> Option<ReasonCode> {
     let byte = match (version, byte) {
-        (Version::V3_1, 0x80) => return None,
+        (Version::V3_1, 0x80) => return Some(ReasonCode::UnspecifiedError),
         (Version::V3_1, _) => byte & 0x03,
         _ => byte,
     };

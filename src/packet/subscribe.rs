@@ -51,7 +51,7 @@ impl<'a> Subscribe<'a> {
 
     #[inline]
     pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
-        let (rest, packet_id) = data::packet_id(input)?;
+        let (rest, packet_id) = data::packet_id(input, dialect)?;
         let (list, properties) = property::parse(rest, CARRIER, dialect)?;
         if list.is_empty() && dialect.version() != Version::V3_1 {
             return fault(list, ErrorKind::EmptySubscription, Field::TopicFilter, 0);
@@ -72,6 +72,7 @@ impl<'a> Subscribe<'a> {
 impl Body for Subscribe<'_> {
     #[inline]
     fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+        self.packet_id.check()?;
         property::check(&self.properties, CARRIER, dialect)?;
         if self.subscriptions.is_empty() && dialect.version() != Version::V3_1 {
             let kind = ErrorKind::EmptySubscription;

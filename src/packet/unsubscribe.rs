@@ -46,7 +46,7 @@ impl<'a> Unsubscribe<'a> {
 
     #[inline]
     pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
-        let (rest, packet_id) = data::packet_id(input)?;
+        let (rest, packet_id) = data::packet_id(input, dialect)?;
         let (list, properties) = property::parse(rest, CARRIER, dialect)?;
         if list.is_empty() && dialect.version() != Version::V3_1 {
             return fault(list, ErrorKind::EmptyUnsubscription, Field::TopicFilter, 0);
@@ -67,6 +67,7 @@ impl<'a> Unsubscribe<'a> {
 impl Body for Unsubscribe<'_> {
     #[inline]
     fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+        self.packet_id.check()?;
         property::check(&self.properties, CARRIER, dialect)?;
         let broken = |kind| Refusal::Broken(kind, Field::TopicFilter, 0);
         if self.topic_filters.is_empty() && dialect.version() != Version::V3_1 {

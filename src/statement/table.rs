@@ -399,4 +399,7 @@ pub(super) static ROWS: &[Row] = &[
     Row(V5, "U-auth-flow", "AUTH", "4.12.1", "A Client sends AUTH 0x18 after the CONNACK only inside a re-authentication."),
     Row(V5, "U-pid-in-use", "SUBSCRIBE UNSUBSCRIBE PUBLISH", "2.2.1", "A Client identifier in use by one request is not used by another, whatever its kind."),
     Row(V5, "U-length16", "", "1.5.4", "The length of a field has two bytes: encoder rule."),
+    Row(V3_1, "U31-ctrl", "", "MQTT and UTF-8", "A receiver may refuse control characters and non-characters."),
+    Row(V3_1_1, "U-ctrl", "", "1.5.3", "A receiver may drop the connection for U+0001..U+001F, U+007F..U+009F and non-characters in strings."),
+    Row(V5, "U-ctrl", "", "1.5.4", "A receiver may treat U+0001..U+001F, U+007F..U+009F and non-characters in strings as malformed."),
 ];

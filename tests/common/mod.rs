@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use mqtt_wire::Version;
+use mqtt_wire::{Dialect, Sender, Version};
 use serde_json::Value;
 
 /// A recorded connection: a line of an index and the bytes of both directions.
@@ -66,6 +66,36 @@ fn sessions(folder: &Path, read: impl Fn(&str) -> Vec<u8>) -> Vec<Session> {
         }
     };
     index.lines().map(session).collect()
+}
+
+/// A vector of one packet.
+pub struct Vector {
+    /// `<packet>/<verdict>/<name>.json`.
+    pub name: String,
+    pub json: Value,
+    pub dialect: Dialect,
+    pub bytes: Vec<u8>,
+}
+
+/// The vectors of one packet that are `valid` or `invalid`.
+pub fn packet_vectors(verdict: &str) -> impl Iterator<Item = Vector> + use<> {
+    let vectors = vectors(verdict, |folder| folder != "conversations");
+    vectors.into_iter().map(|(name, json)| {
+        let [version] = &json["versions"].as_array().unwrap()[..] else {
+            panic!("{name}: more than one version");
+        };
+        let sender = match json["direction"].as_str().unwrap() {
+            "client-to-server" => Sender::Client,
+            "server-to-client" => Sender::Server,
+            other => panic!("{name}: direction {other}"),
+        };
+        Vector {
+            dialect: Dialect::new(self::version(version.as_str().unwrap()), sender),
+            bytes: wire(&json["wire"]),
+            name,
+            json,
+        }
+    })
 }
 
 /// The vectors `<folder>/<verdict>/<name>.json` of all folders that `is_wanted`, with their names.
