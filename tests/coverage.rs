@@ -1,0 +1,417 @@
+//! `COVERAGE.md`: every statement of the standard, its vectors, and what enforces it, or why
+//! nothing does. This test makes the page anew and compares; with `UPDATE=1` it writes it.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use common::{Vector, packet_vectors};
+use mqtt_wire::Statement;
+use serde_json::Value;
+
+#[test]
+fn the_coverage_page_is_current() {
+    let page = Page::new();
+    let text = page.write();
+    let path = common::root().join("COVERAGE.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == text,
+        "COVERAGE.md is not current: UPDATE=1 cargo test --all-features --test coverage"
+    );
+}
+
+#[test]
+fn every_statement_that_packets_break_has_vectors_or_a_reason() {
+    let page = Page::new();
+    let mut by_reason = BTreeMap::from([("packet", 0), ("stream", 0)]);
+    let mut all = by_reason.clone();
+    for row in &page.statements {
+        let Some(count) = all.get_mut(row.level.as_str()) else {
+            continue;
+        };
+        *count += 1;
+        let evidence = &page.evidence[&row.key()];
+        let name = format!("{} {}", row.version, row.id);
+        match page.exceptions.get(&row.key()) {
+            None => assert!(!evidence.refused.is_empty(), "{name} has no refused vector"),
+            Some(exception) => {
+                let is_needed =
+                    evidence.refused.is_empty() || exception.shown_by.ends_with("vector");
+                assert!(is_needed, "{name} is no exception");
+            }
+        }
+        if evidence.refused.is_empty() && evidence.accepted.is_empty() {
+            *by_reason.get_mut(row.level.as_str()).unwrap() += 1;
+        }
+    }
+    for level in ["packet", "stream"] {
+        assert!(
+            by_reason[level] * 10 <= all[level],
+            "{level}: {by_reason:?} of {all:?}"
+        );
+    }
+}
+
+#[test]
+fn the_statements_of_the_library_are_those_of_the_table() {
+    let page = Page::new();
+    let keys: BTreeSet<_> = page.statements.iter().map(Row::key).collect();
+    for statement in Statement::all() {
+        let key = (statement.version().to_string(), statement.id().to_owned());
+        let is_advice = statement.id().ends_with("-ctrl");
+        assert!(keys.contains(&key) || is_advice, "{statement}");
+    }
+}
+
+/// What the page is made of.
+struct Page {
+    statements: Vec<Row>,
+    exceptions: BTreeMap<Key, Exception>,
+    evidence: BTreeMap<Key, Evidence>,
+    /// The files of `src/` that raise a kind of error or breach.
+    raised_in: BTreeMap<String, String>,
+}
+
+/// Version and id.
+type Key = (String, String);
+
+/// A statement; rules that several rows of the table tell are one.
+struct Row {
+    version: String,
+    id: String,
+    section: String,
+    level: String,
+    rule: String,
+    note: String,
+}
+
+impl Row {
+    fn key(&self) -> Key {
+        (self.version.clone(), self.id.clone())
+    }
+}
+
+struct Exception {
+    reason: String,
+    shown_by: String,
+}
+
+#[derive(Default)]
+struct Evidence {
+    /// Names of vectors, without `.json`.
+    refused: Vec<String>,
+    accepted: Vec<String>,
+    kinds: BTreeSet<String>,
+}
+
+impl Page {
+    fn new() -> Self {
+        let mut statements: Vec<Row> = Vec::new();
+        for row in read_csv("statements.csv") {
+            let [version, id, section, _, level, rule, note] = &row[..] else {
+                panic!("{row:?}");
+            };
+            if statements
+                .iter()
+                .any(|it| it.version == *version && it.id == *id)
+            {
+                continue;
+            }
+            let [version, id, section] = [version, id, section].map(String::clone);
+            let [level, rule, note] = [level, rule, note].map(String::clone);
+            statements.push(Row {
+                version,
+                id,
+                section,
+                level,
+                rule,
+                note,
+            });
+        }
+        let exceptions = read_csv("exceptions.csv").into_iter().map(|row| {
+            let [version, id, reason, shown_by] = &row[..] else {
+                panic!("{row:?}");
+            };
+            let [reason, shown_by] = [reason, shown_by].map(String::clone);
+            (
+                (version.clone(), id.clone()),
+                Exception { reason, shown_by },
+            )
+        });
+        Self {
+            evidence: evidence(&statements),
+            raised_in: raised_in(),
+            exceptions: exceptions.collect(),
+            statements,
+        }
+    }
+
+    fn write(&self) -> String {
+        let mut text = String::from(HEAD);
+        self.write_summary(&mut text);
+        for version in ["3.1", "3.1.1", "5.0"] {
+            writeln!(text, "\n## {version}\n").unwrap();
+            text.push_str("| statement | section | level | rule | refused / accepted vectors | enforced by |\n");
+            text.push_str("|---|---|---|---|---|---|\n");
+            for row in self.statements.iter().filter(|row| row.version == version) {
+                self.write_row(row, &mut text);
+            }
+        }
+        text
+    }
+
+    fn write_summary(&self, text: &mut String) {
+        text.push_str("| version | level | statements | with refused vectors | with accepted vectors only | by reason only |\n|---|---|---|---|---|---|\n");
+        for version in ["3.1", "3.1.1", "5.0"] {
+            for level in ["packet", "stream", "session", "transport", "advice"] {
+                let rows = self.statements.iter();
+                let rows: Vec<_> = rows
+                    .filter(|row| row.version == version && row.level == level)
+                    .map(|row| &self.evidence[&row.key()])
+                    .collect();
+                if rows.is_empty() {
+                    continue;
+                }
+                let all = rows.len();
+                let refused = rows.iter().filter(|it| !it.refused.is_empty()).count();
+                let accepted = rows
+                    .iter()
+                    .filter(|it| it.refused.is_empty() && !it.accepted.is_empty())
+                    .count();
+                let part = |count: usize| match level {
+                    "packet" | "stream" => format!("{count} ({} %)", (count * 100 + all / 2) / all),
+                    _ => "–".to_owned(),
+                };
+                writeln!(
+                    text,
+                    "| {version} | {level} | {all} | {} | {} | {} |",
+                    part(refused),
+                    part(accepted),
+                    part(all - refused - accepted),
+                )
+                .unwrap();
+            }
+        }
+    }
+
+    fn write_row(&self, row: &Row, text: &mut String) {
+        let Evidence {
+            refused,
+            accepted,
+            kinds,
+        } = &self.evidence[&row.key()];
+        let link = |name: &String| {
+            let title = name.rsplit('/').next().unwrap();
+            format!("[{title}](spec-vectors/{name}.json)")
+        };
+        let list = |names: &Vec<String>| match &names[..] {
+            [] => "–".to_owned(),
+            [first] => link(first),
+            [first, rest @ ..] => format!("{} and {} more", link(first), rest.len()),
+        };
+        let vectors = match (refused.is_empty(), accepted.is_empty()) {
+            (true, true) => String::new(),
+            _ => format!("{} / {}", list(refused), list(accepted)),
+        };
+        let mut enforced: Vec<String> = Vec::new();
+        for kind in kinds {
+            enforced.push(format!("`{kind}` in {}", self.raised_in[kind]));
+        }
+        if let Some(Exception { reason, shown_by }) = self.exceptions.get(&row.key()) {
+            enforced.push(match shown_by.as_str() {
+                "" => reason.clone(),
+                _ => format!("{reason} Shown by {shown_by}."),
+            });
+        } else if kinds.is_empty() {
+            enforced.push(match row.level.as_str() {
+                "session" => {
+                    "beyond a codec: state that outlives the connection, or a decision of the peer"
+                        .to_owned()
+                }
+                "transport" => "beyond a codec: the transport".to_owned(),
+                _ => "advice".to_owned(),
+            });
+            if !row.note.is_empty() {
+                enforced.push(row.note.clone());
+            }
+        }
+        let (id, section, level, rule) = (&row.id, &row.section, &row.level, &row.rule);
+        let enforced = enforced.join("; ").replace('|', "\\|");
+        let rule = rule.replace('|', "\\|");
+        writeln!(
+            text,
+            "| {id} | {section} | {level} | {rule} | {vectors} | {enforced} |"
+        )
+        .unwrap();
+    }
+}
+
+const HEAD: &str = "\
+# Coverage
+
+Every statement of the standards and every rule that they state without a number (`U...`), with the
+vectors that break it and those that show it kept, and the place that enforces it. Made from
+`spec-vectors/` by `tests/coverage.rs`: `UPDATE=1 cargo test --all-features --test coverage`.
+
+Levels: `packet`, decidable from one packet's bytes; `stream`, from the packets of one connection;
+`session`, `transport` and `advice` lie beyond a codec.
+
+";
+
+fn evidence(statements: &[Row]) -> BTreeMap<Key, Evidence> {
+    let mut evidence: BTreeMap<Key, Evidence> = statements
+        .iter()
+        .map(|row| (row.key(), Evidence::default()))
+        .collect();
+    let mut add = |statement: &str, change: &mut dyn FnMut(&mut Evidence)| {
+        let (version, id) = statement[1..].split_once(' ').unwrap();
+        if let Some(evidence) = evidence.get_mut(&(version.to_owned(), id.to_owned())) {
+            change(evidence);
+        }
+    };
+    let stem = |name: &str| name.strip_suffix(".json").unwrap().to_owned();
+
+    for Vector { name, json, .. } in packet_vectors("invalid") {
+        for statement in strings(&json["statements"]) {
+            let kind = json["error"]["kind"].as_str().unwrap();
+            add(statement, &mut |evidence| {
+                evidence.refused.push(stem(&name));
+                evidence
+                    .accepted
+                    .push(stem(json["neighbour"].as_str().unwrap()));
+                evidence.kinds.insert(format!("ErrorKind::{kind}"));
+            });
+        }
+    }
+    for Vector { name, json, .. } in packet_vectors("valid") {
+        for statement in strings(&json["statements"]) {
+            add(statement, &mut |evidence| {
+                evidence.accepted.push(stem(&name))
+            });
+        }
+    }
+    for (name, json) in common::vectors("invalid", |folder| folder == "conversations") {
+        for breach in json["breaches"].as_array().unwrap() {
+            for statement in strings(&breach["statements"]) {
+                let kind = breach["kind"].as_str().unwrap();
+                add(statement, &mut |evidence| {
+                    evidence.refused.push(stem(&name));
+                    evidence
+                        .accepted
+                        .push(stem(json["neighbour"].as_str().unwrap()));
+                    evidence.kinds.insert(format!("BreachKind::{kind}"));
+                });
+            }
+        }
+    }
+    for (name, json) in common::vectors("valid", |folder| folder == "conversations") {
+        for statement in strings(&json["statements"]) {
+            add(statement, &mut |evidence| {
+                evidence.accepted.push(stem(&name))
+            });
+        }
+    }
+    for evidence in evidence.values_mut() {
+        for names in [&mut evidence.refused, &mut evidence.accepted] {
+            names.sort();
+            names.dedup();
+        }
+    }
+    evidence
+}
+
+fn strings(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it.as_str().unwrap())
+}
+
+/// Where a kind stands in the source, but for the tables of kinds and statements.
+fn raised_in() -> BTreeMap<String, String> {
+    let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for path in source_files() {
+        let name = path
+            .strip_prefix(common::root())
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
+        if [
+            "src/error.rs",
+            "src/statement.rs",
+            "src/waivers.rs",
+            "src/monitor/breach.rs",
+        ]
+        .contains(&name.as_str())
+        {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let code: String = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        // `K` is short for `BreachKind` in the monitor
+        for (mark, kind) in [
+            ("ErrorKind::", "ErrorKind"),
+            ("BreachKind::", "BreachKind"),
+            (" K::", "BreachKind"),
+            ("(K::", "BreachKind"),
+        ] {
+            for rest in code.split(mark).skip(1) {
+                let end = rest
+                    .find(|it: char| !it.is_alphanumeric())
+                    .unwrap_or(rest.len());
+                let kind = format!("{kind}::{}", &rest[..end]);
+                places.entry(kind).or_default().insert(format!("`{name}`"));
+            }
+        }
+    }
+    let join = |files: BTreeSet<String>| files.into_iter().collect::<Vec<_>>().join(", ");
+    places
+        .into_iter()
+        .map(|(kind, files)| (kind, join(files)))
+        .collect()
+}
+
+fn source_files() -> Vec<std::path::PathBuf> {
+    let mut folders = vec![common::root().join("src")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => files.push(path),
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The rows of a table in `spec-vectors/`, without its head.
+fn read_csv(name: &str) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(common::root().join("spec-vectors").join(name)).unwrap();
+    text.lines().skip(1).map(split_line).collect()
+}
+
+fn split_line(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    for character in line.chars() {
+        match character {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            other => fields.last_mut().unwrap().push(other),
+        }
+    }
+    fields
+}
