@@ -36,6 +36,8 @@
 //! * [`Packet`] borrows everything from the bytes. Decoding does not allocate and does not copy.
 //!   Its lists ([`Properties`], [`Subscriptions`], ...) read from the packet's bytes after
 //!   decoding, or from a slice that you lend for encoding.
+//! * [`Waivers`] let single rules pass, [`OptionalRules`] add some; none by default.
+//! * [`monitor::Monitor`] watches a whole conversation.
 //! * [`DecodeError`] says which byte broke which [`Statement`] of which version, and what to
 //!   answer.
 //!
@@ -44,6 +46,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `std` | yes | `std` in the dependencies |
+//! | `alloc` | with `std` or `bytes` | `Monitor::new`, which takes the memory it needs |
 //! | `bytes` | yes | [`Frame`], [`FrameDecoder`] and [`Packet::encode`] over [`bytes`] |
 //! | `serde` | no | `Serialize` for packets and all that is in them |
 //!
