@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::waivers::{OptionalRules, Waivers};
+use crate::waivers::{OptionalRules, Terms, Waivers};
 
 /// A version of MQTT.
 ///
@@ -97,16 +97,15 @@ impl fmt::Display for Sender {
 /// let incoming = Dialect::from_client(Version::V5);
 /// assert_eq!(incoming.reply(), Dialect::from_server(Version::V5));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Dialect {
-    version: Version,
-    sender: Sender,
-    waivers: Waivers,
-    rules: OptionalRules,
-}
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dialect(
+    /// In one word, which is quick to hand on and to compare: bit 0 is the sender, bits 2 and 1
+    /// are the version, and from bit 8 on stand the terms.
+    u32,
+);
 
 impl Dialect {
-    /// All dialects.
+    /// All plain dialects.
     pub(crate) const ALL: [Self; 6] = [
         Self::from_client(Version::V3_1),
         Self::from_server(Version::V3_1),
@@ -116,21 +115,17 @@ impl Dialect {
         Self::from_server(Version::V5),
     ];
 
-    /// The place of the dialect in [`ALL`](Self::ALL).
+    /// The place of the plain dialect in [`ALL`](Self::ALL).
     #[inline]
     pub(crate) const fn index(self) -> usize {
-        2 * self.version as usize + self.sender as usize
+        (self.0 & 0x07) as usize
     }
 
     /// What `sender` sends in `version`.
     #[must_use]
+    #[inline]
     pub const fn new(version: Version, sender: Sender) -> Self {
-        Self {
-            version,
-            sender,
-            waivers: Waivers::NONE,
-            rules: OptionalRules::NONE,
-        }
+        Self((version as u32) << 1 | sender as u32)
     }
 
     /// What a Client sends in `version`.
@@ -149,66 +144,95 @@ impl Dialect {
     /// pass what breaks them; encoding knows no waivers.
     #[must_use]
     pub const fn waiving(self, waivers: Waivers) -> Self {
-        Self { waivers, ..self }
+        self.on(Terms::new(waivers, self.terms().rules()))
     }
 
     /// The same dialect with these rules added, in place of others. They bind decoding only.
     #[must_use]
     pub const fn enforcing(self, rules: OptionalRules) -> Self {
-        Self { rules, ..self }
+        self.on(Terms::new(self.terms().waivers(), rules))
     }
 
     /// The dialect of the opposite direction, with no rule waived or added.
     #[must_use]
     pub const fn reply(self) -> Self {
-        Self::new(self.version, self.sender.other())
+        Self::new(self.version(), self.sender().other())
     }
 
     /// The version that is spoken.
     #[must_use]
     #[inline]
     pub const fn version(self) -> Version {
-        self.version
+        match self.0 >> 1 & 0x03 {
+            0 => Version::V3_1,
+            1 => Version::V3_1_1,
+            _ => Version::V5,
+        }
     }
 
     /// The side that sends.
     #[must_use]
     #[inline]
     pub const fn sender(self) -> Sender {
-        self.sender
+        match self.0 & 0x01 {
+            0 => Sender::Client,
+            _ => Sender::Server,
+        }
     }
 
-    #[inline]
     /// The rules that are waived.
     #[must_use]
     pub const fn waivers(self) -> Waivers {
-        self.waivers
+        self.terms().waivers()
     }
 
     /// The rules that are added.
     #[must_use]
     pub const fn optional_rules(self) -> OptionalRules {
-        self.rules
+        self.terms().rules()
+    }
+
+    #[inline]
+    pub(crate) const fn waives(self, waiver: Waivers) -> bool {
+        self.terms().waivers().contains(waiver)
     }
 
     /// The same dialect with no rule waived or added.
     #[inline]
     pub(crate) const fn plain(self) -> Self {
-        Self::new(self.version, self.sender)
+        Self(self.0 & 0x07)
     }
 
     /// Whether no rule is waived or added.
     #[inline]
     pub(crate) const fn is_plain(self) -> bool {
-        self.waivers.is_empty() && self.rules.is_empty()
+        self.0 <= 0x07
     }
 
     #[inline]
-    pub(crate) const fn waives(self, waiver: Waivers) -> bool {
-        self.waivers.contains(waiver)
+    const fn terms(self) -> Terms {
+        Terms::from_word((self.0 >> 8) as u16)
+    }
+
+    const fn on(self, terms: Terms) -> Self {
+        Self(self.0 & 0x07 | (terms.word() as u32) << 8)
     }
 
     pub(crate) const fn is_v5(self) -> bool {
-        matches!(self.version, Version::V5)
+        self.0 & 0x06 == 0x04
+    }
+}
+
+impl fmt::Debug for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut dialect = f.debug_struct("Dialect");
+        dialect
+            .field("version", &self.version())
+            .field("sender", &self.sender());
+        if !self.is_plain() {
+            dialect.field("waivers", &self.waivers());
+            dialect.field("optional_rules", &self.optional_rules());
+        }
+        dialect.finish()
     }
 }

@@ -46,8 +46,8 @@ pub struct FrameRef<'a> {
 struct Header {
     len: u8,
     packet_type: PacketType,
-    /// What the fixed header was judged by.
-    dialect: Option<Dialect>,
+    /// The plain dialect that the fixed header was judged by.
+    judged_by: Option<Dialect>,
 }
 
 impl PartialEq for FrameRef<'_> {
@@ -118,7 +118,7 @@ impl<'a> FrameRef<'a> {
     /// The first rule that the bytes break.
     #[inline]
     pub fn decode(&self, dialect: Dialect) -> Result<Packet<'a>, DecodeError> {
-        if self.header.dialect == Some(dialect) {
+        if self.header.judged_by == Some(dialect) {
             Packet::parse(*self, self.header.packet_type, dialect)
         } else {
             self.decode_in_any_terms(dialect)
@@ -266,7 +266,7 @@ impl<'a> FrameRef<'a> {
         let header = Header {
             len: 1 + length_len as u8,
             packet_type,
-            dialect: dialect.filter(|dialect| dialect.is_plain()),
+            judged_by: dialect.filter(|dialect| dialect.is_plain()),
         };
         let len = 1 + length_len + remaining_length as usize;
         if u32::try_from(len).is_ok_and(|len| len > max_len) {

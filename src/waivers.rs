@@ -139,13 +139,43 @@ set! {
     /// let error = Packet::decode(publish, strict).unwrap_err();
     /// assert_eq!((error.kind(), error.offset()), (ErrorKind::DiscouragedCharacter, 5));
     /// ```
-    OptionalRules(u8):
+    OptionalRules(u16):
     /// Strings hold no control characters (U+0001 to U+001F, U+007F to U+009F) and no
     /// non-characters (U+FDD0 to U+FDEF, and the last two of each plane): sections 1.5.3 of 3.1.1
     /// and 1.5.4 of 5.0.
-    NO_DISCOURAGED_CHARACTERS = 0;
+    NO_DISCOURAGED_CHARACTERS = 12;
     /// 3.1: a client identifier has at most 23 characters.
-    SHORT_CLIENT_ID = 1;
+    SHORT_CLIENT_ID = 13;
+}
+
+/// Waivers and optional rules in one word, for there are few of both: a dialect has to stay small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Terms(u16);
+
+impl Terms {
+    pub(crate) const fn new(waivers: Waivers, rules: OptionalRules) -> Self {
+        Self(waivers.0 | rules.0)
+    }
+
+    #[inline]
+    pub(crate) const fn waivers(self) -> Waivers {
+        Waivers(self.0 & Waivers::ALL.0)
+    }
+
+    #[inline]
+    pub(crate) const fn rules(self) -> OptionalRules {
+        OptionalRules(self.0 & OptionalRules::ALL.0)
+    }
+
+    #[inline]
+    pub(crate) const fn word(self) -> u16 {
+        self.0
+    }
+
+    #[inline]
+    pub(crate) const fn from_word(word: u16) -> Self {
+        Self(word)
+    }
 }
 
 impl Waivers {

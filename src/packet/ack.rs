@@ -59,7 +59,7 @@ impl<'a> Ack<'a> {
 }
 
 impl Body for Ack<'_> {
-    #[inline]
+    #[inline(always)]
     fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         self.packet_id.check()?;
         if dialect.is_v5() {
