@@ -101,6 +101,22 @@ pub struct Dialect {
 }
 
 impl Dialect {
+    /// All dialects.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::from_client(Version::V3_1),
+        Self::from_server(Version::V3_1),
+        Self::from_client(Version::V3_1_1),
+        Self::from_server(Version::V3_1_1),
+        Self::from_client(Version::V5),
+        Self::from_server(Version::V5),
+    ];
+
+    /// The place of the dialect in [`ALL`](Self::ALL).
+    #[inline]
+    pub(crate) const fn index(self) -> usize {
+        2 * self.version as usize + self.sender as usize
+    }
+
     /// What `sender` sends in `version`.
     #[must_use]
     pub const fn new(version: Version, sender: Sender) -> Self {
@@ -127,16 +143,19 @@ impl Dialect {
 
     /// The version that is spoken.
     #[must_use]
+    #[inline]
     pub const fn version(self) -> Version {
         self.version
     }
 
     /// The side that sends.
     #[must_use]
+    #[inline]
     pub const fn sender(self) -> Sender {
         self.sender
     }
 
+    #[inline]
     pub(crate) const fn is_v5(self) -> bool {
         matches!(self.version, Version::V5)
     }

@@ -681,7 +681,7 @@ impl<'a> nom::error::ParseError<&'a [u8]> for Fault<'a> {
 }
 
 /// The error of a parser that found fault with `field` at the beginning of `at`.
-#[cold]
+#[inline(always)]
 pub(crate) fn fault<T>(
     at: &[u8],
     kind: ErrorKind,

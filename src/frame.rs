@@ -4,7 +4,7 @@ use core::num::NonZeroUsize;
 
 use crate::data::{self, VariableByteInteger};
 use crate::dialect::Dialect;
-use crate::error::{DecodeError, ErrorKind, Field};
+use crate::error::{DecodeError, ErrorKind, Fault, Field};
 use crate::packet::{self, Connect, Packet, PacketType};
 
 /// What the bytes at hand amount to.
@@ -34,11 +34,28 @@ pub enum Framed<F> {
 /// assert_eq!(input, b"\x30");
 /// # Ok::<(), mqtt_wire::DecodeError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct FrameRef<'a> {
     bytes: &'a [u8],
-    header_len: u8,
+    header: Header,
 }
+
+/// What framing has found out.
+#[derive(Debug, Clone, Copy)]
+struct Header {
+    len: u8,
+    packet_type: PacketType,
+    /// What the fixed header was judged by.
+    dialect: Option<Dialect>,
+}
+
+impl PartialEq for FrameRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for FrameRef<'_> {}
 
 impl<'a> FrameRef<'a> {
     /// Finds the packet at the beginning of `bytes`, which follow `dialect`.
@@ -82,14 +99,15 @@ impl<'a> FrameRef<'a> {
     #[inline]
     pub fn body(&self) -> &'a [u8] {
         self.bytes
-            .get(usize::from(self.header_len)..)
+            .get(usize::from(self.header.len)..)
             .unwrap_or_default()
     }
 
-    /// Bits 7 to 4 of the first byte; `None` if they are 0, which is no type.
+    /// The type of the packet: bits 7 to 4 of the first byte.
     #[must_use]
-    pub fn packet_type(&self) -> Option<PacketType> {
-        PacketType::from_nibble(self.first_byte() >> 4)
+    #[inline]
+    pub const fn packet_type(&self) -> PacketType {
+        self.header.packet_type
     }
 
     /// Decodes the packet.
@@ -99,10 +117,27 @@ impl<'a> FrameRef<'a> {
     /// The first rule that the bytes break.
     #[inline]
     pub fn decode(&self, dialect: Dialect) -> Result<Packet<'a>, DecodeError> {
+        if self.header.dialect == Some(dialect) {
+            Packet::parse(*self, self.header.packet_type, dialect)
+        } else {
+            self.judge_and_decode(dialect)
+        }
+    }
+
+    /// Decodes a frame that was framed for another dialect, or for none.
+    #[cold]
+    fn judge_and_decode(&self, dialect: Dialect) -> Result<Packet<'a>, DecodeError> {
         let first_byte = self.first_byte();
-        let packet_type = self.judge(dialect)?;
-        let parsed = Packet::parse(packet_type, first_byte & 0x0f, self.body(), dialect);
-        self.finish(parsed, packet_type, dialect)
+        judge_first_byte(first_byte, Some(dialect))?;
+        let length_len = usize::from(self.header.len) - 1;
+        let length = self.body().len() as u32;
+        packet::judge_remaining_length(first_byte, length, length_len, dialect).map_err(
+            |kind| {
+                let field = Field::RemainingLength;
+                DecodeError::header(kind, 1, field, length, first_byte, Some(dialect))
+            },
+        )?;
+        Packet::parse(*self, self.header.packet_type, dialect)
     }
 
     /// Decodes a CONNECT of any version.
@@ -113,19 +148,45 @@ impl<'a> FrameRef<'a> {
     /// but CONNECT.
     pub fn decode_connect(&self) -> Result<Connect<'a>, DecodeError> {
         let dialect = Dialect::from_client(self.connect_version()?);
-        let packet_type = self.judge(dialect)?;
-        let parsed = Connect::parse(self.body(), dialect);
-        self.finish(parsed, packet_type, dialect)
+        match self.decode(dialect)? {
+            Packet::Connect(connect) => Ok(connect),
+            _ => {
+                let first_byte = self.first_byte();
+                let (kind, field) = (ErrorKind::FirstPacketNotConnect, Field::PacketType);
+                let value = u32::from(first_byte);
+                Err(DecodeError::header(kind, 0, field, value, first_byte, None))
+            }
+        }
+    }
+
+    /// Parses what follows the fixed header; every byte has to belong to a field.
+    ///
+    /// It stays a function for each type, so that no packet waits for the registers of another,
+    /// and writes the packet where the caller wants it.
+    #[inline(never)]
+    pub(crate) fn parse<T>(
+        self,
+        dialect: Dialect,
+        parser: impl FnOnce(&'a [u8]) -> data::Parsed<'a, T>,
+        packet: impl FnOnce(T) -> Packet<'a>,
+    ) -> Result<Packet<'a>, DecodeError> {
+        let fault = match parser(self.body()) {
+            Ok(([], parsed)) => return Ok(packet(parsed)),
+            Ok((rest, _)) => {
+                let kind = ErrorKind::TrailingBytes;
+                nom::Err::Failure(Fault::new(rest, kind, Field::Packet, 0))
+            }
+            Err(fault) => fault,
+        };
+        let packet_type = self.header.packet_type;
+        let dialect = Some(dialect);
+        Err(DecodeError::new(fault, self.bytes, packet_type, dialect))
     }
 
     /// The version that a CONNECT names.
     pub(crate) fn connect_version(&self) -> Result<crate::dialect::Version, DecodeError> {
-        let first_byte = self.first_byte();
-        if let Err((kind, field)) = judge_first_byte(first_byte, None) {
-            let value = u32::from(first_byte);
-            return Err(DecodeError::header(kind, 0, field, value, first_byte, None));
-        }
-        match packet::connect::parse_version(self.body(), None) {
+        judge_first_byte(self.first_byte(), None)?;
+        match packet::connect::parse_version(self.body()) {
             Ok((_, version)) => Ok(version),
             Err(fault) => Err(DecodeError::new(
                 fault,
@@ -145,15 +206,7 @@ impl<'a> FrameRef<'a> {
         let Some((&first_byte, after)) = bytes.split_first() else {
             return Ok(need_more(2));
         };
-        let packet_type = match judge_first_byte(first_byte, dialect) {
-            Ok(packet_type) => packet_type,
-            Err((kind, field)) => {
-                let value = u32::from(first_byte);
-                return Err(DecodeError::header(
-                    kind, 0, field, value, first_byte, dialect,
-                ));
-            }
-        };
+        let packet_type = judge_first_byte(first_byte, dialect)?;
         let refused = |kind, value| {
             let field = Field::RemainingLength;
             Err(DecodeError::header(
@@ -168,90 +221,46 @@ impl<'a> FrameRef<'a> {
             }
         };
         if let Some(dialect) = dialect {
-            let version = dialect.version();
-            if let Err(kind) = packet::judge_remaining_length(
-                packet_type,
-                remaining_length as usize,
-                length_len,
-                version,
-            ) {
+            if let Err(kind) =
+                packet::judge_remaining_length(first_byte, remaining_length, length_len, dialect)
+            {
                 return refused(kind, remaining_length);
             }
         }
-        let header_len = 1 + length_len;
-        let len = header_len + remaining_length as usize;
+        let header = Header {
+            len: 1 + length_len as u8,
+            packet_type,
+            dialect,
+        };
+        let len = 1 + length_len + remaining_length as usize;
         if u32::try_from(len).is_ok_and(|len| len > max_len) {
             return refused(ErrorKind::PacketTooLarge, remaining_length);
         }
         match bytes.get(..len) {
-            Some(bytes) => Ok(Framed::Frame(Self {
-                bytes,
-                header_len: header_len as u8,
-            })),
+            Some(bytes) => Ok(Framed::Frame(Self { bytes, header })),
             None => Ok(need_more(len - bytes.len())),
         }
     }
 
     #[inline]
-    fn first_byte(&self) -> u8 {
+    pub(crate) fn first_byte(&self) -> u8 {
         self.bytes.first().copied().unwrap_or_default()
-    }
-
-    /// Judges the fixed header, which framing may have done for another dialect, or for none.
-    #[inline]
-    fn judge(&self, dialect: Dialect) -> Result<PacketType, DecodeError> {
-        let first_byte = self.first_byte();
-        let refused = |kind, offset, field, value| {
-            DecodeError::header(kind, offset, field, value, first_byte, Some(dialect))
-        };
-        let packet_type = packet::judge(first_byte, dialect)
-            .map_err(|(kind, field)| refused(kind, 0, field, u32::from(first_byte)))?;
-        let length_len = usize::from(self.header_len) - 1;
-        let length = self.body().len();
-        packet::judge_remaining_length(packet_type, length, length_len, dialect.version())
-            .map_err(|kind| refused(kind, 1, Field::RemainingLength, length as u32))?;
-        Ok(packet_type)
-    }
-
-    /// Every byte has to belong to a field.
-    #[inline]
-    fn finish<T>(
-        &self,
-        parsed: data::Parsed<'a, T>,
-        packet_type: PacketType,
-        dialect: Dialect,
-    ) -> Result<T, DecodeError> {
-        let fault = match parsed {
-            Ok(([], packet)) => return Ok(packet),
-            Ok((rest, _)) => {
-                let kind = ErrorKind::TrailingBytes;
-                nom::Err::Failure(crate::error::Fault::new(rest, kind, Field::Packet, 0))
-            }
-            Err(fault) => fault,
-        };
-        Err(DecodeError::new(
-            fault,
-            self.bytes,
-            packet_type,
-            Some(dialect),
-        ))
     }
 }
 
 /// Judges the first byte; where no dialect is known, it has to be that of a CONNECT.
 #[inline]
-fn judge_first_byte(
-    first_byte: u8,
-    dialect: Option<Dialect>,
-) -> Result<PacketType, (ErrorKind, Field)> {
-    if let Some(dialect) = dialect {
-        return packet::judge(first_byte, dialect);
-    }
-    match PacketType::from_nibble(first_byte >> 4) {
-        Some(PacketType::Connect) => Ok(PacketType::Connect),
-        Some(_) => Err((ErrorKind::FirstPacketNotConnect, Field::PacketType)),
-        None => Err((ErrorKind::ReservedPacketType, Field::PacketType)),
-    }
+fn judge_first_byte(first_byte: u8, dialect: Option<Dialect>) -> Result<PacketType, DecodeError> {
+    let judged = match (dialect, PacketType::from_nibble(first_byte >> 4)) {
+        (Some(dialect), _) => packet::judge(first_byte, dialect),
+        (None, Some(PacketType::Connect)) => Ok(PacketType::Connect),
+        (None, Some(_)) => Err((ErrorKind::FirstPacketNotConnect, Field::PacketType)),
+        (None, None) => Err((ErrorKind::ReservedPacketType, Field::PacketType)),
+    };
+    judged.map_err(|(kind, field)| {
+        let value = u32::from(first_byte);
+        DecodeError::header(kind, 0, field, value, first_byte, dialect)
+    })
 }
 
 #[inline]
@@ -266,7 +275,7 @@ pub use self::owned::{Frame, FrameDecoder, Limits};
 mod owned {
     use bytes::{Bytes, BytesMut};
 
-    use super::{FrameRef, Framed};
+    use super::{FrameRef, Framed, Header};
     use crate::dialect::Dialect;
     use crate::error::DecodeError;
     use crate::packet::{Connect, Packet, PacketType};
@@ -288,11 +297,19 @@ mod owned {
     /// assert_eq!(payload, "hello");
     /// # Ok::<(), mqtt_wire::DecodeError>(())
     /// ```
-    #[derive(Debug, Clone, PartialEq, Eq)]
+    #[derive(Debug, Clone)]
     pub struct Frame {
         bytes: Bytes,
-        header_len: u8,
+        header: Header,
     }
+
+    impl PartialEq for Frame {
+        fn eq(&self, other: &Self) -> bool {
+            self.bytes == other.bytes
+        }
+    }
+
+    impl Eq for Frame {}
 
     impl Frame {
         /// Takes the packet at the beginning of `buffer` out of it, if it is whole.
@@ -308,18 +325,18 @@ mod owned {
         ) -> Result<Framed<Self>, DecodeError> {
             Ok(match FrameRef::split(buffer, dialect, max_len)? {
                 Framed::NeedMore(bytes) => Framed::NeedMore(bytes),
-                Framed::Frame(FrameRef { bytes, header_len }) => {
+                Framed::Frame(FrameRef { bytes, header }) => {
                     let len = bytes.len();
-                    Framed::Frame(Self::take(buffer, len, header_len))
+                    Framed::Frame(Self::take(buffer, len, header))
                 }
             })
         }
 
         #[inline]
-        fn take(buffer: &mut BytesMut, len: usize, header_len: u8) -> Self {
+        fn take(buffer: &mut BytesMut, len: usize, header: Header) -> Self {
             Self {
                 bytes: buffer.split_to(len).freeze(),
-                header_len,
+                header,
             }
         }
 
@@ -329,7 +346,7 @@ mod owned {
         pub fn as_ref(&self) -> FrameRef<'_> {
             FrameRef {
                 bytes: &self.bytes,
-                header_len: self.header_len,
+                header: self.header,
             }
         }
 
@@ -354,7 +371,7 @@ mod owned {
 
         /// See [`FrameRef::packet_type`].
         #[must_use]
-        pub fn packet_type(&self) -> Option<PacketType> {
+        pub fn packet_type(&self) -> PacketType {
             self.as_ref().packet_type()
         }
 
@@ -498,8 +515,8 @@ mod owned {
             if self.dialect.is_none() {
                 self.dialect = Some(Dialect::from_client(frame.connect_version()?));
             }
-            let (len, header_len) = (frame.bytes.len(), frame.header_len);
-            let frame = Frame::take(&mut self.buffer, len, header_len);
+            let (len, header) = (frame.bytes.len(), frame.header);
+            let frame = Frame::take(&mut self.buffer, len, header);
             Ok(Framed::Frame(frame))
         }
     }

@@ -3,7 +3,8 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::dialect::Version;
+use crate::dialect::{Dialect, Version};
+use crate::property::Carrier;
 
 /// A list of `T` inside a packet: properties, subscriptions, topic filters or Reason Codes.
 ///
@@ -22,7 +23,12 @@ use crate::dialect::Version;
 pub struct List<'a, T>(Repr<'a, T>);
 
 enum Repr<'a, T> {
-    Wire { bytes: &'a [u8], version: Version },
+    /// Bytes that were checked for a carrier in a dialect.
+    Wire {
+        bytes: &'a [u8],
+        carrier: Carrier,
+        dialect: Dialect,
+    },
     Items(&'a [T]),
 }
 
@@ -58,19 +64,48 @@ impl<'a, T> List<'a, T> {
         }
     }
 
-    /// The bytes of a decoded list.
+    /// Bytes that have been checked to be items of this packet or Will, in this dialect.
     #[inline]
-    pub(crate) const fn wire(&self) -> Option<&'a [u8]> {
+    pub(crate) const fn checked(bytes: &'a [u8], carrier: Carrier, dialect: Dialect) -> Self {
+        Self(Repr::Wire {
+            bytes,
+            carrier,
+            dialect,
+        })
+    }
+
+    /// The items of a list that the user lends.
+    #[inline]
+    pub(crate) const fn lent(&self) -> Option<&'a [T]> {
         match self.0 {
-            Repr::Wire { bytes, .. } => Some(bytes),
-            Repr::Items(_) => None,
+            Repr::Wire { .. } => None,
+            Repr::Items(items) => Some(items),
         }
     }
 
-    /// Bytes that have been checked to be items of `version`.
+    /// Whether the list was decoded from such a packet: it need not be checked again.
     #[inline]
-    pub(crate) const fn checked(bytes: &'a [u8], version: Version) -> Self {
-        Self(Repr::Wire { bytes, version })
+    pub(crate) fn is_checked_for(&self, to: Carrier, r#in: Dialect) -> bool {
+        match self.0 {
+            Repr::Wire {
+                carrier, dialect, ..
+            } => carrier == to && dialect == r#in,
+            Repr::Items(_) => false,
+        }
+    }
+
+    /// The bytes of the list where they are those that `version` would write: 3.1 reads unused
+    /// bits but does not write them.
+    #[inline]
+    pub(crate) fn wire_of(&self, version: Version) -> Option<&'a [u8]> {
+        match self.0 {
+            Repr::Wire { bytes, dialect, .. }
+                if dialect.version() == version && version != Version::V3_1 =>
+            {
+                Some(bytes)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -80,9 +115,9 @@ impl<'a, T: Item<'a>> List<'a, T> {
     #[inline]
     pub fn iter(&self) -> Iter<'a, T> {
         Iter(match self.0 {
-            Repr::Wire { bytes, version } => IterRepr::Wire {
+            Repr::Wire { bytes, dialect, .. } => IterRepr::Wire {
                 bytes,
-                version,
+                version: dialect.version(),
                 items: PhantomData,
             },
             Repr::Items(items) => IterRepr::Items(items.iter()),

@@ -25,7 +25,7 @@ pub use self::subscribe::{
 pub use self::unsubscribe::{TopicFilters, Unsubscribe};
 
 use crate::data::{
-    Counter, MAX_VARIABLE_BYTE_INTEGER, Parsed, Put, SliceWriter, variable_byte_integer_len,
+    Counter, MAX_VARIABLE_BYTE_INTEGER, Put, SliceWriter, variable_byte_integer_len,
 };
 use crate::dialect::{Dialect, Sender, Version};
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field, Refusal};
@@ -116,7 +116,7 @@ impl PacketType {
     }
 
     /// The Remaining Length of packets that have one only.
-    const fn fixed_remaining_length(self, version: Version) -> Option<usize> {
+    const fn fixed_remaining_length(self, version: Version) -> Option<u8> {
         match (self, version) {
             (Self::PingReq | Self::PingResp, _)
             | (Self::Disconnect, Version::V3_1 | Version::V3_1_1) => Some(0),
@@ -151,6 +151,75 @@ impl fmt::Display for PacketType {
 /// Judges the first byte of a packet: type, side and flags.
 #[inline]
 pub(crate) fn judge(first_byte: u8, dialect: Dialect) -> Result<PacketType, (ErrorKind, Field)> {
+    let header = FixedHeader::of(first_byte, dialect);
+    match PacketType::from_nibble(first_byte >> 4) {
+        Some(packet_type) if header.flags >> (first_byte & 0x0f) & 1 != 0 => Ok(packet_type),
+        _ => verdict(first_byte, dialect),
+    }
+}
+
+/// Judges a Remaining Length that is written in `length_len` bytes.
+#[inline]
+pub(crate) fn judge_remaining_length(
+    first_byte: u8,
+    remaining_length: u32,
+    length_len: usize,
+    dialect: Dialect,
+) -> Result<(), ErrorKind> {
+    if length_len != variable_byte_integer_len(remaining_length) {
+        return Err(ErrorKind::VariableByteIntegerNotShortest);
+    }
+    match FixedHeader::of(first_byte, dialect).remaining_length {
+        Some(fixed) if remaining_length != u32::from(fixed) => Err(ErrorKind::RemainingLength),
+        _ => Ok(()),
+    }
+}
+
+/// The fixed headers that packets of one type have in one dialect.
+#[derive(Clone, Copy)]
+struct FixedHeader {
+    /// The values of bits 3 to 0 of the first byte, as a set.
+    flags: u16,
+    /// The Remaining Length of packets that have one only.
+    remaining_length: Option<u8>,
+}
+
+impl FixedHeader {
+    const NONE: Self = Self {
+        flags: 0,
+        remaining_length: None,
+    };
+
+    #[inline]
+    fn of(first_byte: u8, dialect: Dialect) -> Self {
+        let types = FIXED_HEADERS.get(dialect.index());
+        let header = types.and_then(|types| types.get(usize::from(first_byte >> 4)));
+        header.copied().unwrap_or(Self::NONE)
+    }
+}
+
+/// What [`verdict`] and [`PacketType::fixed_remaining_length`] say, by dialect and packet type.
+#[allow(clippy::indexing_slicing)] // while compiling
+static FIXED_HEADERS: [[FixedHeader; 16]; Dialect::ALL.len()] = {
+    let mut table = [[FixedHeader::NONE; 16]; Dialect::ALL.len()];
+    let mut index = 0;
+    while index < table.len() {
+        let dialect = Dialect::ALL[index];
+        let mut first_byte = 0;
+        while first_byte < 256 {
+            if let Ok(packet_type) = verdict(first_byte as u8, dialect) {
+                let header = &mut table[index][first_byte >> 4];
+                header.flags |= 1 << (first_byte & 0x0f);
+                header.remaining_length = packet_type.fixed_remaining_length(dialect.version());
+            }
+            first_byte += 1;
+        }
+        index += 1;
+    }
+    table
+};
+
+const fn verdict(first_byte: u8, dialect: Dialect) -> Result<PacketType, (ErrorKind, Field)> {
     let Some(packet_type) = PacketType::from_nibble(first_byte >> 4) else {
         return Err((ErrorKind::ReservedPacketType, Field::PacketType));
     };
@@ -163,7 +232,6 @@ pub(crate) fn judge(first_byte: u8, dialect: Dialect) -> Result<PacketType, (Err
     }
 }
 
-#[inline]
 const fn judge_flags(
     packet_type: PacketType,
     flags: u8,
@@ -184,24 +252,6 @@ const fn judge_flags(
         },
         _ if flags == packet_type.flags() => Ok(()),
         _ => Err(ErrorKind::FixedHeaderFlags),
-    }
-}
-
-/// Judges a Remaining Length that is written in `length_len` bytes.
-#[inline]
-pub(crate) fn judge_remaining_length(
-    packet_type: PacketType,
-    remaining_length: usize,
-    length_len: usize,
-    version: Version,
-) -> Result<(), ErrorKind> {
-    let shortest = variable_byte_integer_len(u32::try_from(remaining_length).unwrap_or(u32::MAX));
-    if length_len != shortest {
-        return Err(ErrorKind::VariableByteIntegerNotShortest);
-    }
-    match packet_type.fixed_remaining_length(version) {
-        Some(fixed) if remaining_length != fixed => Err(ErrorKind::RemainingLength),
-        _ => Ok(()),
     }
 }
 
@@ -280,6 +330,31 @@ packets! {
     Auth(Auth),
 }
 
+/// Does the same with every [`Body`].
+macro_rules! with_body {
+    ($packet:expr, |$body:ident, $packet_type:ident| $then:expr) => {{
+        let $packet_type = $packet.packet_type();
+        match $packet {
+            Packet::Connect($body) => $then,
+            Packet::ConnAck($body) => $then,
+            Packet::Publish($body) => $then,
+            Packet::PubAck($body)
+            | Packet::PubRec($body)
+            | Packet::PubRel($body)
+            | Packet::PubComp($body) => $then,
+            Packet::Subscribe($body) => $then,
+            Packet::SubAck($body) | Packet::UnsubAck($body) => $then,
+            Packet::Unsubscribe($body) => $then,
+            Packet::PingReq | Packet::PingResp => {
+                let $body = &();
+                $then
+            }
+            Packet::Disconnect($body) => $then,
+            Packet::Auth($body) => $then,
+        }
+    }};
+}
+
 impl<'a> Packet<'a> {
     /// Decodes bytes that are one whole packet.
     ///
@@ -296,37 +371,52 @@ impl<'a> Packet<'a> {
         whole(bytes, Some(dialect))?.decode(dialect)
     }
 
-    /// Parses the packet after its fixed header, which has been judged.
-    #[inline]
+    /// Decodes a frame whose fixed header has been judged.
     pub(crate) fn parse(
+        frame: FrameRef<'a>,
         packet_type: PacketType,
-        flags: u8,
-        body: &'a [u8],
         dialect: Dialect,
-    ) -> Parsed<'a, Self> {
+    ) -> Result<Self, DecodeError> {
         macro_rules! packet {
-            ($name:ident, $parsed:expr) => {{
-                let (rest, packet) = $parsed?;
-                Ok((rest, Self::$name(packet)))
-            }};
+            ($name:ident) => {
+                frame.parse(
+                    dialect,
+                    move |body| $name::parse(body, dialect),
+                    Self::$name,
+                )
+            };
         }
-
         match packet_type {
-            PacketType::Connect => packet!(Connect, Connect::parse(body, dialect)),
-            PacketType::ConnAck => packet!(ConnAck, ConnAck::parse(body, dialect)),
-            PacketType::Publish => packet!(Publish, Publish::parse(body, flags, dialect)),
-            PacketType::PubAck => packet!(PubAck, Ack::parse(body, packet_type, dialect)),
-            PacketType::PubRec => packet!(PubRec, Ack::parse(body, packet_type, dialect)),
-            PacketType::PubRel => packet!(PubRel, Ack::parse(body, packet_type, dialect)),
-            PacketType::PubComp => packet!(PubComp, Ack::parse(body, packet_type, dialect)),
-            PacketType::Subscribe => packet!(Subscribe, Subscribe::parse(body, dialect)),
-            PacketType::SubAck => packet!(SubAck, SubAck::parse(body, packet_type, dialect)),
-            PacketType::Unsubscribe => packet!(Unsubscribe, Unsubscribe::parse(body, dialect)),
-            PacketType::UnsubAck => packet!(UnsubAck, SubAck::parse(body, packet_type, dialect)),
-            PacketType::PingReq => Ok((body, Self::PingReq)),
-            PacketType::PingResp => Ok((body, Self::PingResp)),
-            PacketType::Disconnect => packet!(Disconnect, Disconnect::parse(body, dialect)),
-            PacketType::Auth => packet!(Auth, Auth::parse(body, dialect)),
+            PacketType::Connect => packet!(Connect),
+            PacketType::ConnAck => packet!(ConnAck),
+            PacketType::Publish => {
+                let flags = frame.first_byte() & 0x0f;
+                let parser = move |body| Publish::parse(body, flags, dialect);
+                frame.parse(dialect, parser, Self::Publish)
+            }
+            PacketType::PubAck | PacketType::PubRec | PacketType::PubRel | PacketType::PubComp => {
+                let parser = move |body| Ack::parse(body, packet_type, dialect);
+                frame.parse(dialect, parser, move |ack| match packet_type {
+                    PacketType::PubAck => Self::PubAck(ack),
+                    PacketType::PubRec => Self::PubRec(ack),
+                    PacketType::PubRel => Self::PubRel(ack),
+                    _ => Self::PubComp(ack),
+                })
+            }
+            PacketType::Subscribe => packet!(Subscribe),
+            PacketType::SubAck | PacketType::UnsubAck => {
+                let parser = move |body| SubAck::parse(body, packet_type, dialect);
+                frame.parse(dialect, parser, move |suback| match packet_type {
+                    PacketType::SubAck => Self::SubAck(suback),
+                    _ => Self::UnsubAck(suback),
+                })
+            }
+            PacketType::Unsubscribe => packet!(Unsubscribe),
+            // their Remaining Length is 0
+            PacketType::PingReq => Ok(Self::PingReq),
+            PacketType::PingResp => Ok(Self::PingResp),
+            PacketType::Disconnect => packet!(Disconnect),
+            PacketType::Auth => packet!(Auth),
         }
     }
 
@@ -336,7 +426,9 @@ impl<'a> Packet<'a> {
     ///
     /// As [`encode_to_slice`](Self::encode_to_slice), but for the room.
     pub fn encoded_len(&self, dialect: Dialect) -> Result<usize, EncodeError> {
-        self.measure(dialect).map(|length| length.total())
+        with_body!(self, |body, packet_type| {
+            Ok(measure(body, packet_type, dialect)?.total())
+        })
     }
 
     /// Writes the packet to the beginning of `buffer` and returns its length.
@@ -350,13 +442,9 @@ impl<'a> Packet<'a> {
         dialect: Dialect,
         buffer: &mut [u8],
     ) -> Result<usize, EncodeError> {
-        let length = self.measure(dialect)?;
-        let needed = length.total();
-        if buffer.len() < needed {
-            return Err(EncodeError::BufferTooSmall { needed });
-        }
-        self.put(length, dialect, &mut SliceWriter(buffer));
-        Ok(needed)
+        with_body!(self, |body, packet_type| {
+            encode(body, packet_type, dialect, SliceWriter(buffer))
+        })
     }
 
     /// Appends the packet to `buffer` and returns its length.
@@ -371,79 +459,84 @@ impl<'a> Packet<'a> {
         dialect: Dialect,
         buffer: &mut impl bytes::BufMut,
     ) -> Result<usize, EncodeError> {
-        let length = self.measure(dialect)?;
-        let needed = length.total();
-        if buffer.remaining_mut() < needed {
-            return Err(EncodeError::BufferTooSmall { needed });
-        }
-        self.put(length, dialect, &mut crate::data::BufMutWriter(buffer));
-        Ok(needed)
+        with_body!(self, |body, packet_type| {
+            let out = crate::data::BufMutWriter(buffer);
+            encode(body, packet_type, dialect, out)
+        })
     }
+}
 
-    /// Checks the packet and runs the encoder against a counter.
-    fn measure(&self, dialect: Dialect) -> Result<RemainingLength, EncodeError> {
-        self.check(dialect)
-            .map_err(|refusal| refusal.of(self.packet_type(), dialect))?;
-        let mut counter = Counter::default();
-        self.put_body(dialect, &mut counter);
-        match u32::try_from(counter.0) {
-            Ok(length @ 0..=MAX_VARIABLE_BYTE_INTEGER) => Ok(RemainingLength(length)),
-            _ => Err(EncodeError::TooLong),
-        }
-    }
+/// What a packet has after its fixed header, on its way out.
+pub(crate) trait Body {
+    /// Whether the packet may be sent. Its type may be sent in the dialect.
+    fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal>;
 
-    fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
-        let packet_type = self.packet_type();
-        if let Err(kind) = packet_type.judge(dialect) {
-            let first_byte = u32::from((packet_type as u8) << 4 | packet_type.flags());
-            return Err(Refusal::Broken(kind, Field::PacketType, first_byte));
-        }
-        match self {
-            Self::Connect(packet) => packet.check(dialect),
-            Self::ConnAck(packet) => packet.check(dialect),
-            Self::Publish(packet) => packet.check(dialect),
-            Self::PubAck(packet)
-            | Self::PubRec(packet)
-            | Self::PubRel(packet)
-            | Self::PubComp(packet) => packet.check(packet_type, dialect),
-            Self::Subscribe(packet) => packet.check(dialect),
-            Self::SubAck(packet) | Self::UnsubAck(packet) => packet.check(packet_type, dialect),
-            Self::Unsubscribe(packet) => packet.check(dialect),
-            Self::PingReq | Self::PingResp => Ok(()),
-            Self::Disconnect(packet) => packet.check(dialect),
-            Self::Auth(packet) => packet.check(dialect),
-        }
-    }
-
-    fn put(&self, length: RemainingLength, dialect: Dialect, out: &mut impl Put) {
-        let packet_type = self.packet_type();
-        let flags = match self {
-            Self::Publish(publish) => publish.flags(),
-            _ => packet_type.flags(),
-        };
-        out.put_byte((packet_type as u8) << 4 | flags);
-        out.put_variable_byte_integer(length.0);
-        self.put_body(dialect, out);
-    }
-
+    /// Bits 3 to 0 of the first byte.
     #[inline]
-    fn put_body(&self, dialect: Dialect, out: &mut impl Put) {
-        match self {
-            Self::Connect(packet) => packet.put(dialect, out),
-            Self::ConnAck(packet) => packet.put(dialect, out),
-            Self::Publish(packet) => packet.put(dialect, out),
-            Self::PubAck(packet)
-            | Self::PubRec(packet)
-            | Self::PubRel(packet)
-            | Self::PubComp(packet) => packet.put(dialect, out),
-            Self::Subscribe(packet) => packet.put(dialect, out),
-            Self::SubAck(packet) | Self::UnsubAck(packet) => packet.put(dialect, out),
-            Self::Unsubscribe(packet) => packet.put(dialect, out),
-            Self::PingReq | Self::PingResp => {}
-            Self::Disconnect(packet) => packet.put(dialect, out),
-            Self::Auth(packet) => packet.put(dialect, out),
+    fn flags(&self, packet_type: PacketType) -> u8 {
+        packet_type.flags()
+    }
+
+    /// Writes the packet after its fixed header.
+    fn put(&self, dialect: Dialect, out: &mut impl Put);
+}
+
+/// PINGREQ and PINGRESP.
+impl Body for () {
+    fn check(&self, _: PacketType, _: Dialect) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn put(&self, _: Dialect, _: &mut impl Put) {}
+}
+
+/// Checks a packet and runs the encoder against a counter.
+#[inline(always)]
+fn measure(
+    body: &impl Body,
+    packet_type: PacketType,
+    dialect: Dialect,
+) -> Result<RemainingLength, EncodeError> {
+    if let Err(refusal) = check(body, packet_type, dialect) {
+        return Err(refusal.of(packet_type, dialect));
+    }
+    let mut counter = Counter::default();
+    body.put(dialect, &mut counter);
+    match u32::try_from(counter.0) {
+        Ok(length @ 0..=MAX_VARIABLE_BYTE_INTEGER) => Ok(RemainingLength(length)),
+        _ => Err(EncodeError::TooLong),
+    }
+}
+
+#[inline(always)]
+fn check(body: &impl Body, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+    let first_byte = (packet_type as u8) << 4 | packet_type.flags();
+    if FixedHeader::of(first_byte, dialect).flags == 0 {
+        if let Err(kind) = packet_type.judge(dialect) {
+            let value = u32::from(first_byte);
+            return Err(Refusal::Broken(kind, Field::PacketType, value));
         }
     }
+    body.check(packet_type, dialect)
+}
+
+/// Checks, measures and writes a packet: one function for each packet type.
+#[inline(never)]
+fn encode(
+    body: &impl Body,
+    packet_type: PacketType,
+    dialect: Dialect,
+    mut out: impl Put,
+) -> Result<usize, EncodeError> {
+    let length = measure(body, packet_type, dialect)?;
+    let needed = length.total();
+    if out.room() < needed {
+        return Err(EncodeError::BufferTooSmall { needed });
+    }
+    out.put_byte((packet_type as u8) << 4 | body.flags(packet_type));
+    out.put_variable_byte_integer(length.0);
+    body.put(dialect, &mut out);
+    Ok(needed)
 }
 
 /// The Remaining Length of a packet that has passed all checks.

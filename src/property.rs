@@ -319,28 +319,32 @@ impl Seen {
 // ---- parsing -------------------------------------------------------------------------------
 
 /// Property Length and properties in 5.0; nothing before.
-#[inline]
+#[inline(always)]
 pub(crate) fn parse(
     input: &[u8],
     carrier: Carrier,
     dialect: Dialect,
-) -> Parsed<'_, (Properties<'_>, Seen)> {
+) -> Parsed<'_, Properties<'_>> {
     if !dialect.is_v5() {
-        return Ok((input, (Properties::EMPTY, Seen::default())));
+        return Ok((input, Properties::EMPTY));
     }
     let field = carrier.length_field();
     let (rest, length) = data::variable_byte_integer(input, field)?;
     let Some((block, rest)) = rest.split_at_checked(length as usize) else {
         return fault(input, ErrorKind::PropertyLength, field, length);
     };
-    let seen = check_block(input, block, carrier, dialect.sender())?;
-    Ok((rest, (Properties::checked(block, Version::V5), seen)))
+    let seen = match block {
+        [] => Seen::default(),
+        _ => check_block(block, carrier, dialect.sender())?,
+    };
+    if let Err(kind) = seen.finish(carrier) {
+        return fault(input, kind, field, 0);
+    }
+    Ok((rest, Properties::checked(block, carrier, dialect)))
 }
 
-/// Checks all properties of a block; `start` is its Property Length.
-#[inline]
+/// Checks all properties of a block.
 fn check_block<'a>(
-    start: &'a [u8],
     block: &'a [u8],
     carrier: Carrier,
     sender: Sender,
@@ -354,10 +358,7 @@ fn check_block<'a>(
         }
         (rest, _) = parse_value::<true>(value, id)?;
     }
-    match seen.finish(carrier) {
-        Ok(()) => Ok(seen),
-        Err(kind) => fault(start, kind, carrier.length_field(), 0),
-    }
+    Ok(seen)
 }
 
 /// The identifier: a variable byte integer, though none of the 27 needs a second byte.
@@ -503,56 +504,83 @@ impl<'a> list::Item<'a> for Property<'a> {}
 // ---- writing -------------------------------------------------------------------------------
 
 /// Checks properties that are about to be written.
+#[inline]
 pub(crate) fn check(
     properties: &Properties<'_>,
     carrier: Carrier,
     dialect: Dialect,
-) -> Result<Seen, Refusal> {
+) -> Result<(), Refusal> {
     if !dialect.is_v5() {
         return match properties.is_empty() {
-            true => Ok(Seen::default()),
+            true => Ok(()),
             false => Err(Refusal::NotInVersion(carrier.length_field())),
         };
     }
+    if properties.is_checked_for(carrier, dialect) {
+        return Ok(());
+    }
+    let seen = match properties.is_empty() {
+        true => Seen::default(),
+        false => check_items(properties, carrier, dialect.sender())?,
+    };
+    seen.finish(carrier)
+        .map_err(|kind| Refusal::Broken(kind, carrier.length_field(), 0))
+}
+
+fn check_items(
+    properties: &Properties<'_>,
+    carrier: Carrier,
+    sender: Sender,
+) -> Result<Seen, Refusal> {
     let mut seen = Seen::default();
-    for property in properties {
+    let mut check = |property: &Property<'_>| {
         let id = property.id();
         let broken = |kind| Refusal::Broken(kind, Field::Property(id), id as u32);
         if id.carriers() & carrier.bit() == 0 {
             return Err(broken(ErrorKind::PropertyNotAllowed));
         }
-        if property == Property::MaximumQoS(QoS::ExactlyOnce) {
+        if matches!(property, Property::MaximumQoS(QoS::ExactlyOnce)) {
             return Err(broken(ErrorKind::PropertyValue));
         }
-        seen.add(id, carrier, dialect.sender()).map_err(broken)?;
+        seen.add(id, carrier, sender).map_err(broken)
+    };
+    match properties.lent() {
+        Some(items) => items.iter().try_for_each(check)?,
+        None => properties
+            .iter()
+            .try_for_each(|property| check(&property))?,
     }
-    match seen.finish(carrier) {
-        Ok(()) => Ok(seen),
-        Err(kind) => Err(Refusal::Broken(kind, carrier.length_field(), 0)),
-    }
+    Ok(seen)
 }
 
 /// Writes Property Length and properties in 5.0, nothing before.
-#[inline]
+#[inline(always)]
 pub(crate) fn put(properties: &Properties<'_>, dialect: Dialect, out: &mut impl Put) {
     if !dialect.is_v5() {
         return;
     }
+    if properties.is_empty() {
+        return out.put_byte(0);
+    }
+    let Some(bytes) = properties.wire_of(Version::V5) else {
+        return put_items(properties.lent().unwrap_or_default(), out);
+    };
+    out.put_variable_byte_integer(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+    out.put(bytes);
+}
+
+/// Writes Property Length and properties that the user lends.
+#[inline(never)]
+fn put_items(items: &[Property<'_>], out: &mut impl Put) {
     let mut length = Counter::default();
-    put_items(properties, &mut length);
+    items.iter().for_each(|item| put_item(item, &mut length));
     out.put_variable_byte_integer(u32::try_from(length.0).unwrap_or(u32::MAX));
-    put_items(properties, out);
+    out.put_counted(length.0, |out| {
+        items.iter().for_each(|item| put_item(item, out));
+    });
 }
 
-fn put_items(properties: &Properties<'_>, out: &mut impl Put) {
-    if let Some(bytes) = properties.wire() {
-        return out.put(bytes);
-    }
-    for property in properties {
-        put_item(&property, out);
-    }
-}
-
+#[inline]
 fn put_item(property: &Property<'_>, out: &mut impl Put) {
     use Property as P;
     out.put_byte(property.id() as u8);

@@ -43,12 +43,18 @@ macro_rules! reason_codes {
 
             #[inline]
             fn try_from(byte: u8) -> Result<Self, UnknownReasonCode> {
-                match byte {
-                    $($byte => Ok(Self::$name),)*
+                match CODES.get(usize::from(byte)) {
+                    Some(Some(code)) => Ok(*code),
                     _ => Err(UnknownReasonCode(byte)),
                 }
             }
         }
+
+        static CODES: [Option<ReasonCode>; 256] = {
+            let mut table = [None; 256];
+            $(table[$byte] = Some(ReasonCode::$name);)*
+            table
+        };
 
         /// Bit `type` where the Server may send the code in that packet, bit `16 + type` where the
         /// Client may: table 2-6 with the sides of the packets' own tables.
@@ -205,7 +211,7 @@ pub(crate) fn parse(
 
 /// The end of PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT and AUTH: nothing before 5.0; in 5.0
 /// Reason Code and properties, of which the last or both may be missing.
-#[inline]
+#[inline(always)]
 pub(crate) fn parse_with_properties(
     input: &[u8],
     packet_type: PacketType,
@@ -218,7 +224,7 @@ pub(crate) fn parse_with_properties(
     if rest.is_empty() {
         return Ok((rest, (code, Properties::EMPTY)));
     }
-    let (rest, (properties, _)) = property::parse(rest, Carrier::Packet(packet_type), dialect)?;
+    let (rest, properties) = property::parse(rest, Carrier::Packet(packet_type), dialect)?;
     Ok((rest, (code, properties)))
 }
 

@@ -1,7 +1,7 @@
 //! Topic names, topic filters and shared subscriptions.
 
 use crate::data::{
-    self, Flaw, MAX_FIELD, Parsed, Utf8Str, check_text_slowly, is_plain, text_traits,
+    self, Flaw, MAX_FIELD, Parsed, Utf8Str, check_text_slowly, find_wildcard, is_plain, text_traits,
 };
 use crate::dialect::Version;
 use crate::error::{ErrorKind, Field, fault};
@@ -115,7 +115,7 @@ impl<'a> TopicFilter<'a> {
     /// Whether the filter holds `+` or `#`.
     #[must_use]
     pub fn has_wildcard(&self) -> bool {
-        self.0.iter().any(|byte| matches!(byte, b'+' | b'#'))
+        find_wildcard(self.0).is_some()
     }
 
     /// The two parts of a shared subscription; `None` if the filter does not begin with
@@ -184,17 +184,13 @@ const fn check_name_slowly(bytes: &[u8]) -> Result<(), Flaw> {
     if let Err(flaw) = check_text_slowly(bytes) {
         return Err(flaw);
     }
-    let mut rest = bytes;
-    while let Some((&byte, after)) = rest.split_first() {
-        if matches!(byte, b'+' | b'#') {
-            return Err(Flaw {
-                kind: ErrorKind::WildcardInTopicName,
-                at: bytes.len() - rest.len(),
-            });
-        }
-        rest = after;
+    match find_wildcard(bytes) {
+        None => Ok(()),
+        Some(at) => Err(Flaw {
+            kind: ErrorKind::WildcardInTopicName,
+            at,
+        }),
     }
-    Ok(())
 }
 
 #[inline]
@@ -205,34 +201,25 @@ const fn check_filter(bytes: &[u8]) -> Result<(), Flaw> {
             at: 0,
         });
     }
-    if is_plain::<true>(bytes) {
-        return Ok(());
-    }
-    check_filter_slowly(bytes)
-}
-
-const fn check_filter_slowly(bytes: &[u8]) -> Result<(), Flaw> {
     if let Err(flaw) = data::check_text(bytes) {
         return Err(flaw);
     }
     let mut rest = bytes;
-    let mut level_begins = true;
-    while let Some((&byte, after)) = rest.split_first() {
-        let kind = match byte {
-            b'#' if !level_begins || !after.is_empty() => Some(ErrorKind::MultiLevelWildcard),
-            b'+' if !level_begins || !matches!(after, [] | [b'/', ..]) => {
-                Some(ErrorKind::SingleLevelWildcard)
-            }
-            _ => None,
+    while let Some(place) = find_wildcard(rest) {
+        let at = bytes.len() - rest.len() + place;
+        let Some((before, [wildcard, after @ ..])) = bytes.split_at_checked(at) else {
+            break;
         };
-        if let Some(kind) = kind {
-            return Err(Flaw {
-                kind,
-                at: bytes.len() - rest.len(),
-            });
-        }
-        level_begins = byte == b'/';
-        rest = after;
+        let begins_level = matches!(before, [] | [.., b'/']);
+        let kind = match (wildcard, after) {
+            (b'#', []) | (b'+', [] | [b'/', ..]) if begins_level => {
+                rest = after;
+                continue;
+            }
+            (b'#', _) => ErrorKind::MultiLevelWildcard,
+            _ => ErrorKind::SingleLevelWildcard,
+        };
+        return Err(Flaw { kind, at });
     }
     Ok(())
 }
@@ -255,7 +242,7 @@ fn split_share(bytes: &[u8]) -> Result<Option<SharedSubscription<'_>>, Flaw> {
     if name.is_empty() {
         return flaw(ErrorKind::EmptyShareName, SHARE.len());
     }
-    if let Some(at) = name.iter().position(|byte| matches!(byte, b'+' | b'#')) {
+    if let Some(at) = find_wildcard(name) {
         return flaw(ErrorKind::SharedSubscription, SHARE.len() + at);
     }
     match rest.split_first() {

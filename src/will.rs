@@ -41,13 +41,14 @@ impl<'a> Will<'a> {
     }
 
     /// Parses the payload fields of the Will.
+    #[inline]
     pub(crate) fn parse(
         input: &'a [u8],
         qos: QoS,
         retain: bool,
         dialect: Dialect,
     ) -> Parsed<'a, Self> {
-        let (rest, (properties, _)) = property::parse(input, Carrier::Will, dialect)?;
+        let (rest, properties) = property::parse(input, Carrier::Will, dialect)?;
         let (rest, topic) = TopicName::parse(rest, Field::WillTopic)?;
         let (rest, payload) = string_in_v3_1(rest, Field::WillPayload, dialect.version())?;
         let will = Self {
@@ -60,12 +61,14 @@ impl<'a> Will<'a> {
         Ok((rest, will))
     }
 
+    #[inline]
     pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
         property::check(&self.properties, Carrier::Will, dialect)?;
         check_string_in_v3_1(self.payload, Field::WillPayload, dialect.version())
     }
 
     /// Writes the payload fields of the Will.
+    #[inline(always)]
     pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
         property::put(&self.properties, dialect, out);
         out.put_prefixed(self.topic.as_bytes());
@@ -74,6 +77,7 @@ impl<'a> Will<'a> {
 }
 
 /// Binary Data that 3.1 calls a string.
+#[inline]
 pub(crate) fn string_in_v3_1(
     input: &[u8],
     field: Field,

@@ -12,7 +12,7 @@
 use crate::data::{self, PacketId, Parsed, Put};
 use crate::dialect::Dialect;
 use crate::error::{Field, Refusal};
-use crate::packet::PacketType;
+use crate::packet::{Body, PacketType};
 use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode};
 
@@ -56,18 +56,21 @@ impl<'a> Ack<'a> {
         };
         Ok((rest, ack))
     }
+}
 
-    pub(crate) fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+impl Body for Ack<'_> {
+    #[inline]
+    fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         if dialect.is_v5() {
             reason_code::check(self.reason_code, packet_type, dialect)?;
         } else if self.reason_code != ReasonCode::Success {
             return Err(Refusal::NotInVersion(Field::ReasonCode));
         }
-        property::check(&self.properties, Carrier::Packet(packet_type), dialect).map(|_| ())
+        property::check(&self.properties, Carrier::Packet(packet_type), dialect)
     }
 
     #[inline]
-    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+    fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_u16(self.packet_id.get());
         reason_code::put_with_properties(self.reason_code, &self.properties, dialect, out);
     }

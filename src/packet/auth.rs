@@ -13,7 +13,7 @@
 use crate::data::{Parsed, Put};
 use crate::dialect::Dialect;
 use crate::error::{ErrorKind, Field, Refusal, fault};
-use crate::packet::PacketType;
+use crate::packet::{Body, PacketType};
 use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode};
 
@@ -37,6 +37,7 @@ impl<'a> Auth<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
         let (rest, (reason_code, properties)) =
             reason_code::parse_with_properties(input, PacketType::Auth, dialect)?;
@@ -50,15 +51,18 @@ impl<'a> Auth<'a> {
         };
         Ok((rest, auth))
     }
+}
 
-    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+impl Body for Auth<'_> {
+    #[inline]
+    fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         reason_code::check(self.reason_code, PacketType::Auth, dialect)?;
         let carrier = Carrier::Packet(PacketType::Auth);
-        property::check(&self.properties, carrier, dialect).map(|_| ())
+        property::check(&self.properties, carrier, dialect)
     }
 
     #[inline]
-    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+    fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_byte(self.reason_code as u8);
         property::put(&self.properties, dialect, out);
     }

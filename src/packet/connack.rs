@@ -15,7 +15,7 @@
 use crate::data::{self, Parsed, Put};
 use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Field, Refusal, fault};
-use crate::packet::PacketType;
+use crate::packet::{Body, PacketType};
 use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode, ReturnCode};
 
@@ -46,6 +46,7 @@ impl<'a> ConnAck<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
         let (at_code, flags) = data::byte(input, Field::ConnAckFlags)?;
         let session_present = match (dialect.version(), flags) {
@@ -73,7 +74,7 @@ impl<'a> ConnAck<'a> {
             );
         }
         let carrier = Carrier::Packet(PacketType::ConnAck);
-        let (rest, (properties, _)) = property::parse(rest, carrier, dialect)?;
+        let (rest, properties) = property::parse(rest, carrier, dialect)?;
         let connack = Self {
             session_present,
             reason_code,
@@ -81,8 +82,11 @@ impl<'a> ConnAck<'a> {
         };
         Ok((rest, connack))
     }
+}
 
-    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+impl Body for ConnAck<'_> {
+    #[inline]
+    fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         if dialect.is_v5() {
             reason_code::check(self.reason_code, PacketType::ConnAck, dialect)?;
         } else if ReturnCode::try_from(self.reason_code).is_err() {
@@ -93,11 +97,11 @@ impl<'a> ConnAck<'a> {
             return Err(Refusal::Broken(kind, Field::ConnAckFlags, 1));
         }
         let carrier = Carrier::Packet(PacketType::ConnAck);
-        property::check(&self.properties, carrier, dialect).map(|_| ())
+        property::check(&self.properties, carrier, dialect)
     }
 
     #[inline]
-    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+    fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_byte(u8::from(self.session_present));
         out.put_byte(match ReturnCode::try_from(self.reason_code) {
             Ok(code) if !dialect.is_v5() => code as u8,

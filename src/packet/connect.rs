@@ -22,10 +22,17 @@
 //! | empty client identifier | refused | needs Clean Session 1 | allowed |
 //! | Will Payload, password | strings | Binary Data | Binary Data |
 
+use core::convert::Infallible;
+
+use nom::Parser;
+use nom::combinator::all_consuming;
+use nom::multi::length_data;
+use nom::number::complete::be_u16;
+
 use crate::data::{self, BinaryData, Parsed, Put, QoS, Utf8Str};
 use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Fault, Field, Refusal, fault};
-use crate::packet::PacketType;
+use crate::packet::{Body, PacketType};
 use crate::property::{self, Carrier, Properties};
 use crate::will::{Will, check_string_in_v3_1, string_in_v3_1};
 
@@ -78,13 +85,16 @@ impl<'a> Connect<'a> {
 
     /// Parses the packet after its fixed header. The dialect's version has been found, or will
     /// be found wanting, by [`parse_version`].
+    #[inline]
     pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
         let version = dialect.version();
-        let (rest, _) = parse_version(input, Some(version))?;
+        let Some(rest) = after_version(input, version) else {
+            match wrong_version(input, &[version])? {}
+        };
         let (rest, flags) = ConnectFlags::parse(rest, version)?;
         let (rest, keep_alive) = data::two_byte_integer(rest, Field::KeepAlive)?;
         let carrier = Carrier::Packet(PacketType::Connect);
-        let (rest, (properties, _)) = property::parse(rest, carrier, dialect)?;
+        let (rest, properties) = property::parse(rest, carrier, dialect)?;
         let (rest, client_id) = parse_client_id(rest, flags, version)?;
         let (rest, will) = match flags.will() {
             Some((qos, retain)) => {
@@ -108,7 +118,7 @@ impl<'a> Connect<'a> {
             (rest, None)
         };
         if !rest.is_empty() {
-            return left_over(rest, flags, dialect);
+            match left_over(rest, flags, dialect)? {}
         }
         let connect = Self {
             version,
@@ -123,7 +133,20 @@ impl<'a> Connect<'a> {
         Ok((rest, connect))
     }
 
-    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+    fn flags(&self) -> ConnectFlags {
+        let mut flags = u8::from(self.clean_start) << 1;
+        if let Some(will) = &self.will {
+            flags |= 0x04 | (will.qos as u8) << 3 | u8::from(will.retain) << 5;
+        }
+        flags |= u8::from(self.password.is_some()) << 6;
+        flags |= u8::from(self.user_name.is_some()) << 7;
+        ConnectFlags(flags)
+    }
+}
+
+impl Body for Connect<'_> {
+    #[inline(always)]
+    fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         let version = dialect.version();
         if self.version != version {
             return Err(Refusal::NotInVersion(Field::ProtocolLevel));
@@ -147,8 +170,8 @@ impl<'a> Connect<'a> {
             .map_err(|kind| Refusal::Broken(kind, Field::ConnectFlags, u32::from(flags.0)))
     }
 
-    #[inline]
-    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+    #[inline(always)]
+    fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_prefixed(self.version.protocol_name().as_bytes());
         out.put_byte(self.version.protocol_level());
         out.put_byte(self.flags().0);
@@ -164,16 +187,6 @@ impl<'a> Connect<'a> {
         if let Some(password) = self.password {
             out.put_prefixed(password.as_bytes());
         }
-    }
-
-    fn flags(&self) -> ConnectFlags {
-        let mut flags = u8::from(self.clean_start) << 1;
-        if let Some(will) = &self.will {
-            flags |= 0x04 | (will.qos as u8) << 3 | u8::from(will.retain) << 5;
-        }
-        flags |= u8::from(self.password.is_some()) << 6;
-        flags |= u8::from(self.user_name.is_some()) << 7;
-        ConnectFlags(flags)
     }
 }
 
@@ -241,45 +254,49 @@ impl ConnectFlags {
     }
 }
 
-/// Parses Protocol Name and Protocol Level: those of `expected`, or of any version.
-pub(crate) fn parse_version(input: &[u8], expected: Option<Version>) -> Parsed<'_, Version> {
-    let (after_name, name) = data::binary_data(input, Field::ProtocolName)?;
-    let name = name.as_bytes();
-    let candidates = || {
-        let is_expected = move |version: &Version| expected.is_none_or(|it| it == *version);
-        Version::ALL.into_iter().filter(is_expected)
-    };
-    if !candidates().any(|version| version.protocol_name().as_bytes() == name) {
-        return match data::check_utf8(name) {
-            Ok(()) => fault(
-                input,
-                ErrorKind::UnsupportedProtocolName,
-                Field::ProtocolName,
-                0,
-            ),
-            Err(flaw) => fault(
-                name.get(flaw.at..).unwrap_or_default(),
-                flaw.kind,
-                Field::ProtocolName,
-                0,
-            ),
-        };
+/// The version whose Protocol Name and Protocol Level the input begins with.
+pub(crate) fn parse_version(input: &[u8]) -> Parsed<'_, Version> {
+    for version in Version::ALL {
+        if let Some(rest) = after_version(input, version) {
+            return Ok((rest, version));
+        }
     }
-    let (rest, level) = data::byte(after_name, Field::ProtocolLevel)?;
-    let version = candidates().find(|version| {
-        version.protocol_name().as_bytes() == name && version.protocol_level() == level
-    });
+    match wrong_version(input, &Version::ALL)? {}
+}
+
+/// What follows the Protocol Name and Protocol Level of `version`, if they stand there.
+#[inline]
+fn after_version(input: &[u8], version: Version) -> Option<&[u8]> {
     match version {
-        Some(version) => Ok((rest, version)),
-        None => fault(
-            after_name,
-            ErrorKind::UnsupportedProtocolLevel,
-            Field::ProtocolLevel,
-            u32::from(level),
-        ),
+        Version::V3_1 => input.strip_prefix(b"\0\x06MQIsdp\x03"),
+        Version::V3_1_1 => input.strip_prefix(b"\0\x04MQTT\x04"),
+        Version::V5 => input.strip_prefix(b"\0\x04MQTT\x05"),
     }
 }
 
+/// Names what is wrong with a Protocol Name and Protocol Level that are of no `candidate`.
+#[cold]
+fn wrong_version<'a>(
+    input: &'a [u8],
+    candidates: &[Version],
+) -> Result<Infallible, nom::Err<Fault<'a>>> {
+    let field = Field::ProtocolName;
+    let (at_level, name) = data::prefixed(input, field)?;
+    if let Err(flaw) = data::check_utf8(name) {
+        let at = name.get(flaw.at..).unwrap_or_default();
+        return fault(at, flaw.kind, field, 0);
+    }
+    let mut names = candidates.iter().map(|version| version.protocol_name());
+    if names.all(|candidate| candidate.as_bytes() != name) {
+        return fault(input, ErrorKind::UnsupportedProtocolName, field, 0);
+    }
+    let field = Field::ProtocolLevel;
+    let (_, level) = data::byte(at_level, field)?;
+    let kind = ErrorKind::UnsupportedProtocolLevel;
+    fault(at_level, kind, field, u32::from(level))
+}
+
+#[inline]
 fn parse_client_id(input: &[u8], flags: ConnectFlags, version: Version) -> Parsed<'_, Utf8Str<'_>> {
     let (rest, client_id) = data::utf8_string(input, Field::ClientId)?;
     match check_client_id(client_id, flags.clean_start(), version) {
@@ -288,6 +305,7 @@ fn parse_client_id(input: &[u8], flags: ConnectFlags, version: Version) -> Parse
     }
 }
 
+#[inline]
 fn check_client_id(
     client_id: Utf8Str<'_>,
     clean_start: bool,
@@ -306,14 +324,13 @@ fn check_client_id(
 
 /// Names the flag that should have announced the bytes left over, if they read as its field.
 #[cold]
-fn left_over<T>(
+fn left_over(
     rest: &[u8],
     flags: ConnectFlags,
     dialect: Dialect,
-) -> Result<T, nom::Err<Fault<'_>>> {
-    let field = |input| data::binary_data(input, Field::Packet);
-    let after_one = field(rest).map(|(rest, _)| rest);
-    let one = matches!(after_one, Ok([]));
+) -> Result<Infallible, nom::Err<Fault<'_>>> {
+    let one = all_consuming(length_data(be_u16::<_, Fault<'_>>)).parse(rest);
+    let one = one.is_ok();
     let will = Will::parse(rest, QoS::AtMostOnce, false, dialect);
     let (kind, field) = match will {
         Ok(([], _)) if flags.will().is_none() => (ErrorKind::UnannouncedWill, Field::WillTopic),

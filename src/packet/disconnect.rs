@@ -11,7 +11,7 @@
 use crate::data::{Parsed, Put};
 use crate::dialect::Dialect;
 use crate::error::{Field, Refusal};
-use crate::packet::PacketType;
+use crate::packet::{Body, PacketType};
 use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode};
 
@@ -37,6 +37,7 @@ impl<'a> Disconnect<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
         let packet_type = PacketType::Disconnect;
         let (rest, (reason_code, properties)) =
@@ -47,19 +48,21 @@ impl<'a> Disconnect<'a> {
         };
         Ok((rest, disconnect))
     }
+}
 
-    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
-        let packet_type = PacketType::Disconnect;
+impl Body for Disconnect<'_> {
+    #[inline]
+    fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         if dialect.is_v5() {
             reason_code::check(self.reason_code, packet_type, dialect)?;
         } else if self.reason_code != ReasonCode::Success {
             return Err(Refusal::NotInVersion(Field::ReasonCode));
         }
-        property::check(&self.properties, Carrier::Packet(packet_type), dialect).map(|_| ())
+        property::check(&self.properties, Carrier::Packet(packet_type), dialect)
     }
 
     #[inline]
-    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+    fn put(&self, dialect: Dialect, out: &mut impl Put) {
         reason_code::put_with_properties(self.reason_code, &self.properties, dialect, out);
     }
 }

@@ -16,16 +16,14 @@
 use crate::data::{self, PacketId, Parsed, Put, QoS};
 use crate::dialect::Dialect;
 use crate::error::{ErrorKind, Field, Refusal, fault};
-use crate::packet::PacketType;
-use crate::property::{self, Carrier, Properties, PropertyId, Seen};
+use crate::packet::{Body, PacketType};
+use crate::property::{self, Carrier, Properties, PropertyId};
 use crate::topic::TopicName;
 
 /// PUBLISH: an Application Message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Publish<'a> {
     /// QoS, and with QoS 1 and 2 Packet Identifier and DUP.
-    #[cfg_attr(feature = "serde", serde(flatten))]
     pub delivery: Delivery,
     /// RETAIN: from a Client, to be kept for later subscribers; from a Server, see section
     /// 3.3.1.3.
@@ -34,13 +32,8 @@ pub struct Publish<'a> {
     /// the property Topic Alias; it is always there in 3.1 and 3.1.1.
     pub topic_name: Option<TopicName<'a>>,
     /// 5.0 only.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
     pub properties: Properties<'a>,
     /// The Application Message; it may be empty.
-    #[cfg_attr(
-        feature = "serde",
-        serde(serialize_with = "crate::data::hex::serialize")
-    )]
     pub payload: &'a [u8],
 }
 
@@ -75,8 +68,8 @@ impl<'a> Publish<'a> {
                 (rest, delivery)
             }
         };
-        let (payload, (properties, seen)) = property::parse(rest, CARRIER, dialect)?;
-        if topic_name.is_none() && !may_be_empty(seen, dialect) {
+        let (payload, properties) = property::parse(rest, CARRIER, dialect)?;
+        if topic_name.is_none() && !may_be_empty(properties, dialect) {
             return fault(input, ErrorKind::EmptyTopicName, Field::TopicName, 0);
         }
         let publish = Self {
@@ -88,10 +81,13 @@ impl<'a> Publish<'a> {
         };
         Ok((&[], publish))
     }
+}
 
-    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
-        let seen = property::check(&self.properties, CARRIER, dialect)?;
-        if self.topic_name.is_none() && !may_be_empty(seen, dialect) {
+impl Body for Publish<'_> {
+    #[inline]
+    fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+        property::check(&self.properties, CARRIER, dialect)?;
+        if self.topic_name.is_none() && !may_be_empty(self.properties, dialect) {
             let kind = ErrorKind::EmptyTopicName;
             return Err(Refusal::Broken(kind, Field::TopicName, 0));
         }
@@ -100,13 +96,13 @@ impl<'a> Publish<'a> {
 
     /// Bits 3 to 0 of the first byte.
     #[inline]
-    pub(crate) fn flags(&self) -> u8 {
+    fn flags(&self, _: PacketType) -> u8 {
         let qos = self.delivery.qos() as u8;
         u8::from(self.delivery.dup()) << 3 | qos << 1 | u8::from(self.retain)
     }
 
     #[inline]
-    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+    fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_prefixed(self.topic_name.as_ref().map_or(b"", TopicName::as_bytes));
         if let Some(packet_id) = self.delivery.packet_id() {
             out.put_u16(packet_id.get());
@@ -118,8 +114,10 @@ impl<'a> Publish<'a> {
 
 const CARRIER: Carrier = Carrier::Packet(PacketType::Publish);
 
-fn may_be_empty(seen: Seen, dialect: Dialect) -> bool {
-    dialect.is_v5() && seen.has(PropertyId::TopicAlias)
+/// Whether the Topic Name may be empty.
+#[cold]
+fn may_be_empty(properties: Properties<'_>, dialect: Dialect) -> bool {
+    dialect.is_v5() && properties.get(PropertyId::TopicAlias).is_some()
 }
 
 /// How a message is delivered: its QoS, with what that QoS needs.
@@ -179,19 +177,27 @@ impl Delivery {
     }
 }
 
+/// By hand: what is flattened by serde needs an allocator.
 #[cfg(feature = "serde")]
-impl serde::Serialize for Delivery {
+impl serde::Serialize for Publish<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
 
-        let packet_id = self.packet_id();
-        let fields = if packet_id.is_some() { 3 } else { 1 };
-        let mut delivery = serializer.serialize_struct("Delivery", fields)?;
-        delivery.serialize_field("qos", &self.qos())?;
+        let packet_id = self.delivery.packet_id();
+        let optional = 2 * usize::from(packet_id.is_some());
+        let optional = optional + usize::from(!self.properties.is_empty());
+        let mut publish = serializer.serialize_struct("Publish", 4 + optional)?;
+        publish.serialize_field("qos", &self.delivery.qos())?;
         if let Some(packet_id) = packet_id {
-            delivery.serialize_field("dup", &self.dup())?;
-            delivery.serialize_field("packet_id", &packet_id)?;
+            publish.serialize_field("dup", &self.delivery.dup())?;
+            publish.serialize_field("packet_id", &packet_id)?;
         }
-        delivery.end()
+        publish.serialize_field("retain", &self.retain)?;
+        publish.serialize_field("topic_name", &self.topic_name)?;
+        if !self.properties.is_empty() {
+            publish.serialize_field("properties", &self.properties)?;
+        }
+        publish.serialize_field("payload", &data::Hex(self.payload))?;
+        publish.end()
     }
 }

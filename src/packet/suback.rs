@@ -17,7 +17,7 @@ use crate::data::{self, PacketId, Parsed, Put};
 use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Field, Refusal, fault};
 use crate::list::{self, List};
-use crate::packet::PacketType;
+use crate::packet::{Body, PacketType};
 use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode};
 
@@ -60,7 +60,7 @@ impl<'a> SubAck<'a> {
     ) -> Parsed<'a, Self> {
         let (rest, packet_id) = data::packet_id(input)?;
         let carrier = Carrier::Packet(packet_type);
-        let (list, (properties, _)) = property::parse(rest, carrier, dialect)?;
+        let (list, properties) = property::parse(rest, carrier, dialect)?;
         if list.is_empty() && needs_codes(packet_type, dialect.version()) {
             return fault(list, empty(packet_type), Field::ReasonCode, 0);
         }
@@ -71,16 +71,22 @@ impl<'a> SubAck<'a> {
         let suback = Self {
             packet_id,
             properties,
-            reason_codes: List::checked(list, dialect.version()),
+            reason_codes: List::checked(list, carrier, dialect),
         };
         Ok((rest, suback))
     }
+}
 
-    pub(crate) fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-        let version = dialect.version();
-        property::check(&self.properties, Carrier::Packet(packet_type), dialect)?;
+impl Body for SubAck<'_> {
+    #[inline]
+    fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+        let (version, carrier) = (dialect.version(), Carrier::Packet(packet_type));
+        property::check(&self.properties, carrier, dialect)?;
         if self.reason_codes.is_empty() && needs_codes(packet_type, version) {
             return Err(Refusal::Broken(empty(packet_type), Field::ReasonCode, 0));
+        }
+        if self.reason_codes.is_checked_for(carrier, dialect) {
+            return Ok(());
         }
         self.reason_codes.iter().try_for_each(|code| {
             if version == Version::V5 {
@@ -94,11 +100,15 @@ impl<'a> SubAck<'a> {
     }
 
     #[inline]
-    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+    fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_u16(self.packet_id.get());
         property::put(&self.properties, dialect, out);
-        for code in self.reason_codes {
-            out.put_byte(code as u8);
+        match self.reason_codes.wire_of(dialect.version()) {
+            Some(bytes) => out.put(bytes),
+            None => self
+                .reason_codes
+                .iter()
+                .for_each(|code| out.put_byte(code as u8)),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::data::{self, PacketId, Parsed, Put, QoS};
 use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Field, Refusal, fault};
 use crate::list::{self, List};
-use crate::packet::PacketType;
+use crate::packet::{Body, PacketType};
 use crate::property::{self, Carrier, Properties};
 use crate::topic::TopicFilter;
 
@@ -52,7 +52,7 @@ impl<'a> Subscribe<'a> {
     #[inline]
     pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
         let (rest, packet_id) = data::packet_id(input)?;
-        let (list, (properties, _)) = property::parse(rest, CARRIER, dialect)?;
+        let (list, properties) = property::parse(rest, CARRIER, dialect)?;
         if list.is_empty() && dialect.version() != Version::V3_1 {
             return fault(list, ErrorKind::EmptySubscription, Field::TopicFilter, 0);
         }
@@ -63,28 +63,37 @@ impl<'a> Subscribe<'a> {
         let subscribe = Self {
             packet_id,
             properties,
-            subscriptions: List::checked(list, dialect.version()),
+            subscriptions: List::checked(list, CARRIER, dialect),
         };
         Ok((rest, subscribe))
     }
+}
 
-    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+impl Body for Subscribe<'_> {
+    #[inline]
+    fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         property::check(&self.properties, CARRIER, dialect)?;
         if self.subscriptions.is_empty() && dialect.version() != Version::V3_1 {
             let kind = ErrorKind::EmptySubscription;
             return Err(Refusal::Broken(kind, Field::TopicFilter, 0));
+        }
+        if self.subscriptions.is_checked_for(CARRIER, dialect) {
+            return Ok(());
         }
         let mut subscriptions = self.subscriptions.iter();
         subscriptions.try_for_each(|subscription| subscription.check(dialect))
     }
 
     #[inline]
-    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+    fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_u16(self.packet_id.get());
         property::put(&self.properties, dialect, out);
-        for subscription in self.subscriptions {
-            out.put_prefixed(subscription.filter.as_bytes());
-            out.put_byte(subscription.options.byte());
+        match self.subscriptions.wire_of(dialect.version()) {
+            Some(bytes) => out.put(bytes),
+            None => self.subscriptions.iter().for_each(|subscription| {
+                out.put_prefixed(subscription.filter.as_bytes());
+                out.put_byte(subscription.options.byte());
+            }),
         }
     }
 }
@@ -93,12 +102,10 @@ const CARRIER: Carrier = Carrier::Packet(PacketType::Subscribe);
 
 /// A filter and how its messages are to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Subscription<'a> {
     /// Which messages.
     pub filter: TopicFilter<'a>,
     /// How.
-    #[cfg_attr(feature = "serde", serde(flatten))]
     pub options: SubscriptionOptions,
 }
 
@@ -164,9 +171,25 @@ impl<'a> list::sealed::Read<'a> for Subscription<'a> {
 
 impl<'a> list::Item<'a> for Subscription<'a> {}
 
+/// By hand: what is flattened by serde needs an allocator.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Subscription<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+
+        let options = self.options;
+        let mut subscription = serializer.serialize_struct("Subscription", 5)?;
+        subscription.serialize_field("filter", &self.filter)?;
+        subscription.serialize_field("qos", &options.qos)?;
+        subscription.serialize_field("no_local", &options.no_local)?;
+        subscription.serialize_field("retain_as_published", &options.retain_as_published)?;
+        subscription.serialize_field("retain_handling", &options.retain_handling)?;
+        subscription.end()
+    }
+}
+
 /// How the messages of a subscription are to come. Before 5.0 there is only the QoS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SubscriptionOptions {
     /// The highest QoS that the Client wants to get.
     pub qos: QoS,

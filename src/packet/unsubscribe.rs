@@ -13,7 +13,7 @@ use crate::data::{self, PacketId, Parsed, Put};
 use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Field, Refusal, fault};
 use crate::list::{self, List};
-use crate::packet::PacketType;
+use crate::packet::{Body, PacketType};
 use crate::property::{self, Carrier, Properties};
 use crate::topic::TopicFilter;
 
@@ -47,7 +47,7 @@ impl<'a> Unsubscribe<'a> {
     #[inline]
     pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
         let (rest, packet_id) = data::packet_id(input)?;
-        let (list, (properties, _)) = property::parse(rest, CARRIER, dialect)?;
+        let (list, properties) = property::parse(rest, CARRIER, dialect)?;
         if list.is_empty() && dialect.version() != Version::V3_1 {
             return fault(list, ErrorKind::EmptyUnsubscription, Field::TopicFilter, 0);
         }
@@ -58,18 +58,21 @@ impl<'a> Unsubscribe<'a> {
         let unsubscribe = Self {
             packet_id,
             properties,
-            topic_filters: List::checked(list, dialect.version()),
+            topic_filters: List::checked(list, CARRIER, dialect),
         };
         Ok((rest, unsubscribe))
     }
+}
 
-    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+impl Body for Unsubscribe<'_> {
+    #[inline]
+    fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         property::check(&self.properties, CARRIER, dialect)?;
         let broken = |kind| Refusal::Broken(kind, Field::TopicFilter, 0);
         if self.topic_filters.is_empty() && dialect.version() != Version::V3_1 {
             return Err(broken(ErrorKind::EmptyUnsubscription));
         }
-        if !dialect.is_v5() {
+        if !dialect.is_v5() || self.topic_filters.is_checked_for(CARRIER, dialect) {
             return Ok(());
         }
         let mut filters = self.topic_filters.iter();
@@ -77,11 +80,15 @@ impl<'a> Unsubscribe<'a> {
     }
 
     #[inline]
-    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+    fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_u16(self.packet_id.get());
         property::put(&self.properties, dialect, out);
-        for filter in self.topic_filters {
-            out.put_prefixed(filter.as_bytes());
+        match self.topic_filters.wire_of(dialect.version()) {
+            Some(bytes) => out.put(bytes),
+            None => self
+                .topic_filters
+                .iter()
+                .for_each(|filter| out.put_prefixed(filter.as_bytes())),
         }
     }
 }
