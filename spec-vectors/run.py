@@ -30,8 +30,8 @@ def vectors():
         vector = json.loads(path.read_text(encoding="utf-8"))
         group, name = path.parent.parent.name, path.relative_to(VECTORS).as_posix()
         [version] = vector["versions"]
-        # whatever is wrong with a conversation, each of its packets is valid by itself
-        for index, packet in enumerate(vector.get("packets", [])):
+        # whatever is wrong with a conversation, each of its packets is valid by itself, unless it needs a waiver
+        for index, packet in enumerate([] if "waivers" in vector else vector.get("packets", [])):
             digits = "".join(field[0] for field in packet["wire"])
             yield group, f"{name}, packet {index}", version, packet["from"], digits, {"verdict": "accept"}
         if "wire" in vector:

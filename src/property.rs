@@ -178,6 +178,7 @@ properties! {
     0x23 TopicAlias(NonZeroU16) = "Topic Alias",
         [Publish] 0, "U-dup-23" "MQTT-3.3.2-8";
     /// The highest QoS of the Server: 0 or 1. It is left out for 2.
+    #[cfg_attr(feature = "serde", serde(rename = "maximum_qos"))]
     0x24 MaximumQoS(QoS) = "Maximum QoS",
         [ConnAck] 0, "U-dup-24" "U-val-24";
     /// Whether the Server keeps retained messages.

@@ -58,7 +58,7 @@ PROPERTIES = {
     0x21: "receive_maximum",
     0x22: "topic_alias_maximum",
     0x23: "topic_alias",
-    0x24: "maximum_qo_s",
+    0x24: "maximum_qos",
     0x25: "retain_available",
     0x26: "user_property",
     0x27: "maximum_packet_size",
