@@ -192,6 +192,9 @@ fn discouraged_characters_are_found_in_every_string() {
     let rule = OptionalRules::NO_DISCOURAGED_CHARACTERS;
     let mut fields = std::collections::BTreeSet::new();
     for vector in packet_vectors("valid") {
+        if Packet::decode(&vector.bytes, vector.dialect.enforcing(rule)).is_err() {
+            continue; // it holds such characters on purpose
+        }
         // put a control character into one byte after the other, where it stays a valid packet
         for place in 2..vector.bytes.len() {
             let mut bytes = vector.bytes.clone();
