@@ -9,6 +9,7 @@ nothing to complain about. It is no judge of invalid packets, most of which it t
 word: a stream ends here with the first packet that the program refuses. The exit status is 1 if
 there is a disagreement that is not explained below.
 """
+import io
 import json
 import re
 import struct
@@ -181,6 +182,10 @@ def checksum(data):
     return struct.pack("!H", total ^ 0xFFFF)
 
 
+# Control characters, U+FFFE and U+FFFF.
+NOT_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
+
+
 def dissect(connections):
     """For each direction its packets as tshark reads them."""
     packets = defaultdict(list)
@@ -192,7 +197,9 @@ def dissect(connections):
         with open(f"{folder}/pdml", "w+b") as pdml:
             subprocess.run(command, stdout=pdml, stderr=subprocess.DEVNULL, check=True)
             pdml.seek(0)
-            for _, element in ElementTree.iterparse(pdml):
+            # values are compared by their raw bytes: what XML cannot hold is not needed to show them
+            clean = io.BytesIO(NOT_XML.sub(b"?", pdml.read()))
+            for _, element in ElementTree.iterparse(clean):
                 if element.tag != "packet":
                     continue
                 number = int(element.find("proto/field[@name='num']").get("show"))
