@@ -253,6 +253,7 @@ impl<'s> Monitor<'s> {
                 self.request(unsubscribe.packet_id, stage, breach);
             }
             Packet::UnsubAck(unsuback) => self.unsuback(unsuback, breach),
+            // no statement forbids a PINGRESP that nobody asked for
             Packet::PingReq | Packet::PingResp => {}
             Packet::Disconnect(disconnect) => self.disconnect(sender, disconnect, breach),
             Packet::Auth(auth) => self.auth(sender, auth, breach),

@@ -404,7 +404,8 @@ impl<'a> Packet<'a> {
         whole(bytes, Some(dialect))?.decode(dialect)
     }
 
-    /// As [`decode`](Self::decode), and reports each broken rule that the dialect waives.
+    /// As [`decode`](Self::decode), and reports each broken rule that the dialect waives, even if
+    /// the packet is then refused for another one.
     ///
     /// # Errors
     ///

@@ -179,34 +179,43 @@ impl Terms {
 }
 
 impl Waivers {
-    /// The waiver that lets a violation pass, if there is one.
+    /// The waiver that lets a violation pass, if there is one. The packet may break other rules.
     #[must_use]
     pub fn of(violation: &Violation) -> Option<Self> {
+        use ErrorKind as K;
         use PacketType as P;
-        Some(match (violation.kind(), violation.packet_type()) {
-            (ErrorKind::WillQosWithoutWill | ErrorKind::WillRetainWithoutWill, _) => {
-                Self::WILL_FLAGS
-            }
-            (ErrorKind::PasswordWithoutUserName, _) => Self::PASSWORD_WITHOUT_USER_NAME,
-            (ErrorKind::EmptyClientId, _) => Self::EMPTY_CLIENT_ID,
+        let (version, value) = (violation.version(), violation.value());
+        let (v3_1, v5) = (version == Some(Version::V3_1), version == Some(Version::V5));
+        let flags = value & 0x0f;
+        Some(match (violation.kind(), violation.packet_type()?) {
+            (K::WillQosWithoutWill | K::WillRetainWithoutWill, _) => Self::WILL_FLAGS,
+            (K::PasswordWithoutUserName, _) => Self::PASSWORD_WITHOUT_USER_NAME,
+            (K::EmptyClientId, _) => Self::EMPTY_CLIENT_ID,
             (
-                ErrorKind::TrailingBytes
-                | ErrorKind::UnannouncedWill
-                | ErrorKind::UnannouncedUserName
-                | ErrorKind::UnannouncedPassword,
-                Some(P::Connect),
+                K::TrailingBytes
+                | K::UnannouncedWill
+                | K::UnannouncedUserName
+                | K::UnannouncedPassword,
+                P::Connect,
             ) => Self::CONNECT_TRAILING_BYTES,
-            (ErrorKind::UnsupportedProtocolLevel, _) => Self::BRIDGE_PROTOCOL_LEVEL,
-            (ErrorKind::PacketIdZero, _) => Self::PACKET_ID_ZERO,
-            (
-                ErrorKind::FixedHeaderFlags,
-                Some(P::PubAck | P::PubRec | P::PubComp | P::SubAck | P::UnsubAck),
-            ) => Self::ACK_FLAGS,
-            (ErrorKind::FixedHeaderFlags, Some(P::Unsubscribe)) => Self::UNSUBSCRIBE_FLAGS,
-            (ErrorKind::FixedHeaderFlags, Some(P::Connect)) => Self::CONNECT_FLAGS,
-            (ErrorKind::RemainingLength, Some(P::ConnAck)) => Self::CONNACK_V5_FORM,
-            (ErrorKind::ReasonCodeNotAllowed, Some(P::SubAck)) => Self::SUBACK_FAILURE,
-            (ErrorKind::VariableByteIntegerNotShortest, _) => Self::REMAINING_LENGTH_NOT_SHORTEST,
+            (K::UnsupportedProtocolLevel, _) => {
+                let is_bridge = |it: Version| u32::from(it.protocol_level() | 0x80) == value;
+                let is_bridge = version.map_or_else(|| (0x83..=0x85).contains(&value), is_bridge);
+                return is_bridge.then_some(Self::BRIDGE_PROTOCOL_LEVEL);
+            }
+            (K::PacketIdZero, _) => Self::PACKET_ID_ZERO,
+            (K::FixedHeaderFlags, P::PubAck | P::PubRec | P::PubComp | P::SubAck | P::UnsubAck)
+                if flags == 0x02 =>
+            {
+                Self::ACK_FLAGS
+            }
+            (K::FixedHeaderFlags, P::Unsubscribe) if v3_1 && flags == 0x00 => {
+                Self::UNSUBSCRIBE_FLAGS
+            }
+            (K::FixedHeaderFlags, P::Connect) if flags == 0x02 => Self::CONNECT_FLAGS,
+            (K::RemainingLength, P::ConnAck) if value == 3 => Self::CONNACK_V5_FORM,
+            (K::ReasonCodeNotAllowed, P::SubAck) if v3_1 && value == 0x80 => Self::SUBACK_FAILURE,
+            (K::VariableByteIntegerNotShortest, _) if !v5 => Self::REMAINING_LENGTH_NOT_SHORTEST,
             _ => return None,
         })
     }

@@ -2,17 +2,22 @@
 
 use std::time::Duration;
 
-use mqtt_wire::{Sender, Version};
+use mqtt_wire::{Packet, Sender, Version};
 
 use crate::capture::{Data, Direction, Flow};
 use crate::hint;
-use crate::stream::{Record, Stream, sniff_version, starts_with_connect};
+use crate::order::{self, Timed};
+use crate::stream::{Record, Stream, Verdict, sniff_version, starts_with_connect};
+use crate::terms::Terms;
 
 /// The bytes of both directions, in pieces without a gap.
 #[derive(Debug, Default)]
 pub struct Conversation {
     runs: Vec<Run>,
     gaps: Vec<(Arrival, Sender, u64)>,
+    /// Both directions are known to begin with their first byte.
+    from_start: bool,
+    terms: Terms,
 }
 
 /// Bytes of one direction without a gap.
@@ -41,6 +46,7 @@ pub struct Arrival {
 
 /// Something in the conversation.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // most are packets
 pub enum Event<'a> {
     Packet(Record<'a>),
     /// So many bytes are not looked at.
@@ -49,9 +55,47 @@ pub enum Event<'a> {
     Gap(Sender, u64),
 }
 
+impl Event<'_> {
+    /// The side that it is about.
+    pub fn sender(&self) -> Sender {
+        match self {
+            Self::Packet(record) => record.dialect.sender(),
+            Self::Unread(sender, _) | Self::Gap(sender, _) => *sender,
+        }
+    }
+}
+
+/// What passed, packet by packet.
+#[derive(Debug)]
+pub struct Transcript<'a> {
+    pub events: Vec<Timed<'a>>,
+    pub version: Option<Version>,
+    pub order: Order,
+}
+
+impl<'a> Transcript<'a> {
+    pub fn packets(&self) -> impl Iterator<Item = &Record<'a>> {
+        self.events.iter().filter_map(|(_, event)| match event {
+            Event::Packet(record) => Some(record),
+            Event::Unread(..) | Event::Gap(..) => None,
+        })
+    }
+}
+
+/// How much is known of the order in which the packets of both directions passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// It was recorded, or there is only one direction.
+    Known,
+    /// It is one with the fewest breaches.
+    Guessed,
+    /// It was not looked for, because there are too many packets.
+    Unknown,
+}
+
 impl Conversation {
     /// The bytes of each direction, without times.
-    pub fn of_streams(client: Vec<u8>, server: Vec<u8>) -> Self {
+    pub fn of_streams(client: Vec<u8>, server: Vec<u8>, terms: Terms) -> Self {
         let run = |sender, bytes: Vec<u8>| Run {
             sender,
             offset: 0,
@@ -62,12 +106,18 @@ impl Conversation {
         Self {
             runs: vec![run(Sender::Client, client), run(Sender::Server, server)],
             gaps: Vec::new(),
+            from_start: false,
+            terms,
         }
     }
 
     /// The bytes of a TCP connection.
-    pub fn of_flow(flow: &Flow) -> Self {
-        let mut conversation = Self::default();
+    pub fn of_flow(flow: &Flow, terms: Terms) -> Self {
+        let mut conversation = Self {
+            from_start: flow.from_start,
+            terms,
+            ..Self::default()
+        };
         let start = flow.segments.first().map_or(Duration::ZERO, |it| it.time);
         for direction in [Direction::ClientToServer, Direction::ServerToClient] {
             let sender = match direction {
@@ -124,19 +174,16 @@ impl Conversation {
         self.runs.iter().find_map(|run| hint::foreign(&run.bytes))
     }
 
-    /// The packets of both directions in the order in which they were complete; without times
-    /// those of the client come first. Also answers the version.
-    pub fn events(
-        &self,
-        version: Option<Version>,
-    ) -> (Vec<(Option<Arrival>, Event<'_>)>, Option<Version>) {
+    /// The packets of both directions in the order in which they were complete, or without times
+    /// in a likely one, and what they break as a conversation.
+    pub fn transcript(&self, version: Option<Version>) -> Transcript<'_> {
         let learnt = version.or_else(|| self.version());
         let mut events = Vec::new();
         for run in &self.runs {
             // a CONNECT is to be read as what it says it is
             let is_connect = run.sender == Sender::Client && starts_with_connect(&run.bytes);
             let named = if is_connect { version } else { learnt };
-            let (skipped, stream) = run.read(named);
+            let (skipped, stream) = run.read(named, self.terms);
             if skipped > 0 {
                 events.push((run.arrival(skipped), Event::Unread(run.sender, skipped)));
             }
@@ -154,7 +201,44 @@ impl Conversation {
             events.push((Some(*arrival), Event::Gap(*sender, *length)));
         }
         events.sort_by_key(|(arrival, _)| arrival.map(|arrival| arrival.order));
-        (events, learnt)
+        let order = self.judge(&mut events);
+        Transcript {
+            events,
+            version: learnt,
+            order,
+        }
+    }
+
+    /// Looks for an order if none is known, and for breaches.
+    fn judge(&self, events: &mut Vec<Timed<'_>>) -> Order {
+        let has = |sender| events.iter().any(|(_, event)| event.sender() == sender);
+        let both = has(Sender::Client) && has(Sender::Server);
+        if events.is_empty() || !self.from_start && !both {
+            return Order::Known;
+        }
+        let is_connect = |(_, event): &Timed<'_>| match event {
+            Event::Packet(record) => matches!(record.verdict, Verdict::Accept(Packet::Connect(_))),
+            _ => false,
+        };
+        let is_timed = events.iter().any(|(arrival, _)| arrival.is_some());
+        let mut of_client = events
+            .iter()
+            .filter(|(_, event)| event.sender() == Sender::Client);
+        let has_beginning = if is_timed {
+            self.from_start || of_client.next().is_some_and(is_connect)
+        } else {
+            of_client.any(is_connect)
+        };
+        let joining = !has_beginning;
+        if !is_timed && !order::interleave(events, joining) {
+            return Order::Unknown;
+        }
+        order::judge(events, joining);
+        if is_timed {
+            Order::Known
+        } else {
+            Order::Guessed
+        }
     }
 
     /// The version that CONNECT names, or in which both directions make most sense.
@@ -166,7 +250,7 @@ impl Conversation {
         }
         let good_packets = |version: &Version| {
             let of_run = |run: &Run| {
-                let (_, stream) = run.read(Some(*version));
+                let (_, stream) = run.read(Some(*version), self.terms);
                 let good = stream.records.iter().filter(|it| it.is_accepted());
                 good.count()
             };
@@ -181,10 +265,13 @@ impl Conversation {
 
 impl Run {
     /// The packets, and how many bytes of one that began earlier stand before them.
-    fn read(&self, version: Option<Version>) -> (usize, Stream<'_>) {
+    fn read(&self, version: Option<Version>, terms: Terms) -> (usize, Stream<'_>) {
         let read_from = |start: usize| {
             let bytes = self.bytes.get(start..).unwrap_or_default();
-            (start, Stream::read(bytes, version, Some(self.sender)))
+            (
+                start,
+                Stream::read(bytes, version, Some(self.sender), terms),
+            )
         };
         let whole = read_from(0);
         let begins_well =

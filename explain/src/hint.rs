@@ -7,6 +7,7 @@ use mqtt_wire::{
 
 use crate::dissect::{count, hex};
 use crate::stream::{Record, Verdict, candidates, remaining_length, sniff_version};
+use crate::terms::added_rule;
 
 /// What the bytes are, if they are clearly something else than MQTT.
 pub fn foreign(bytes: &[u8]) -> Option<&'static str> {
@@ -52,6 +53,8 @@ pub fn causes(record: &Record<'_>) -> Vec<String> {
     match record.verdict {
         Verdict::Accept(_) => return causes,
         Verdict::Incomplete(_) => {}
+        // a rule of the user's choice tells nothing about the packet
+        Verdict::Reject(error) if added_rule(error).is_some() => return causes,
         Verdict::Reject(error) => {
             causes.extend(bytes_too_many(record, error));
             causes.extend(swapped_length(record, error));
@@ -379,15 +382,20 @@ fn push_remaining_length(packet: &mut Vec<u8>, mut length: usize) {
 mod tests {
     use super::*;
     use crate::stream::Stream;
+    use crate::terms::Terms;
 
     fn causes_of(bytes: &[u8]) -> String {
-        let stream = Stream::read(bytes, None, None);
+        let stream = Stream::read(bytes, None, None, Terms::default());
         let record = stream.records.first().expect("a packet");
         causes(record).join("\n")
     }
 
     fn nearest_to(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
-        nearest(Stream::read(bytes, None, None).records.first()?)
+        nearest(
+            Stream::read(bytes, None, None, Terms::default())
+                .records
+                .first()?,
+        )
     }
 
     #[test]
@@ -449,7 +457,7 @@ mod tests {
     #[test]
     fn says_which_dialects_would_take_it() {
         let suback = b"\x90\x03\x00\x01\x80";
-        let stream = Stream::read(suback, Some(Version::V3_1), None);
+        let stream = Stream::read(suback, Some(Version::V3_1), None, Terms::default());
         let causes = causes(&stream.records[0]).join("\n");
         assert!(causes.contains("3.1.1 from the server"), "{causes}");
     }

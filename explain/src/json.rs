@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::dissect::{Field, count, dissect};
-use crate::judge::Fault;
+use crate::judge::{BreachNames, Fault};
 use crate::report::View;
 use crate::stream::{Record, Verdict};
 
@@ -18,13 +18,16 @@ pub fn packet(record: &Record<'_>, view: View) -> serde_json::Result<Value> {
     };
     let limit = if view.full { usize::MAX } else { 1024 };
     let fields = dissect(record.bytes, record.dialect);
+    let breaches = record.breaches.as_ref();
     let mut object = serde_json::to_value(Object {
         stream_offset: record.offset,
         length: record.bytes.len(),
         dialect: Names::of(record.dialect, error),
         verdict,
         packet,
-        error: error.map(Fault::from),
+        error: error.map(|error| Fault::new(error, record.remedy.waiver)),
+        waived: record.waived.iter().copied().map(Fault::from).collect(),
+        breaches: breaches.map(|breaches| breaches.iter().map(BreachNames::from).collect()),
         fields: fields
             .iter()
             .map(|field| FieldObject::new(field, record.bytes, limit, view))
@@ -44,6 +47,8 @@ struct Object<'a> {
     verdict: &'static str,
     packet: Option<&'a Packet<'a>>,
     error: Option<Fault>,
+    waived: Vec<Fault>,
+    breaches: Option<Vec<BreachNames>>,
     fields: Vec<FieldObject<'a>>,
 }
 

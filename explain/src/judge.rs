@@ -4,12 +4,18 @@
 //! is hidden here: passwords are shown as they are.
 
 use std::io::{self, BufRead, Write};
+use std::time::Duration;
 
+use mqtt_wire::monitor::{Breach, Monitor};
 use mqtt_wire::{
     DecodeError, Dialect, FrameRef, Framed, Packet, ReasonCode, ReturnCode, Sender, Version,
+    Waivers,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::json::sender_name;
+use crate::terms::{self, Remedy};
 
 /// Answers each line of `input`; the answer is whether all of them could be read.
 pub fn run(mut input: impl BufRead, mut output: impl Write) -> io::Result<bool> {
@@ -39,10 +45,19 @@ pub struct Fault {
     statement: Option<String>,
     statements: Vec<String>,
     reason_code: Option<String>,
+    waiver: Option<&'static str>,
 }
 
 impl From<DecodeError> for Fault {
+    /// A fault that was waived.
     fn from(error: DecodeError) -> Self {
+        let waiver = Waivers::of(&error.violation());
+        Self::new(error, waiver.unwrap_or_default())
+    }
+}
+
+impl Fault {
+    pub fn new(error: DecodeError, waiver: Waivers) -> Self {
         Self {
             kind: error.kind().name(),
             offset: error.offset(),
@@ -50,6 +65,28 @@ impl From<DecodeError> for Fault {
             statement: error.statement().map(|statement| statement.to_string()),
             statements: error.statements().map(|it| it.to_string()).collect(),
             reason_code: code_byte(error).map(|code| format!("{code:#04x}")),
+            waiver: terms::names(waiver).first().copied(),
+        }
+    }
+}
+
+/// A broken rule of the conversation, in words for programs.
+#[derive(Debug, Serialize)]
+pub struct BreachNames {
+    kind: &'static str,
+    from: &'static str,
+    statements: Vec<String>,
+    reason_code: Option<String>,
+}
+
+impl From<&Breach> for BreachNames {
+    fn from(breach: &Breach) -> Self {
+        let code = breach.reason_code().map(u8::from);
+        Self {
+            kind: breach.kind().name(),
+            from: sender_name(breach.sender()),
+            statements: breach.statements().map(|it| it.to_string()).collect(),
+            reason_code: code.map(|code| format!("{code:#04x}")),
         }
     }
 }
@@ -68,67 +105,147 @@ pub fn return_code(code: ReasonCode) -> Option<u8> {
     ReturnCode::try_from(code).ok().map(|code| code as u8)
 }
 
+/// A line of the input: a packet, or a conversation.
 struct Question {
     id: Value,
+    packets: Packets,
+}
+
+enum Packets {
+    One(Dialect, Vec<u8>),
+    Conversation(Vec<Sent>),
+}
+
+/// A packet of a conversation.
+struct Sent {
     dialect: Dialect,
     bytes: Vec<u8>,
+    time: Option<Duration>,
 }
 
 impl Question {
     fn read(line: &[u8]) -> Result<Self, Unreadable> {
-        #[derive(Deserialize)]
-        struct Fields {
-            version: String,
-            from: String,
-            hex: String,
-        }
-
         let json: Value = serde_json::from_slice(line)
             .map_err(|error| Unreadable::new(Value::Null, format!("not JSON: {error}")))?;
         let id = json.get("id").cloned().unwrap_or_default();
-        let unreadable = |message| Unreadable::new(id.clone(), message);
-        let fields: Fields =
-            serde_json::from_value(json).map_err(|error| unreadable(error.to_string()))?;
-        let version = Version::ALL
-            .into_iter()
-            .find(|version| version.to_string() == fields.version)
-            .ok_or_else(|| unreadable(format!("unknown version {:?}", fields.version)))?;
-        let sender = match fields.from.as_str() {
-            "client" => Sender::Client,
-            "server" => Sender::Server,
-            other => return Err(unreadable(format!("unknown sender {other:?}"))),
-        };
-        let bytes = decode_hex(&fields.hex).ok_or_else(|| unreadable("bad hex".into()))?;
-        Ok(Self {
-            id,
-            dialect: Dialect::new(version, sender),
-            bytes,
-        })
+        match read_packets(json) {
+            Ok(packets) => Ok(Self { id, packets }),
+            Err(message) => Err(Unreadable::new(id, message)),
+        }
     }
 
     fn answer(&self) -> Answer<'_> {
-        let mut answer = Answer {
-            id: &self.id,
+        match &self.packets {
+            Packets::One(dialect, bytes) => {
+                Answer::Packet(PacketAnswer::new(&self.id, *dialect, bytes))
+            }
+            Packets::Conversation(packets) => {
+                Answer::Conversation(ConversationAnswer::new(&self.id, packets))
+            }
+        }
+    }
+}
+
+fn read_packets(json: Value) -> Result<Packets, String> {
+    #[derive(Deserialize)]
+    struct Terms {
+        version: String,
+        #[serde(default)]
+        waivers: Vec<String>,
+    }
+
+    #[derive(Deserialize)]
+    struct Piece {
+        from: String,
+        hex: String,
+        milliseconds: Option<u64>,
+    }
+
+    let terms = Terms::deserialize(&json).map_err(|error| error.to_string())?;
+    let version = Version::ALL
+        .into_iter()
+        .find(|version| version.to_string() == terms.version)
+        .ok_or_else(|| format!("unknown version {:?}", terms.version))?;
+    let mut waivers = Waivers::NONE;
+    for name in &terms.waivers {
+        let waiver = Waivers::from_name(name).ok_or_else(|| format!("unknown waiver {name:?}"))?;
+        waivers = waivers | waiver;
+    }
+    let sent = |piece: Piece| {
+        let sender = match piece.from.as_str() {
+            "client" => Sender::Client,
+            "server" => Sender::Server,
+            other => return Err(format!("unknown sender {other:?}")),
+        };
+        Ok(Sent {
+            dialect: Dialect::new(version, sender).waiving(waivers),
+            bytes: decode_hex(&piece.hex).ok_or("bad hex")?,
+            time: piece.milliseconds.map(Duration::from_millis),
+        })
+    };
+    if let Some(packets) = json.get("packets") {
+        let pieces = Vec::<Piece>::deserialize(packets).map_err(|error| error.to_string())?;
+        let packets = pieces.into_iter().map(sent).collect::<Result<_, _>>()?;
+        return Ok(Packets::Conversation(packets));
+    }
+    let piece = Piece::deserialize(&json).map_err(|error| error.to_string())?;
+    let Sent { dialect, bytes, .. } = sent(piece)?;
+    Ok(Packets::One(dialect, bytes))
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+#[allow(clippy::large_enum_variant)] // there is one at a time
+enum Answer<'a> {
+    Packet(PacketAnswer<'a>),
+    Conversation(ConversationAnswer<'a>),
+}
+
+#[derive(Serialize)]
+struct PacketAnswer<'a> {
+    id: &'a Value,
+    verdict: &'static str,
+    error: Option<Fault>,
+    packet: Option<Packet<'a>>,
+    reencoded: Option<String>,
+    rest: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waived: Vec<Fault>,
+}
+
+impl<'a> PacketAnswer<'a> {
+    fn new(id: &'a Value, dialect: Dialect, bytes: &'a [u8]) -> Self {
+        let mut answer = Self {
+            id,
             verdict: "incomplete",
             error: None,
             packet: None,
             reencoded: None,
             rest: String::new(),
+            waived: Vec::new(),
         };
-        let frame = match FrameRef::split(&self.bytes, self.dialect, u32::MAX) {
+        let refuse = |answer, error| Self {
+            verdict: "reject",
+            error: Some(fault(error, bytes, dialect)),
+            ..answer
+        };
+        let frame = match FrameRef::split(bytes, dialect, u32::MAX) {
             Ok(Framed::Frame(frame)) => frame,
             Ok(Framed::NeedMore(_)) => return answer,
-            Err(error) => return answer.reject(error),
+            Err(error) => return refuse(answer, error),
         };
-        let rest = self.bytes.get(frame.bytes().len()..).unwrap_or_default();
+        let rest = bytes.get(frame.bytes().len()..).unwrap_or_default();
         answer.rest = encode_hex(rest);
-        let packet = match frame.decode(self.dialect) {
+        let mut waived = Vec::new();
+        let decoded = terms::decode(frame, dialect, &mut waived);
+        answer.waived = waived.into_iter().map(Fault::from).collect();
+        let packet = match decoded {
             Ok(packet) => packet,
-            Err(error) => return answer.reject(error),
+            Err(error) => return refuse(answer, error),
         };
         let mut again = Vec::new();
         answer.verdict = "accept";
-        answer.reencoded = match packet.encode(self.dialect, &mut again) {
+        answer.reencoded = match packet.encode(dialect, &mut again) {
             Ok(_) => Some(encode_hex(&again)),
             Err(_) => None,
         };
@@ -138,21 +255,83 @@ impl Question {
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct ConversationAnswer<'a> {
     id: &'a Value,
     verdict: &'static str,
-    error: Option<Fault>,
-    packet: Option<Packet<'a>>,
-    reencoded: Option<String>,
-    rest: String,
+    breaches: Vec<At<BreachNames>>,
+    error: Option<At<Fault>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waived: Vec<At<Fault>>,
 }
 
-impl Answer<'_> {
-    fn reject(mut self, error: DecodeError) -> Self {
-        self.verdict = "reject";
-        self.error = Some(error.into());
-        self
+/// Something about one of several packets.
+#[derive(Serialize)]
+struct At<T> {
+    packet: usize,
+    #[serde(flatten)]
+    what: T,
+}
+
+impl<'a> ConversationAnswer<'a> {
+    fn new(id: &'a Value, packets: &[Sent]) -> Self {
+        let mut monitor = Monitor::new();
+        let mut breaches = Vec::new();
+        let mut waived = Vec::new();
+        let mut refused = None;
+        for (packet, sent) in packets.iter().enumerate() {
+            let Sent { dialect, bytes, .. } = sent;
+            let mut let_pass = Vec::new();
+            let decoded = decode_whole(bytes, *dialect, &mut let_pass);
+            waived.extend(let_pass.into_iter().map(|error| At {
+                packet,
+                what: error.into(),
+            }));
+            let decoded = match decoded {
+                Ok(decoded) => decoded,
+                Err(error) => {
+                    let what = fault(error, bytes, *dialect);
+                    refused = Some(At { packet, what });
+                    break;
+                }
+            };
+            let report = |breach: Breach| {
+                let what = (&breach).into();
+                breaches.push(At { packet, what });
+            };
+            match sent.time {
+                Some(time) => monitor.observe_at(time, *dialect, &decoded, bytes.len(), report),
+                None => monitor.observe(*dialect, &decoded, bytes.len(), report),
+            }
+        }
+        let is_good = breaches.is_empty() && refused.is_none();
+        Self {
+            id,
+            verdict: if is_good { "accept" } else { "reject" },
+            breaches,
+            error: refused,
+            waived,
+        }
     }
+}
+
+/// Decodes bytes that have to be one packet.
+fn decode_whole<'a>(
+    bytes: &'a [u8],
+    dialect: Dialect,
+    waived: &mut Vec<DecodeError>,
+) -> Result<Packet<'a>, DecodeError> {
+    match FrameRef::split(bytes, dialect, u32::MAX)? {
+        Framed::Frame(frame) if frame.bytes().len() == bytes.len() => {
+            terms::decode(frame, dialect, waived)
+        }
+        // tells what is missing, or left over
+        Framed::Frame(_) | Framed::NeedMore(_) => Packet::decode(bytes, dialect),
+    }
+}
+
+/// The fault for which `dialect` refuses the packet at the beginning of `bytes`.
+fn fault(error: DecodeError, bytes: &[u8], dialect: Dialect) -> Fault {
+    Fault::new(error, Remedy::find(error, bytes, dialect).waiver)
 }
 
 /// The answer to a line that could not be read.
@@ -227,7 +406,7 @@ mod tests {
             "kind": "WillQosWithoutWill", "offset": 9, "field": "Connect Flags",
             "statement": "v3.1.1 MQTT-3.1.2-13",
             "statements": ["v3.1.1 MQTT-3.1.2-13", "v3.1.1 MQTT-3.1.2-11"],
-            "reason_code": null,
+            "reason_code": null, "waiver": "WILL_FLAGS",
         });
         assert_eq!(answers[0]["error"], expected);
         assert_eq!(answers[1]["error"]["kind"], "UnsupportedProtocolLevel");

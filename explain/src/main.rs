@@ -7,8 +7,10 @@ mod hint;
 mod input;
 mod json;
 mod judge;
+mod order;
 mod report;
 mod stream;
+mod terms;
 
 use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
@@ -16,14 +18,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mqtt_wire::{Sender, Version};
+use mqtt_wire::{OptionalRules, Sender, Version, Waivers};
 use serde_json::{Value, json};
 
 use crate::capture::Flow;
-use crate::conversation::{Arrival, Conversation, Event};
+use crate::conversation::{Arrival, Conversation, Event, Order, Transcript};
 use crate::dissect::count;
-use crate::report::{BAD, FAINT, GOOD, UNSURE, View, paint};
+use crate::order::Timed;
+use crate::report::{BAD, FAINT, GOOD, UNSURE, View, WITH_WAIVER, paint};
 use crate::stream::{Record, Stream, Verdict};
+use crate::terms::Terms;
 
 /// Explains MQTT bytes: a labelled tree, and which byte breaks which rule.
 ///
@@ -45,7 +49,13 @@ Examples:
   mqtt-explain \"b'\\x30\\x0a\\x00\\x03a/bhello'\"
   mqtt-explain session.pcapng
   tcpdump -x -r session.pcap port 1883 | mqtt-explain
+  mqtt-explain --c2s client.bin --s2c server.bin
   mqtt-explain --json --mqtt 5.0 --from server dump.bin
+
+In captures, and where both directions of a connection are given, the rules of whole conversations
+are judged too: order, answers, Packet Identifiers, limits, and in captures Keep Alive. Without
+times the order of the two directions is one that breaks the fewest rules. What follows bytes that
+are missing or refused is judged like a connection whose beginning was not seen.
 
 Exit status:
    0  everything is valid
@@ -57,9 +67,13 @@ Exit status:
 --json writes a line for each packet:
   {\"stream_offset\", \"length\", \"dialect\": {\"version\", \"from\"},
    \"verdict\": \"accept\" | \"reject\" | \"incomplete\", \"packet\": {...} | null,
-   \"error\": {\"kind\", \"offset\", \"field\", \"statement\", \"statements\", \"reason_code\"} | null,
+   \"error\": {\"kind\", \"offset\", \"field\", \"statement\", \"statements\", \"reason_code\", \"waiver\"} | null,
+   \"waived\": [as \"error\"],
+   \"breaches\": [{\"kind\", \"from\", \"statements\", \"reason_code\"}] | null,
    \"fields\": [{\"name\", \"offset\", \"length\", \"bits\"?, \"value\", \"children\"?}]}
-and in captures also \"connection\", \"capture_packet\" and \"seconds\". Bytes that were not looked at
+\"waiver\" is the name for --waive that covers the error, or null; \"waived\" has what --waive let
+pass; \"breaches\" is null where the packet is not judged as part of a conversation. In captures
+there are also \"connection\", \"capture_packet\" and \"seconds\". Bytes that were not looked at
 have the verdict \"unread\", those that a capture lacks \"missing\", and another protocol
 \"not_mqtt\".";
 
@@ -71,10 +85,23 @@ enum Command {
     ///   {"id": any, "version": "3.1" | "3.1.1" | "5.0", "from": "client" | "server", "hex": "..."}
     /// is answered, in order and at once, by the line
     ///   {"id", "verdict": "accept" | "reject" | "incomplete",
-    ///    "error": {"kind", "offset", "field", "statement", "statements", "reason_code"} | null,
+    ///    "error": {"kind", "offset", "field", "statement", "statements", "reason_code",
+    ///              "waiver"} | null,
     ///    "packet": {...} | null, "reencoded": "hex" | null, "rest": "hex"}
     /// where "rest" is what follows the packet. Before 5.0 "reason_code" is the return code of
     /// CONNACK, if there is one for it. Nothing is hidden: not even passwords.
+    ///
+    /// A line with the packets of a whole conversation
+    ///   {"id", "version", "packets": [{"from", "hex", "milliseconds"?}]}
+    /// is answered by
+    ///   {"id", "verdict": "accept" | "reject",
+    ///    "breaches": [{"packet", "kind", "from", "statements", "reason_code"}],
+    ///    "error": {"packet", ...} | null}
+    /// where "packet" counts from 0. The first packet that is refused by itself is the "error", and
+    /// ends the conversation. Keep Alive is judged where there are "milliseconds".
+    ///
+    /// Either line may have "waivers": ["NAME"], see --waive; if they let something pass, the answer
+    /// has it in "waived": [as "error"].
     ///
     /// A line that cannot be read is answered by {"id", "verdict": "error", "message"}, and the
     /// exit status is 1 in the end; otherwise it is 0.
@@ -116,6 +143,26 @@ struct Explain {
     #[arg(long)]
     port: Option<u16>,
 
+    /// Rules not to insist on; what they let pass is told
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        value_delimiter = ',',
+        ignore_case = true,
+        value_parser = terms::waiver_parser()
+    )]
+    waive: Vec<Waivers>,
+
+    /// Rules to insist on where the standard leaves it to the receiver
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        value_delimiter = ',',
+        ignore_case = true,
+        value_parser = terms::rule_parser()
+    )]
+    enforce: Vec<OptionalRules>,
+
     /// The fields of every packet, where there are several
     #[arg(short, long)]
     tree: bool,
@@ -135,6 +182,17 @@ struct Explain {
     /// Colours; `auto` is on terminals only, unless NO_COLOR is set
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     color: Color,
+}
+
+impl Explain {
+    fn terms(&self) -> Terms {
+        let waivers = self.waive.iter().copied();
+        let rules = self.enforce.iter().copied();
+        Terms {
+            waivers: waivers.fold(Waivers::NONE, Waivers::with),
+            rules: rules.fold(OptionalRules::NONE, OptionalRules::with),
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -230,7 +288,7 @@ fn explain(options: &Explain) -> io::Result<ExitCode> {
     let status = match bytes {
         Bytes::Stream(bytes) => printer.stream(&bytes)?,
         Bytes::Streams(client, server) => {
-            let conversation = Conversation::of_streams(client, server);
+            let conversation = Conversation::of_streams(client, server, options.terms());
             printer.conversation(&conversation, None)?
         }
         Bytes::Capture(flows) => printer.capture(&flows)?,
@@ -314,8 +372,6 @@ struct Printer<'a> {
     view: View,
 }
 
-type Events<'a> = Vec<(Option<Arrival>, Event<'a>)>;
-
 impl Printer<'_> {
     /// Bytes of one side.
     fn stream(&mut self, bytes: &[u8]) -> io::Result<Status> {
@@ -323,7 +379,7 @@ impl Printer<'_> {
             Side::Client => Sender::Client,
             Side::Server => Sender::Server,
         });
-        let stream = Stream::read(bytes, self.options.mqtt, sender);
+        let stream = Stream::read(bytes, self.options.mqtt, sender, self.options.terms());
         let is_valid = stream.records.first().is_some_and(Record::is_accepted);
         if let Some(what) = hint::foreign(bytes).filter(|_| !is_valid) {
             self.not_mqtt(None, what)?;
@@ -335,7 +391,7 @@ impl Printer<'_> {
             ([only], false) => self.packet(only, &stream)?,
             _ => {
                 let unread = stream.unread;
-                let mut events: Events<'_> = stream
+                let mut events: Vec<Timed<'_>> = stream
                     .records
                     .into_iter()
                     .map(|record| (None, Event::Packet(record)))
@@ -343,7 +399,12 @@ impl Printer<'_> {
                 if unread > 0 {
                     events.push((None, Event::Unread(sender, unread)));
                 }
-                self.events(&events, Some(version), Some(sender), None)?
+                let transcript = Transcript {
+                    events,
+                    version: Some(version),
+                    order: Order::Known,
+                };
+                self.transcript(&transcript, Some(sender), None)?
             }
         };
         Ok(status)
@@ -379,8 +440,8 @@ impl Printer<'_> {
             self.not_mqtt(flow, what)?;
             return Ok(Status::NotMqtt);
         }
-        let (events, version) = conversation.events(self.options.mqtt);
-        self.events(&events, version, None, flow)
+        let transcript = conversation.transcript(self.options.mqtt);
+        self.transcript(&transcript, None, flow)
     }
 
     fn capture(&mut self, flows: &[Flow]) -> io::Result<Status> {
@@ -388,7 +449,7 @@ impl Printer<'_> {
         let mut statuses = Vec::new();
         let mut others = 0;
         for flow in flows {
-            let conversation = Conversation::of_flow(flow);
+            let conversation = Conversation::of_flow(flow, self.options.terms());
             let on_port = PORTS.contains(&flow.server.port()) && !flow.segments.is_empty();
             if !on_port && self.options.port.is_none() && !conversation.begins_with_connect() {
                 others += 1;
@@ -414,19 +475,14 @@ impl Printer<'_> {
     }
 
     /// A line for each packet, and more for those that are refused.
-    fn events(
+    fn transcript(
         &mut self,
-        events: &Events<'_>,
-        version: Option<Version>,
+        transcript: &Transcript<'_>,
         sender: Option<Sender>,
         flow: Option<&Flow>,
     ) -> io::Result<Status> {
-        let is_packet = |(_, event): &_| match event {
-            Event::Packet(record) => Some(*record),
-            Event::Unread(..) | Event::Gap(..) => None,
-        };
-        let packets: Vec<Record<'_>> = events.iter().filter_map(is_packet).collect();
-        let status = match packets.first().map(status_of) {
+        let packets: Vec<&Record<'_>> = transcript.packets().collect();
+        let status = match packets.first().map(|record| status_of(record)) {
             Some(Status::NotMqtt) => Status::NotMqtt,
             _ => packets
                 .iter()
@@ -435,13 +491,14 @@ impl Printer<'_> {
                 .unwrap_or(Status::Valid),
         };
         if self.options.json {
-            for (arrival, event) in events {
+            for (arrival, event) in &transcript.events {
                 self.json_event(*arrival, event, flow)?;
             }
             return Ok(status);
         }
-        self.header(&packets, status, version, sender, flow)?;
-        for (arrival, event) in events {
+        self.header(&packets, status, transcript.version, sender, flow)?;
+        report::order(&mut *self.out, transcript.order)?;
+        for (arrival, event) in &transcript.events {
             let arrow = |sender: Sender| match sender {
                 Sender::Client => "→",
                 Sender::Server => "←",
@@ -464,6 +521,8 @@ impl Printer<'_> {
                     if record.is_refused() || self.options.tree {
                         report::details(out, record, self.view)?;
                         writeln!(out)?;
+                    } else {
+                        report::notes(out, record)?;
                     }
                 }
                 Event::Unread(sender, length) => {
@@ -486,15 +545,21 @@ impl Printer<'_> {
     /// The verdict on several packets.
     fn header(
         &mut self,
-        packets: &[Record<'_>],
+        packets: &[&Record<'_>],
         status: Status,
         version: Option<Version>,
         sender: Option<Sender>,
         flow: Option<&Flow>,
     ) -> io::Result<()> {
         let refused = packets.iter().filter(|record| record.is_refused()).count();
+        let breaking = packets
+            .iter()
+            .filter(|record| record.has_breaches())
+            .count();
         let out = &mut *self.out;
+        let waived = packets.iter().any(|record| !record.waived.is_empty());
         let (style, word) = match status {
+            Status::Valid if waived => (UNSURE, WITH_WAIVER),
             Status::Valid => (GOOD, "VALID"),
             Status::Incomplete => (UNSURE, "INCOMPLETE"),
             Status::Invalid => (BAD, "INVALID"),
@@ -505,10 +570,17 @@ impl Printer<'_> {
         if let Some(flow) = flow {
             write!(out, "{} → {}: ", flow.client, flow.server)?;
         }
-        if refused > 0 {
-            write!(out, "{refused} of ")?;
+        match (refused, breaking) {
+            (0, 0) => {}
+            (0, bad) | (bad, _) => write!(out, "{bad} of ")?,
         }
         write!(out, "{}", count(packets.len(), "packet"))?;
+        let verb = if breaking == 1 { "breaks" } else { "break" };
+        match (refused, breaking) {
+            (_, 0) => {}
+            (0, _) => write!(out, " {verb} a rule of the conversation")?,
+            (_, more) => write!(out, ", {more} more {verb} a rule of the conversation")?,
+        }
         if let Some(version) = version {
             write!(out, ", MQTT {version}")?;
         }
@@ -571,6 +643,7 @@ impl Printer<'_> {
 
 fn status_of(record: &Record<'_>) -> Status {
     match record.verdict {
+        Verdict::Accept(_) if record.has_breaches() => Status::Invalid,
         Verdict::Accept(_) => Status::Valid,
         Verdict::Incomplete(_) => Status::Incomplete,
         Verdict::Reject(error) if hint::is_no_packet(error) => Status::NotMqtt,

@@ -6,13 +6,15 @@ use std::ops::Range;
 use anstyle::{AnsiColor, Style};
 use mqtt_wire::{
     Connect, DecodeError, Delivery, Dialect, ErrorKind, Packet, Properties, Property, PropertyId,
-    ReasonCode, Reply, Sender, SubAck, Version, Will,
+    ReasonCode, Reply, Sender, Statement, SubAck, Version, Waivers, Will,
 };
 
+use crate::conversation::Order;
 use crate::dissect::{Field, Value, count, dissect, hex, quote, secret_bytes};
 use crate::hint;
 use crate::judge::return_code;
 use crate::stream::{Record, Stream, Verdict, remaining_length};
+use crate::terms::{self, added_rule};
 
 /// How much to show.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,6 +36,8 @@ pub const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
 pub const UNSURE: Style = AnsiColor::Yellow.on_default().bold();
 pub const FAINT: Style = Style::new().dimmed();
+/// The verdict where a rule was waived.
+pub const WITH_WAIVER: &str = "VALID WITH WAIVER";
 const NAME: Style = AnsiColor::Cyan.on_default();
 const TEXT: Style = AnsiColor::Green.on_default();
 const FAULT: Style = AnsiColor::Red.on_default();
@@ -51,6 +55,7 @@ pub fn verdict(
             match only {
                 // which few speak, and which forgives much
                 Some(Version::V3_1) => paint(out, UNSURE, "VALID IN 3.1 ONLY")?,
+                _ if !record.waived.is_empty() => paint(out, UNSURE, WITH_WAIVER)?,
                 _ => paint(out, GOOD, "VALID")?,
             }
             writeln!(
@@ -107,7 +112,7 @@ pub fn details(out: &mut dyn Write, record: &Record<'_>, view: View) -> io::Resu
     }
     if let Some(error) = fault {
         writeln!(out)?;
-        rules(out, error)?;
+        rules(out, error.statements())?;
         entry(out, "reply", &reply(error))?;
         if let Some((place, values)) = hint::nearest(record) {
             let values: Vec<_> = values.iter().map(|byte| hex(&[*byte])).collect();
@@ -118,13 +123,68 @@ pub fn details(out: &mut dyn Write, record: &Record<'_>, view: View) -> io::Resu
                 &format!("byte {place} = {values} would be valid"),
             )?;
         }
-    } else if matches!(record.verdict, Verdict::Incomplete(_)) {
+        if let Some(rule) = added_rule(error) {
+            entry(out, "enforced", &format!("only {rule} refuses it"))?;
+        }
+        let waivers = terms::names(record.remedy.all);
+        if !waivers.is_empty() {
+            let waivers = waivers.join(" and ");
+            entry(out, "waiver", &format!("{waivers} would let it pass"))?;
+        }
+    } else if matches!(record.verdict, Verdict::Incomplete(_))
+        || record.has_breaches()
+        || !record.waived.is_empty()
+    {
         writeln!(out)?;
+    }
+    for error in &record.waived {
+        entry(out, "waived", &waived(*error))?;
+        rules(out, error.statements())?;
+    }
+    for breach in record.breaches.iter().flatten() {
+        let text = format!("{}: {}", breach.sender(), breach.kind());
+        labelled(out, BAD, "breach", &text)?;
+        rules(out, breach.statements())?;
+        if let Some(code) = breach.reason_code() {
+            entry(out, "code", &named(code))?;
+        }
     }
     for cause in hint::causes(record) {
         entry(out, "hint", &cause)?;
     }
     Ok(())
+}
+
+/// What is to be said about an accepted packet, a line each: what was waived, and what it breaks as
+/// a part of the conversation.
+pub fn notes(out: &mut dyn Write, record: &Record<'_>) -> io::Result<()> {
+    for error in &record.waived {
+        let text = format!("waived {}{}", waived(*error), citation(error.statement()));
+        paint(out, UNSURE, &format!("       ~ {text}\n"))?;
+    }
+    for breach in record.breaches.iter().flatten() {
+        let (side, kind) = (breach.sender(), breach.kind());
+        let text = format!("{side}: {kind}{}", citation(breach.statement()));
+        paint(out, FAULT, &format!("       ! {text}\n"))?;
+    }
+    Ok(())
+}
+
+/// That the order of the packets was not recorded.
+pub fn order(out: &mut dyn Write, order: Order) -> io::Result<()> {
+    match order {
+        Order::Known => Ok(()),
+        Order::Guessed => {
+            let text = "       the order of the two sides is not recorded: one that breaks the \
+                        fewest rules\n";
+            paint(out, FAINT, text)
+        }
+        Order::Unknown => {
+            let text = "       too many packets to find the order of the two sides: the rules of \
+                        the conversation are not judged\n";
+            paint(out, UNSURE, text)
+        }
+    }
 }
 
 /// Which dialects fit where several were tried, and why the others do not.
@@ -425,15 +485,11 @@ fn head(record: &Record<'_>) -> String {
     format!("{name}{version} from the {sender}")
 }
 
-fn rules(out: &mut dyn Write, error: DecodeError) -> io::Result<()> {
+fn rules(out: &mut dyn Write, statements: impl Iterator<Item = Statement>) -> io::Result<()> {
     let mut label = "rule";
-    for statement in error.statements() {
-        let (id, section) = (statement.id(), statement.section());
-        let section = if section.starts_with(|c: char| c.is_ascii_digit()) {
-            format!("section {section}")
-        } else {
-            format!("\"{section}\"")
-        };
+    for statement in statements {
+        let id = statement.id();
+        let section = section(statement);
         let version = statement.version();
         let place = if is_name_of_ours(id) {
             format!("MQTT {version}, {section}")
@@ -444,6 +500,36 @@ fn rules(out: &mut dyn Write, error: DecodeError) -> io::Result<()> {
         label = "";
     }
     Ok(())
+}
+
+fn section(statement: Statement) -> String {
+    let section = statement.section();
+    if section.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("section {section}")
+    } else {
+        format!("\"{section}\"")
+    }
+}
+
+/// " [v5.0 MQTT-3.2.0-2]"
+fn citation(statement: Option<Statement>) -> String {
+    match statement {
+        Some(statement) if is_name_of_ours(statement.id()) => {
+            format!(" [v{} {}]", statement.version(), section(statement))
+        }
+        Some(statement) => format!(" [{statement}]"),
+        None => String::new(),
+    }
+}
+
+fn waived(error: DecodeError) -> String {
+    let waivers = Waivers::of(&error.violation()).unwrap_or_default();
+    let (place, field) = (error.offset(), error.field());
+    format!(
+        "{}: byte {place}: {field}: {}",
+        terms::names(waivers).join(", "),
+        problem(error)
+    )
 }
 
 /// Whether the standard states the rule without a number.
@@ -457,7 +543,6 @@ fn reply(error: DecodeError) -> String {
         Sender::Client => "server",
         Sender::Server => "client",
     };
-    let named = |code: ReasonCode| format!("0x{:02X} ({code})", u8::from(code));
     match (error.reply(), error.version()) {
         (Reply::Close, _) => format!("the {receiver} closes the connection"),
         (Reply::ConnAck(code), Some(Version::V3_1 | Version::V3_1_1)) => {
@@ -479,9 +564,17 @@ fn reply(error: DecodeError) -> String {
     }
 }
 
+fn named(code: ReasonCode) -> String {
+    format!("0x{:02X} ({code})", u8::from(code))
+}
+
 fn entry(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
+    labelled(out, NAME, label, text)
+}
+
+fn labelled(out: &mut dyn Write, style: Style, label: &str, text: &str) -> io::Result<()> {
     write!(out, "  ")?;
-    paint(out, NAME, &format!("{label:9}"))?;
+    paint(out, style, &format!("{label:9}"))?;
     writeln!(out, " {text}")
 }
 
@@ -733,12 +826,13 @@ pub fn paint(out: &mut dyn Write, style: Style, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terms::Terms;
     use mqtt_wire::Dialect;
 
     /// All that is ever said about `bytes`.
     fn everything(bytes: &[u8], version: Option<Version>, sender: Option<Sender>) -> String {
         let mut out = Vec::new();
-        let stream = Stream::read(bytes, version, sender);
+        let stream = Stream::read(bytes, version, sender, Terms::default());
         fits(&mut out, &stream).unwrap();
         for record in &stream.records {
             for view in [

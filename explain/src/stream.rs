@@ -1,8 +1,12 @@
 //! From bytes to judged packets, and which dialect the bytes are in.
 
-use mqtt_wire::{DecodeError, Dialect, FrameRef, Framed, Packet, PacketType, Sender, Version};
+use mqtt_wire::monitor::Breach;
+use mqtt_wire::{
+    DecodeError, Dialect, FrameRef, Framed, Packet, PacketType, Sender, Version, Waivers,
+};
 
 use crate::dissect::{dissect, not_understood};
+use crate::terms::{self, Remedy, Terms, is_same};
 
 /// A run of bytes from one side, cut into packets.
 #[derive(Debug, Clone)]
@@ -21,7 +25,7 @@ pub struct Stream<'a> {
 }
 
 /// A packet and what is to be said about it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Record<'a> {
     /// Where it begins in the stream.
     pub offset: usize,
@@ -32,6 +36,12 @@ pub struct Record<'a> {
     /// What it was read as. The version is a guess if the error of a refused CONNECT has none.
     pub dialect: Dialect,
     pub verdict: Verdict<'a>,
+    /// The rules that it breaks, but that are waived.
+    pub waived: Vec<DecodeError>,
+    /// What would let it pass where it is refused.
+    pub remedy: Remedy,
+    /// The rules of the conversation that it breaks; `None` if it is not judged as part of one.
+    pub breaches: Option<Vec<Breach>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -45,17 +55,22 @@ pub enum Verdict<'a> {
 
 impl<'a> Stream<'a> {
     /// Reads bytes in the given version and from the given side; what is not given is found out.
-    pub fn read(bytes: &'a [u8], version: Option<Version>, sender: Option<Sender>) -> Self {
+    pub fn read(
+        bytes: &'a [u8],
+        version: Option<Version>,
+        sender: Option<Sender>,
+        terms: Terms,
+    ) -> Self {
         let from_client = sender != Some(Sender::Server);
         if version.is_none() && from_client && starts_with_connect(bytes) {
             let version = sniff_version(bytes).unwrap_or_else(|| guess_version(bytes));
-            return Self::read_as(bytes, Dialect::from_client(version), true);
+            return Self::read_as(bytes, Dialect::from_client(version), true, terms);
         }
         if let (Some(version), Some(sender)) = (version, sender) {
-            return Self::read_as(bytes, Dialect::new(version, sender), false);
+            return Self::read_as(bytes, Dialect::new(version, sender), false, terms);
         }
         let mut streams: Vec<Self> = candidates(version, sender)
-            .map(|dialect| Self::read_as(bytes, dialect, false))
+            .map(|dialect| Self::read_as(bytes, dialect, false, terms))
             .collect();
         let fits = streams.iter().filter(|stream| stream.fault().is_none());
         let fits: Vec<_> = fits.map(|stream| stream.dialect).collect();
@@ -68,7 +83,7 @@ impl<'a> Stream<'a> {
         let best = streams.into_iter().max_by_key(Self::plausibility);
         let mut best = best.unwrap_or_else(|| {
             let dialect = Dialect::from_client(Version::V5);
-            Self::read_as(bytes, dialect, false)
+            Self::read_as(bytes, dialect, false, terms)
         });
         best.fits = fits;
         best.misfits = misfits;
@@ -77,7 +92,8 @@ impl<'a> Stream<'a> {
 
     /// Reads bytes in one dialect. A CONNECT at the beginning may name any version if
     /// `any_connect`; the guess in the dialect is for what cannot be decoded.
-    fn read_as(bytes: &'a [u8], dialect: Dialect, any_connect: bool) -> Self {
+    fn read_as(bytes: &'a [u8], dialect: Dialect, any_connect: bool, terms: Terms) -> Self {
+        let on_terms = terms.applied_to(dialect);
         let mut stream = Self {
             records: Vec::new(),
             unread: 0,
@@ -89,7 +105,8 @@ impl<'a> Stream<'a> {
         while !rest.is_empty() {
             let offset = bytes.len() - rest.len();
             let any_connect = any_connect && offset == 0;
-            let (verdict, length) = judge(rest, dialect, any_connect);
+            let mut waived = Vec::new();
+            let (verdict, length) = judge(rest, on_terms, any_connect, &mut waived);
             let after_error = matches!(verdict, Verdict::Reject(_));
             let (packet, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
             stream.records.push(Record {
@@ -98,8 +115,14 @@ impl<'a> Stream<'a> {
                 after,
                 dialect,
                 verdict,
+                waived,
+                remedy: match verdict {
+                    Verdict::Reject(error) => Remedy::find(error, packet, on_terms),
+                    _ => Remedy::default(),
+                },
+                breaches: None,
             });
-            if after_error && FrameRef::split(after, dialect, u32::MAX).is_err() {
+            if after_error && FrameRef::split(after, on_terms, u32::MAX).is_err() {
                 stream.unread = after.len();
                 break;
             }
@@ -150,6 +173,10 @@ impl Record<'_> {
 
     pub fn is_accepted(&self) -> bool {
         matches!(self.verdict, Verdict::Accept(_))
+    }
+
+    pub fn has_breaches(&self) -> bool {
+        self.breaches.as_ref().is_some_and(|it| !it.is_empty())
     }
 
     pub fn is_refused(&self) -> bool {
@@ -214,7 +241,12 @@ pub fn remaining_length(bytes: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// The verdict on the packet at the beginning of `bytes`, and its length.
-fn judge(bytes: &[u8], dialect: Dialect, any_connect: bool) -> (Verdict<'_>, usize) {
+fn judge<'a>(
+    bytes: &'a [u8],
+    dialect: Dialect,
+    any_connect: bool,
+    waived: &mut Vec<DecodeError>,
+) -> (Verdict<'a>, usize) {
     let framed = if any_connect {
         FrameRef::split_connect(bytes, u32::MAX)
     } else {
@@ -228,14 +260,38 @@ fn judge(bytes: &[u8], dialect: Dialect, any_connect: bool) -> (Verdict<'_>, usi
         Err(error) => return (Verdict::Reject(error), likely_end(bytes)),
     };
     let decoded = if any_connect {
-        frame.decode_connect().map(Packet::from)
+        decode_connect(frame, dialect, waived)
     } else {
-        frame.decode(dialect)
+        terms::decode(frame, dialect, waived)
     };
     match decoded {
         Ok(packet) => (Verdict::Accept(packet), frame.bytes().len()),
         Err(error) => (Verdict::Reject(error), likely_end(bytes)),
     }
+}
+
+/// Decodes a CONNECT of any version on the terms of `dialect`, whose version is a guess for a
+/// CONNECT that names none.
+fn decode_connect<'a>(
+    frame: FrameRef<'a>,
+    dialect: Dialect,
+    waived: &mut Vec<DecodeError>,
+) -> Result<Packet<'a>, DecodeError> {
+    let terms = Terms::of(dialect);
+    let (version, strict) = match frame.decode_connect() {
+        Ok(connect) => (connect.version, None),
+        Err(error) => match Waivers::of(&error.violation()) {
+            Some(waiver) if terms.waivers.contains(waiver) => (dialect.version(), Some(error)),
+            _ => return Err(error),
+        },
+    };
+    let named = terms.applied_to(Dialect::from_client(version));
+    let decoded = terms::decode(frame, named, waived);
+    // what was not waived after all is told without the guess
+    decoded.map_err(|error| match strict {
+        Some(strict) if is_same(strict, error) => strict,
+        _ => error,
+    })
 }
 
 /// Where a refused packet ends in all likelihood.
@@ -271,7 +327,7 @@ mod tests {
     #[test]
     fn learns_the_dialect_from_connect() {
         let bytes = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p\xc0\x00\xe0\x00";
-        let stream = Stream::read(bytes, None, None);
+        let stream = Stream::read(bytes, None, None, Terms::default());
         assert_eq!(stream.dialect, Dialect::from_client(Version::V3_1_1));
         let offsets: Vec<_> = stream.records.iter().map(|record| record.offset).collect();
         assert_eq!(offsets, [0, 15, 17]);
@@ -280,9 +336,9 @@ mod tests {
 
     #[test]
     fn finds_all_dialects_that_fit() {
-        let stream = Stream::read(b"\x40\x02\x00\x01", None, None);
+        let stream = Stream::read(b"\x40\x02\x00\x01", None, None, Terms::default());
         assert_eq!(stream.fits.len(), 6);
-        let stream = Stream::read(b"\x90\x04\x00\x01\x00\x80", None, None);
+        let stream = Stream::read(b"\x90\x04\x00\x01\x00\x80", None, None, Terms::default());
         assert_eq!(
             stream.fits,
             [
@@ -295,7 +351,12 @@ mod tests {
     #[test]
     fn prefers_the_dialect_that_explains_most() {
         // Packet Identifier 0 is wrong in all versions, but the rest is 3.1.1
-        let stream = Stream::read(b"\x82\x06\x00\x00\x00\x01a\x00", None, None);
+        let stream = Stream::read(
+            b"\x82\x06\x00\x00\x00\x01a\x00",
+            None,
+            None,
+            Terms::default(),
+        );
         assert_eq!(stream.dialect, Dialect::from_client(Version::V3_1_1));
         assert!(stream.fits.is_empty());
         assert_eq!(stream.misfits.len(), 6);
@@ -304,7 +365,12 @@ mod tests {
     #[test]
     fn goes_on_after_a_packet_whose_end_is_known() {
         let bytes = b"\x40\x02\x00\x00\xc0\x00";
-        let stream = Stream::read(bytes, Some(Version::V3_1_1), Some(Sender::Client));
+        let stream = Stream::read(
+            bytes,
+            Some(Version::V3_1_1),
+            Some(Sender::Client),
+            Terms::default(),
+        );
         assert_eq!(stream.records.len(), 2);
         assert!(matches!(stream.records[1].verdict, Verdict::Accept(_)));
         assert_eq!(stream.unread, 0);
@@ -314,7 +380,7 @@ mod tests {
     fn takes_a_length_in_one_byte_for_what_it_was_meant_to_be() {
         let mut connect = b"\x10\x8d\x00\x04MQTT\x04\x02\x00\x3c\x00\x81".to_vec();
         connect.resize(2 + 0x8d, b'p');
-        let stream = Stream::read(&connect, None, None);
+        let stream = Stream::read(&connect, None, None, Terms::default());
         assert!(stream.fault().is_some());
         assert_eq!(stream.records[0].bytes.len(), connect.len());
         assert_eq!(stream.unread, 0);
@@ -323,21 +389,26 @@ mod tests {
     #[test]
     fn stops_when_no_packet_follows_a_broken_one() {
         let bytes = b"\x30\x02\x00\x05hello";
-        let stream = Stream::read(bytes, Some(Version::V3_1_1), Some(Sender::Client));
+        let stream = Stream::read(
+            bytes,
+            Some(Version::V3_1_1),
+            Some(Sender::Client),
+            Terms::default(),
+        );
         assert_eq!(stream.records.len(), 1);
         assert_eq!(stream.unread, 5);
     }
 
     #[test]
     fn knows_how_many_bytes_are_missing() {
-        let stream = Stream::read(b"\xc0\x00\x30\x05\x00", None, None);
+        let stream = Stream::read(b"\xc0\x00\x30\x05\x00", None, None, Terms::default());
         assert!(matches!(stream.records[1].verdict, Verdict::Incomplete(4)));
     }
 
     #[test]
     fn guesses_the_version_of_a_connect_that_is_refused() {
         let connect = b"\x10\x0d\x00\x04MQTT\x84\x02\x00\x3c\x00\x01p";
-        let stream = Stream::read(connect, None, None);
+        let stream = Stream::read(connect, None, None, Terms::default());
         assert_eq!(stream.dialect.version(), Version::V3_1_1);
         assert_eq!(stream.fault().unwrap().version(), None);
     }

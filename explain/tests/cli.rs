@@ -1,9 +1,8 @@
 //! The program as people use it.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+mod common;
 
+use common::{explain, file, hex, pcap};
 use serde_json::Value;
 
 /// CONNECT of 3.1.1 whose Will QoS is 1 although it has no Will.
@@ -44,6 +43,7 @@ INVALID  CONNECT 3.1.1 from the client, byte 9: Connect Flags 0x0A: Will QoS is 
             MQTT-3.1.2-11 (3.1.1, section 3.1.2.5): Will Flag 0: Will QoS and Will Retain are 0 and the payload has no Will fields.
   reply     the server closes the connection
   nearest   byte 9 = 02 would be valid
+  waiver    WILL_FLAGS would let it pass
   hint      the client keeps the Will's QoS or Retain set although it has no Will
 "#;
     assert_eq!(run.output, expected.trim_start());
@@ -173,13 +173,13 @@ fn reads_files() {
 #[test]
 fn reads_captures() {
     let connack = b"\x20\x02\x00\x00";
-    let segments: [(bool, &[u8]); 4] = [
-        (true, &CONNECT[..10]),
-        (true, &CONNECT[10..]),
-        (false, connack),
-        (true, PUBLISH),
+    let segments: [(u32, bool, &[u8]); 4] = [
+        (0, true, &CONNECT[..10]),
+        (1, true, &CONNECT[10..]),
+        (2, false, connack),
+        (3, true, PUBLISH),
     ];
-    let capture = file("session.pcap", &pcap(40_000, &segments));
+    let capture = file("session.pcap", &pcap(false, &segments));
     let run = explain([capture.as_str()], b"");
     let expected = r#"
 VALID  10.0.0.1:40000 → 10.0.0.2:1883: 3 packets, MQTT 3.1.1
@@ -204,9 +204,10 @@ fn shows_both_directions() {
     let run = explain(["--c2s", &c2s, "--s2c", &s2c], b"");
     let lines: Vec<_> = run.output.lines().collect();
     assert_eq!(lines[0], "VALID  3 packets, MQTT 3.1.1");
-    assert!(lines[1].contains("0  → CONNECT"));
-    assert!(lines[2].contains("29  → DISCONNECT"));
+    assert!(lines[1].contains("order of the two sides is not recorded"));
+    assert!(lines[2].contains("0  → CONNECT"));
     assert!(lines[3].contains("0  ← CONNACK 0x00 Success"));
+    assert!(lines[4].contains("29  → DISCONNECT"));
 }
 
 #[test]
@@ -279,115 +280,128 @@ fn judges_lines_of_json() {
     assert!(run.output.contains("\"verdict\":\"error\""));
 }
 
-/// Recorded sessions of real clients and brokers, where they are at hand.
 #[test]
-fn understands_recorded_sessions() {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/streams");
-    let Ok(index) = std::fs::read_to_string(shared.join("index.jsonl")) else {
-        return;
+fn waives_what_it_is_asked_to() {
+    let waive = |names: &'static str| {
+        let args = ["--waive", names].into_iter();
+        explain(args.chain(WILL_QOS_WITHOUT_WILL.split(' ')), b"")
     };
-    let folder = temporary("streams");
-    std::fs::create_dir_all(&folder).unwrap();
-    let unpacked = Command::new("tar")
-        .arg("xzf")
-        .arg(shared.join("streams.tar.gz"))
-        .arg("-C")
-        .arg(&folder)
-        .status();
-    if !unpacked.is_ok_and(|status| status.success()) {
-        return;
+    // in any case, and with others
+    for names in ["WILL_FLAGS", "ack_flags,will_flags"] {
+        let run = waive(names);
+        let expected = "VALID WITH WAIVER  CONNECT 3.1.1 \"p\", clean session";
+        assert!(run.output.starts_with(expected), "{}", run.output);
+        let expected = "
+  waived    WILL_FLAGS: byte 9: Connect Flags: Will QoS is not 0 although the Will Flag is 0
+  rule      MQTT-3.1.2-13 (3.1.1";
+        assert!(run.output.contains(expected), "{}", run.output);
+        assert_eq!(run.status, 0);
     }
-    for line in index.lines() {
-        let session: Value = serde_json::from_str(line).unwrap();
-        if session["hand_made"] == true {
-            continue;
-        }
-        let base = session["base"].as_str().unwrap();
-        let path = |side| folder.join(format!("{base}.{side}.bin"));
-        let (c2s, s2c) = (path("c2s"), path("s2c"));
-        let (c2s, s2c) = (c2s.to_str().unwrap(), s2c.to_str().unwrap());
-        let run = explain(["--c2s", c2s, "--s2c", s2c], b"");
-        assert_eq!(run.status, 0, "{base}: {}", run.output);
-        let packets = &session["packets"];
-        let count = packets["c2s"].as_u64().unwrap() + packets["s2c"].as_u64().unwrap();
-        let version = session["version"].as_str().unwrap();
-        let expected = format!("VALID  {count} packet");
-        assert!(run.output.starts_with(&expected), "{base}: {}", run.output);
-        assert!(run.output.contains(&format!("MQTT {version}\n")), "{base}");
+    assert_eq!(waive("ACK_FLAGS").status, 1);
+    assert_eq!(waive("NOTHING").status, 64);
+
+    // in a stream
+    let acks = "42020001 c000";
+    let run = explain(["--mqtt", "3.1.1", "--waive", "ACK_FLAGS", acks], b"");
+    let expected = r#"
+VALID WITH WAIVER  2 packets, MQTT 3.1.1 from the client
+       0  → PUBACK id 1
+       ~ waived ACK_FLAGS: byte 0: flags: the flags are not those of this packet [v3.1.1 MQTT-2.2.2-1]
+       4  → PINGREQ
+"#;
+    assert_eq!(run.output, expected.trim_start());
+
+    // a CONNECT whose level no version has
+    let bridge = "10 0d 0004 4d515454 84 02 003c 0001 70";
+    let run = explain([bridge], b"");
+    let expected = "  waiver    BRIDGE_PROTOCOL_LEVEL would let it pass\n";
+    assert!(run.output.contains(expected), "{}", run.output);
+    let run = explain(["--waive", "BRIDGE_PROTOCOL_LEVEL", bridge], b"");
+    assert_eq!(run.status, 0, "{}", run.output);
+    let level_6 = "10 0d 0004 4d515454 06 02 003c 0001 70";
+    let run = explain(["--waive", "BRIDGE_PROTOCOL_LEVEL", level_6], b"");
+    assert_eq!(run.status, 1);
+    assert_eq!(run.output, explain([level_6], b"").output);
+    assert!(!run.output.contains("waiver"), "{}", run.output);
+
+    // several at once
+    let both = "12 0d 0004 4d515454 04 0a 003c 0001 70";
+    let run = explain([both], b"");
+    let expected = "  waiver    WILL_FLAGS and CONNECT_FLAGS would let it pass\n";
+    assert!(run.output.contains(expected), "{}", run.output);
+    let run = explain(["--waive", "will_flags,connect_flags", both], b"");
+    assert_eq!(run.status, 0);
+    assert_eq!(run.output.matches("  waived  ").count(), 2);
+}
+
+#[test]
+fn writes_waivers_as_json() {
+    let mut args = vec!["--json"];
+    args.extend(WILL_QOS_WITHOUT_WILL.split(' '));
+    let refused: Value = serde_json::from_str(&explain(args.clone(), b"").output).unwrap();
+    assert_eq!(refused["error"]["waiver"], "WILL_FLAGS");
+    assert_eq!(refused["waived"], Value::Array(vec![]));
+    args.extend(["--waive", "WILL_FLAGS"]);
+    let waived: Value = serde_json::from_str(&explain(args, b"").output).unwrap();
+    assert_eq!(waived["verdict"], "accept");
+    assert_eq!(waived["waived"][0], refused["error"]);
+}
+
+#[test]
+fn enforces_what_it_is_asked_to() {
+    let bell = "30 04 0002 6107 c000";
+    let run = explain(["--mqtt", "3.1.1", bell], b"");
+    assert_eq!(run.status, 0);
+    let rule = "no_discouraged_characters";
+    let run = explain(["--mqtt", "3.1.1", "--enforce", rule, bell], b"");
+    assert_eq!(run.status, 1);
+    let expected = "Content: \"a\\u{7}\"   <- the text holds a control character";
+    assert!(run.output.contains(expected), "{}", run.output);
+    let expected = "  enforced  only NO_DISCOURAGED_CHARACTERS refuses it\n";
+    assert!(run.output.contains(expected), "{}", run.output);
+    assert!(!run.output.contains("hint"), "{}", run.output);
+    assert_eq!(explain(["--enforce", "nothing", "c000"], b"").status, 64);
+    // the first packet of a client, of any version
+    let name = "a".repeat(24);
+    let connect = [b"\x10\x26\0\x06MQIsdp\x03\x02\0\x3c\0\x18", name.as_bytes()].concat();
+    assert_eq!(explain([], &connect).status, 0);
+    let run = explain(["--enforce", "SHORT_CLIENT_ID"], &connect);
+    assert!(
+        run.output.contains("only SHORT_CLIENT_ID"),
+        "{}",
+        run.output
+    );
+}
+
+#[test]
+fn lists_waivers_and_added_rules() {
+    let help = explain(["--help"], b"").output;
+    for (name, _) in mqtt_wire::Waivers::ALL.iter() {
+        assert!(help.contains(&format!("- {name}: ")), "{name}");
+    }
+    for (name, _) in mqtt_wire::OptionalRules::ALL.iter() {
+        assert!(help.contains(&format!("- {name}: ")), "{name}");
     }
 }
 
-struct Run {
-    output: String,
-    status: i32,
-}
-
-fn explain<'a>(args: impl IntoIterator<Item = &'a str>, input: &[u8]) -> Run {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_mqtt-explain"))
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    // it may not want to read
-    let _ = child.stdin.take().unwrap().write_all(input);
-    let done = child.wait_with_output().unwrap();
-    Run {
-        output: String::from_utf8(done.stdout).unwrap(),
-        status: done.status.code().unwrap(),
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn temporary(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
-}
-
-fn file(name: &str, content: &[u8]) -> String {
-    let path = temporary(name);
-    std::fs::write(&path, content).unwrap();
-    path.to_str().unwrap().into()
-}
-
-/// A capture of a connection to port 1883, a millisecond between packets; `true` is from the client.
-fn pcap(client_port: u16, segments: &[(bool, &[u8])]) -> Vec<u8> {
-    const RAW_IP: u32 = 101;
-    let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0];
-    for field in [0, 0, u32::MAX, RAW_IP] {
-        file.extend(field.to_le_bytes());
-    }
-    let mut sent = [1_u32, 1];
-    for (number, (from_client, payload)) in (0..).zip(segments) {
-        let me = usize::from(!from_client);
-        let (hosts, ports) = if *from_client {
-            ([1, 2], [client_port, 1883])
-        } else {
-            ([2, 1], [1883, client_port])
-        };
-        let length = u16::try_from(40 + payload.len()).unwrap();
-        let mut packet = vec![0x45, 0];
-        packet.extend(length.to_be_bytes());
-        packet.extend([0, 0, 0x40, 0, 64, 6, 0, 0]);
-        for host in hosts {
-            packet.extend([10, 0, 0, host]);
-        }
-        for port in ports {
-            packet.extend(port.to_be_bytes());
-        }
-        packet.extend(sent[me].to_be_bytes());
-        packet.extend(sent[1 - me].to_be_bytes());
-        packet.extend([0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0]);
-        packet.extend(*payload);
-        sent[me] += u32::try_from(payload.len()).unwrap();
-        let length = u32::from(length);
-        for field in [0, number * 1000, length, length] {
-            file.extend(u32::to_le_bytes(field));
-        }
-        file.extend(packet);
-    }
-    file
+#[test]
+fn judge_is_strict_unless_a_line_says_otherwise() {
+    let ask = |waivers: &str| {
+        let hex = WILL_QOS_WITHOUT_WILL.replace(' ', "");
+        let question =
+            format!(r#"{{"id":1,"version":"3.1.1","from":"client","hex":"{hex}"{waivers}}}"#);
+        let run = explain(["judge"], question.as_bytes());
+        serde_json::from_str::<Value>(&run.output).unwrap()
+    };
+    let strict = ask("");
+    assert_eq!(strict["verdict"], "reject");
+    assert_eq!(strict["error"]["waiver"], "WILL_FLAGS");
+    assert_eq!(strict.get("waived"), None);
+    let waived = ask(r#","waivers":["WILL_FLAGS"]"#);
+    assert_eq!(waived["verdict"], "accept");
+    assert_eq!(waived["waived"][0], strict["error"]);
+    // encoding knows no waivers
+    assert_eq!(waived["reencoded"], "100d00044d5154540402003c000170");
+    assert_eq!(ask(r#","waivers":["ACK_FLAGS"]"#), strict);
+    assert_eq!(ask(r#","waivers":["NOTHING"]"#)["verdict"], "error");
 }
