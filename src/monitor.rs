@@ -155,7 +155,7 @@ impl<'s> Monitor<'s> {
         mut report: impl FnMut(Breach),
     ) {
         let (version, sender) = (dialect.version(), dialect.sender());
-        let (packet_type, packet_id) = (packet.packet_type(), packet_id(packet));
+        let (packet_type, packet_id) = (packet.packet_type(), packet.packet_id());
         self.version = version;
         self.judge(sender, packet, len, &mut |kind| {
             report(Breach {
@@ -865,23 +865,4 @@ fn problem_properties<'a>(packet: &Packet<'a>) -> Option<Properties<'a>> {
         | Packet::PingReq
         | Packet::PingResp => return None,
     })
-}
-
-fn packet_id(packet: &Packet<'_>) -> Option<PacketId> {
-    match packet {
-        Packet::Publish(packet) => packet.delivery.packet_id(),
-        Packet::PubAck(packet)
-        | Packet::PubRec(packet)
-        | Packet::PubRel(packet)
-        | Packet::PubComp(packet) => Some(packet.packet_id),
-        Packet::Subscribe(packet) => Some(packet.packet_id),
-        Packet::SubAck(packet) | Packet::UnsubAck(packet) => Some(packet.packet_id),
-        Packet::Unsubscribe(packet) => Some(packet.packet_id),
-        Packet::Connect(_)
-        | Packet::ConnAck(_)
-        | Packet::PingReq
-        | Packet::PingResp
-        | Packet::Disconnect(_)
-        | Packet::Auth(_) => None,
-    }
 }

@@ -25,7 +25,7 @@ pub use self::subscribe::{
 pub use self::unsubscribe::{TopicFilters, Unsubscribe};
 
 use crate::data::{
-    Counter, MAX_VARIABLE_BYTE_INTEGER, Put, SliceWriter, variable_byte_integer_len,
+    Counter, MAX_VARIABLE_BYTE_INTEGER, PacketId, Put, SliceWriter, variable_byte_integer_len,
 };
 use crate::dialect::{Dialect, Sender, Version};
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field, Refusal};
@@ -389,6 +389,27 @@ macro_rules! with_body {
 }
 
 impl<'a> Packet<'a> {
+    /// The Packet Identifier, if the packet has one.
+    #[must_use]
+    pub const fn packet_id(&self) -> Option<PacketId> {
+        match self {
+            Self::Publish(packet) => packet.delivery.packet_id(),
+            Self::PubAck(packet)
+            | Self::PubRec(packet)
+            | Self::PubRel(packet)
+            | Self::PubComp(packet) => Some(packet.packet_id),
+            Self::Subscribe(packet) => Some(packet.packet_id),
+            Self::SubAck(packet) | Self::UnsubAck(packet) => Some(packet.packet_id),
+            Self::Unsubscribe(packet) => Some(packet.packet_id),
+            Self::Connect(_)
+            | Self::ConnAck(_)
+            | Self::PingReq
+            | Self::PingResp
+            | Self::Disconnect(_)
+            | Self::Auth(_) => None,
+        }
+    }
+
     /// Decodes bytes that are one whole packet.
     ///
     /// Where packets come one after the other, or piece by piece, let framing find their ends:

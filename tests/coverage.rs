@@ -112,7 +112,7 @@ struct Evidence {
 impl Page {
     fn new() -> Self {
         let mut statements: Vec<Row> = Vec::new();
-        for row in read_csv("statements.csv") {
+        for row in common::read_csv("statements.csv") {
             let [version, id, section, _, level, rule, note] = &row[..] else {
                 panic!("{row:?}");
             };
@@ -133,7 +133,7 @@ impl Page {
                 note,
             });
         }
-        let exceptions = read_csv("exceptions.csv").into_iter().map(|row| {
+        let exceptions = common::read_csv("exceptions.csv").into_iter().map(|row| {
             let [version, id, reason, shown_by] = &row[..] else {
                 panic!("{row:?}");
             };
@@ -395,23 +395,4 @@ fn source_files() -> Vec<std::path::PathBuf> {
     }
     files.sort();
     files
-}
-
-/// The rows of a table in `spec-vectors/`, without its head.
-fn read_csv(name: &str) -> Vec<Vec<String>> {
-    let text = std::fs::read_to_string(common::root().join("spec-vectors").join(name)).unwrap();
-    text.lines().skip(1).map(split_line).collect()
-}
-
-fn split_line(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    for character in line.chars() {
-        match character {
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            other => fields.last_mut().unwrap().push(other),
-        }
-    }
-    fields
 }

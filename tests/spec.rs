@@ -1,8 +1,11 @@
 //! The examples of the statement tables in `../shared/spec`, where they are at hand: each
 //! reject example of level `packet` breaks the statement of its row, each accept example none.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
+use common::from_hex;
 use mqtt_wire::{Dialect, Packet, Version};
 
 /// Examples that a decision of ours answers otherwise than the table.
@@ -79,17 +82,10 @@ fn shared(name: &str) -> Option<PathBuf> {
     path.is_dir().then_some(path)
 }
 
-fn from_hex(text: &str) -> Vec<u8> {
-    let digits = text.as_bytes().chunks(2);
-    digits
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
-}
-
 /// The rows of a table: each gives the field of a column.
 fn read_csv(path: &Path) -> Vec<impl Fn(&str) -> String + use<>> {
     let text = std::fs::read_to_string(path).unwrap();
-    let mut lines = text.lines().map(split_line);
+    let mut lines = text.lines().map(common::split_csv_line);
     let header = lines.next().unwrap();
     lines
         .map(|fields| {
@@ -100,17 +96,4 @@ fn read_csv(path: &Path) -> Vec<impl Fn(&str) -> String + use<>> {
             }
         })
         .collect()
-}
-
-fn split_line(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    for character in line.chars() {
-        match character {
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            other => fields.last_mut().unwrap().push(other),
-        }
-    }
-    fields
 }

@@ -270,7 +270,8 @@ fn waits(questions: &[Timed<'_>], answers: &[Timed<'_>]) -> Vec<usize> {
         }
     }
     let wait = |event| {
-        let answer = packet(event).map(|packet| (packet.packet_type() as u8, id(packet)))?;
+        let answer =
+            packet(event).map(|packet| (packet.packet_type() as u8, packet.packet_id()))?;
         open.get_mut(&answer)?.pop_front()
     };
     let waits = answers.iter().map(wait);
@@ -303,19 +304,5 @@ fn expected_answer(packet: &Packet<'_>) -> Option<(u8, Option<PacketId>)> {
         Packet::PingReq => PacketType::PingResp,
         _ => return None,
     };
-    Some((answer as u8, id(packet)))
-}
-
-fn id(packet: &Packet<'_>) -> Option<PacketId> {
-    match packet {
-        Packet::Publish(packet) => packet.delivery.packet_id(),
-        Packet::PubAck(packet)
-        | Packet::PubRec(packet)
-        | Packet::PubRel(packet)
-        | Packet::PubComp(packet) => Some(packet.packet_id),
-        Packet::Subscribe(packet) => Some(packet.packet_id),
-        Packet::SubAck(packet) | Packet::UnsubAck(packet) => Some(packet.packet_id),
-        Packet::Unsubscribe(packet) => Some(packet.packet_id),
-        _ => None,
-    }
+    Some((answer as u8, packet.packet_id()))
 }

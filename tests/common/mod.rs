@@ -127,6 +127,26 @@ pub fn wire(fields: &Value) -> Vec<u8> {
         .collect()
 }
 
+/// The rows of a table in `spec-vectors/`, without its head.
+pub fn read_csv(name: &str) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(root().join("spec-vectors").join(name)).unwrap();
+    text.lines().skip(1).map(split_csv_line).collect()
+}
+
+/// The fields of a line; those with commas are quoted.
+pub fn split_csv_line(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    for character in line.chars() {
+        match character {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            other => fields.last_mut().unwrap().push(other),
+        }
+    }
+    fields
+}
+
 pub fn version(text: &str) -> Version {
     match text {
         "3.1" => Version::V3_1,
