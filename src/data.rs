@@ -602,11 +602,10 @@ pub(crate) fn checked<'a>(
 #[inline]
 pub(crate) fn packet_id(input: &[u8], dialect: Dialect) -> Parsed<'_, PacketId> {
     let (rest, value) = two_byte_integer(input, Field::PacketId)?;
-    match PacketId::new(value) {
-        Some(id) => Ok((rest, id)),
-        None if dialect.waives(Waivers::PACKET_ID_ZERO) => Ok((rest, PacketId(0))),
-        None => fault(input, ErrorKind::PacketIdZero, Field::PacketId, 0),
+    if value == 0 && !dialect.waives(Waivers::PACKET_ID_ZERO) {
+        return fault(input, ErrorKind::PacketIdZero, Field::PacketId, 0);
     }
+    Ok((rest, PacketId(value)))
 }
 
 #[inline(always)]

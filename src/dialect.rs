@@ -115,6 +115,9 @@ impl Dialect {
         Self::from_server(Version::V5),
     ];
 
+    /// The mark of no plain dialect.
+    pub(crate) const NO_MARK: u8 = u8::MAX;
+
     /// The place of the plain dialect in [`ALL`](Self::ALL).
     #[inline]
     pub(crate) const fn index(self) -> usize {
@@ -207,6 +210,21 @@ impl Dialect {
     #[inline]
     pub(crate) const fn is_plain(self) -> bool {
         self.0 <= 0x07
+    }
+
+    /// A plain dialect in a byte, to store and compare; all others share one value.
+    #[inline]
+    pub(crate) const fn mark(self) -> u8 {
+        match self.is_plain() {
+            true => self.0 as u8,
+            false => Self::NO_MARK,
+        }
+    }
+
+    /// Whether this is the plain dialect that the mark stands for.
+    #[inline]
+    pub(crate) const fn has_mark(self, mark: u8) -> bool {
+        self.0 == mark as u32
     }
 
     #[inline]

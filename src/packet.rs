@@ -155,17 +155,21 @@ pub(crate) fn judge(first_byte: u8, dialect: Dialect) -> Result<PacketType, (Err
     let header = FixedHeader::of(first_byte, dialect);
     match PacketType::from_nibble(first_byte >> 4) {
         Some(packet_type) if header.flags >> (first_byte & 0x0f) & 1 != 0 => Ok(packet_type),
-        Some(packet_type) if are_flags_waived(packet_type, first_byte & 0x0f, dialect) => {
-            Ok(packet_type)
-        }
-        _ => verdict(first_byte, dialect),
+        _ => judge_first_byte_with_waivers(first_byte, dialect),
     }
 }
 
-/// Whether flags that the packet never has are let pass.
 #[cold]
-const fn are_flags_waived(packet_type: PacketType, flags: u8, dialect: Dialect) -> bool {
-    let waiver = match (packet_type, flags) {
+#[inline(never)]
+fn judge_first_byte_with_waivers(
+    first_byte: u8,
+    dialect: Dialect,
+) -> Result<PacketType, (ErrorKind, Field)> {
+    let verdict = verdict(first_byte, dialect);
+    let Some(packet_type) = PacketType::from_nibble(first_byte >> 4) else {
+        return verdict;
+    };
+    let waiver = match (packet_type, first_byte & 0x0f) {
         (
             PacketType::PubAck
             | PacketType::PubRec
@@ -175,12 +179,15 @@ const fn are_flags_waived(packet_type: PacketType, flags: u8, dialect: Dialect) 
             0x02,
         ) => Waivers::ACK_FLAGS,
         (PacketType::Connect, 0x02) => Waivers::CONNECT_FLAGS,
-        (PacketType::Unsubscribe, 0x00) if matches!(dialect.version(), Version::V3_1) => {
+        (PacketType::Unsubscribe, 0x00) if dialect.version() == Version::V3_1 => {
             Waivers::UNSUBSCRIBE_FLAGS
         }
-        _ => return false,
+        _ => return verdict,
     };
-    dialect.waives(waiver) && packet_type.is_sent_in(dialect)
+    match verdict {
+        Err((ErrorKind::FixedHeaderFlags, _)) if dialect.waives(waiver) => Ok(packet_type),
+        _ => verdict,
+    }
 }
 
 /// Judges a Remaining Length that is written in `length_len` bytes.
@@ -191,20 +198,36 @@ pub(crate) fn judge_remaining_length(
     length_len: usize,
     dialect: Dialect,
 ) -> Result<(), ErrorKind> {
-    if length_len != variable_byte_integer_len(remaining_length)
-        && (dialect.is_v5() || !dialect.waives(Waivers::REMAINING_LENGTH_NOT_SHORTEST))
-    {
+    let fixed = FixedHeader::of(first_byte, dialect).remaining_length;
+    let is_shortest = length_len == variable_byte_integer_len(remaining_length);
+    if is_shortest && fixed.is_none_or(|fixed| remaining_length == u32::from(fixed)) {
+        return Ok(());
+    }
+    judge_remaining_length_with_waivers(first_byte, remaining_length, is_shortest, dialect)
+}
+
+#[cold]
+#[inline(never)]
+fn judge_remaining_length_with_waivers(
+    first_byte: u8,
+    remaining_length: u32,
+    is_shortest: bool,
+    dialect: Dialect,
+) -> Result<(), ErrorKind> {
+    let may_be_longer = !dialect.is_v5() && dialect.waives(Waivers::REMAINING_LENGTH_NOT_SHORTEST);
+    if !is_shortest && !may_be_longer {
         return Err(ErrorKind::VariableByteIntegerNotShortest);
     }
+    let is_connack = first_byte >> 4 == PacketType::ConnAck as u8;
     match FixedHeader::of(first_byte, dialect).remaining_length {
-        Some(fixed) if remaining_length != u32::from(fixed) => {
-            let is_v5_form = first_byte >> 4 == PacketType::ConnAck as u8 && remaining_length == 3;
-            match is_v5_form && dialect.waives(Waivers::CONNACK_V5_FORM) {
-                true => Ok(()),
-                false => Err(ErrorKind::RemainingLength),
-            }
+        None => Ok(()),
+        Some(fixed) if remaining_length == u32::from(fixed) => Ok(()),
+        Some(_)
+            if is_connack && remaining_length == 3 && dialect.waives(Waivers::CONNACK_V5_FORM) =>
+        {
+            Ok(())
         }
-        _ => Ok(()),
+        Some(_) => Err(ErrorKind::RemainingLength),
     }
 }
 
@@ -441,7 +464,7 @@ impl<'a> Packet<'a> {
 
     /// Decodes a frame whose fixed header has been judged.
     pub(crate) fn parse(
-        frame: FrameRef<'a>,
+        frame: &FrameRef<'a>,
         packet_type: PacketType,
         dialect: Dialect,
     ) -> Result<Self, DecodeError> {
