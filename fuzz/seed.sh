@@ -21,6 +21,8 @@ def seeds(vector):
         dialect = 2 * VERSIONS.index(version) + from_server
         yield "decode", bytes([dialect]) + packet
         yield "frame", bytes([dialect, 0, 1]) + packet
+        # where the generator draws from: no packet in itself, yet bytes that are apart from each other
+        yield "round_trip", bytes([dialect]) + packet
     if packet[:1] == b"\x10":
         yield "frame", bytes([ACCEPT, 0, 1]) + packet
 

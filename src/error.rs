@@ -588,7 +588,6 @@ pub enum Field {
     ReasonCode,
     PacketId,
     TopicName,
-    Payload,
     TopicFilter,
     SubscriptionOptions,
 }
@@ -617,7 +616,6 @@ impl fmt::Display for Field {
             Self::ReasonCode => "Reason Code",
             Self::PacketId => "Packet Identifier",
             Self::TopicName => "Topic Name",
-            Self::Payload => "Payload",
             Self::TopicFilter => "Topic Filter",
             Self::SubscriptionOptions => "Subscription Options",
         })
