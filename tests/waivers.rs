@@ -47,6 +47,13 @@ fn what_no_waiver_names_is_refused_under_all_waivers() {
             refused += 1;
             let verdict = decode(&vector, Waivers::ALL, |_| {});
             assert!(verdict.is_err(), "{}: {verdict:?}", vector.name);
+            // and no later than without them
+            let framed =
+                |waivers| FrameRef::split(&vector.bytes, vector.dialect.waiving(waivers), u32::MAX);
+            let strict = framed(Waivers::NONE);
+            if strict.is_err() {
+                assert_eq!(framed(Waivers::ALL), strict, "{}", vector.name);
+            }
         }
     }
     assert!(refused > 250);
