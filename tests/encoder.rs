@@ -3,9 +3,9 @@
 
 use mqtt_wire::{
     Ack, Auth, BinaryData, ConnAck, Connect, Dialect, Disconnect, EncodeError, ErrorKind, Field,
-    Packet, PacketId, Properties, Property, Publish, QoS, ReasonCode, ReasonCodes, RetainHandling,
-    SubAck, Subscribe, Subscription, Subscriptions, TopicFilter, TopicFilters, TopicName,
-    Unsubscribe, Utf8Str, Version, Will,
+    Packet, PacketId, Properties, Property, PropertyId, Publish, QoS, ReasonCode, ReasonCodes,
+    RetainHandling, SubAck, Subscribe, Subscription, Subscriptions, TopicFilter, TopicFilters,
+    TopicName, Unsubscribe, Utf8Str, Version, Waivers, Will,
 };
 
 #[test]
@@ -310,6 +310,52 @@ fn subscriptions_are_those_of_their_version() {
             Field::TopicFilter,
         );
     }
+}
+
+#[test]
+fn decoded_lists_are_judged_anew_for_another_packet_or_dialect() {
+    let [v3_1, v3_1_1, v5] = Version::ALL.map(Dialect::from_server);
+    let not_allowed = ErrorKind::ReasonCodeNotAllowed;
+
+    let Ok(Packet::UnsubAck(unsuback)) = Packet::decode(b"\xb0\x04\0\x01\0\x11", v5) else {
+        panic!("an UNSUBACK");
+    };
+    accepts(v5, Packet::UnsubAck(unsuback));
+    breaks(v5, Packet::SubAck(unsuback), not_allowed, Field::ReasonCode);
+    lacks(v3_1_1, Packet::UnsubAck(unsuback), Field::ReasonCode);
+
+    let Ok(Packet::SubAck(suback)) = Packet::decode(b"\x90\x04\0\x01\0\x97", v5) else {
+        panic!("a SUBACK");
+    };
+    accepts(v5, Packet::SubAck(suback));
+    lacks(v3_1_1, Packet::SubAck(suback), Field::ReasonCode);
+
+    // what a waiver let in is not let out, not even under the waiver
+    let lenient = v3_1.waiving(Waivers::SUBACK_FAILURE);
+    let packet = Packet::decode(b"\x90\x03\0\x01\x80", lenient).unwrap();
+    lacks(lenient, packet, Field::ReasonCode);
+
+    let [_, v3_1_1, v5] = Version::ALL.map(Dialect::from_client);
+    let bytes = b"\xa2\x0c\0\x01\0\x08$share/g";
+    let Ok(Packet::Unsubscribe(unsubscribe)) = Packet::decode(bytes, v3_1_1) else {
+        panic!("an UNSUBSCRIBE");
+    };
+    accepts(v3_1_1, unsubscribe);
+    breaks(
+        v5,
+        unsubscribe,
+        ErrorKind::SharedSubscription,
+        Field::TopicFilter,
+    );
+
+    let bytes = b"\x30\x06\0\x01t\x02\x0b\x01";
+    let Ok(Packet::Publish(publish)) = Packet::decode(bytes, Dialect::from_server(Version::V5))
+    else {
+        panic!("a PUBLISH");
+    };
+    accepts(Dialect::from_server(Version::V5), publish);
+    let field = Field::Property(PropertyId::SubscriptionIdentifier);
+    breaks(v5, publish, ErrorKind::PropertyWrongSender, field);
 }
 
 #[test]
