@@ -26,8 +26,6 @@ use core::convert::Infallible;
 
 use nom::Parser;
 use nom::combinator::all_consuming;
-use nom::multi::length_data;
-use nom::number::complete::be_u16;
 
 use crate::data::{self, BinaryData, Parsed, Put, QoS, Utf8Str};
 use crate::dialect::{Dialect, Version};
@@ -343,8 +341,8 @@ fn left_over(
     flags: ConnectFlags,
     dialect: Dialect,
 ) -> Result<Infallible, nom::Err<Fault<'_>>> {
-    let one = all_consuming(length_data(be_u16::<_, Fault<'_>>)).parse(rest);
-    let one = one.is_ok();
+    let field = |input| data::prefixed(input, Field::Packet);
+    let one = all_consuming(field).parse(rest).is_ok();
     let will = Will::parse(rest, QoS::AtMostOnce, false, dialect);
     let (kind, field) = match will {
         Ok(([], _)) if flags.will().is_none() => (ErrorKind::UnannouncedWill, Field::WillTopic),
