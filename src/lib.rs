@@ -112,4 +112,4 @@ pub use self::reason_code::{ReasonCode, ReturnCode, UnknownReasonCode};
 pub use self::statement::Statement;
 pub use self::topic::{SharedSubscription, TopicFilter, TopicName};
 pub use self::waivers::{OptionalRules, Waivers};
-pub use self::will::Will;
+pub use self::will::{Ending, Will, WillFate, WillTerms};
