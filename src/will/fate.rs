@@ -11,8 +11,8 @@ use crate::statement::Statement;
 /// What a Server has to remember of an accepted connection to know what becomes of its Will.
 ///
 /// The Will itself stays in the CONNECT, which is kept as it is (a `Frame`, or a copy of its
-/// bytes) and decoded again when the Will is published. Before 5.0 a Will has no delay, and a
-/// Session no expiry: both numbers are 0.
+/// bytes) and decoded again when the Will is published. Before 5.0 no Will waits, and the numbers
+/// mean nothing.
 ///
 /// ```
 /// use mqtt_wire::{
@@ -66,10 +66,7 @@ impl WillTerms {
         if connack.reason_code != ReasonCode::Success {
             return None;
         }
-        let requested = match connect.version {
-            Version::V5 => connect.session_expiry_interval(),
-            Version::V3_1 | Version::V3_1_1 => 0,
-        };
+        let requested = connect.session_expiry_interval();
         Some(Self {
             version: connect.version,
             will_delay_interval: will.will_delay_interval(),
@@ -117,6 +114,12 @@ impl WillTerms {
     }
 
     fn decide(&self, ending: Ending) -> (WillFate, Rule) {
+        if self.version != Version::V5 {
+            return match ending {
+                Ending::Disconnect { .. } => (WillFate::Discard, Rule::Forget),
+                _ => (WillFate::Publish, Rule::Publish),
+            };
+        }
         let delay = self.will_delay_interval;
         let expiry = match ending {
             Ending::Disconnect {
@@ -124,7 +127,7 @@ impl WillTerms {
                 session_expiry_interval,
             } => {
                 let expiry = self.expiry_after(session_expiry_interval);
-                if expiry.is_some() && self.is_normal(reason_code) {
+                if expiry.is_some() && reason_code == ReasonCode::NORMAL_DISCONNECTION {
                     return (WillFate::Discard, Rule::Forget);
                 }
                 expiry.unwrap_or(self.session_expiry_interval)
@@ -154,10 +157,6 @@ impl WillTerms {
             Some(1..) if self.requested_expiry_interval == 0 => None,
             _ => Some(changed.unwrap_or(self.session_expiry_interval)),
         }
-    }
-
-    fn is_normal(&self, reason_code: ReasonCode) -> bool {
-        self.version != Version::V5 || reason_code == ReasonCode::NORMAL_DISCONNECTION
     }
 }
 
