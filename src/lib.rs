@@ -38,6 +38,7 @@
 //!   decoding, or from a slice that you lend for encoding.
 //! * [`Waivers`] let single rules pass, [`OptionalRules`] add some; none by default.
 //! * [`monitor::Monitor`] watches a whole conversation.
+//! * [`WillTerms`] decides what becomes of a Will, [`TopicFilter::matches`] who gets a message.
 //! * [`DecodeError`] says which byte broke which [`Statement`] of which version, and what to
 //!   answer.
 //!
@@ -49,6 +50,7 @@
 //! | `alloc` | with `std` or `bytes` | `Monitor::new`, which takes the memory it needs |
 //! | `bytes` | yes | [`Frame`], [`FrameDecoder`] and [`Packet::encode`] over [`bytes`] |
 //! | `serde` | no | `Serialize` for packets and all that is in them |
+//! | `defmt` | no | `defmt::Format` for packets, all that is in them, errors and breaches |
 //!
 //! Without `bytes` the crate needs no allocator: decode from `&[u8]` with [`FrameRef::split`], and
 //! encode into `&mut [u8]` with [`Packet::encode_to_slice`].
@@ -112,4 +114,4 @@ pub use self::reason_code::{ReasonCode, ReturnCode, UnknownReasonCode};
 pub use self::statement::Statement;
 pub use self::topic::{SharedSubscription, TopicFilter, TopicName};
 pub use self::waivers::{OptionalRules, Waivers};
-pub use self::will::Will;
+pub use self::will::{Ending, Will, WillFate, WillTerms};
