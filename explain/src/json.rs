@@ -2,14 +2,26 @@
 
 use mqtt_wire::{DecodeError, Dialect, Packet, Sender};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::conversation::Event;
 use crate::dissect::{Field, count, dissect};
 use crate::judge::{BreachNames, Fault};
 use crate::report::View;
 use crate::stream::{Record, Verdict};
 
-/// A packet as an object. Further members may be added to it.
+/// Something in a conversation as an object. Further members may be added to it.
+pub fn event(event: &Event<'_>, view: View) -> serde_json::Result<Value> {
+    let (verdict, length) = match event {
+        Event::Packet(record) => return packet(record, view),
+        Event::Unread(_, length) => ("unread", json!(length)),
+        Event::Gap(_, length) => ("missing", json!(length)),
+    };
+    let from = sender_name(event.sender());
+    Ok(json!({"verdict": verdict, "from": from, "length": length}))
+}
+
+/// A packet as an object.
 pub fn packet(record: &Record<'_>, view: View) -> serde_json::Result<Value> {
     let (verdict, packet, error) = match &record.verdict {
         Verdict::Accept(packet) => ("accept", Some(packet), None),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::ops::Range;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use mqtt_wire::{
@@ -9,7 +10,7 @@ use mqtt_wire::{
     ReasonCode, Reply, Sender, Statement, SubAck, Version, Waivers, Will,
 };
 
-use crate::conversation::Order;
+use crate::conversation::{Event, Order};
 use crate::dissect::{Field, Value, count, dissect, hex, quote, secret_bytes};
 use crate::hint;
 use crate::judge::return_code;
@@ -168,6 +169,68 @@ pub fn notes(out: &mut dyn Write, record: &Record<'_>) -> io::Result<()> {
         paint(out, FAULT, &format!("       ! {text}\n"))?;
     }
     Ok(())
+}
+
+/// How many packets there are, and how many of them are refused or break rules together.
+pub fn numbers(
+    out: &mut dyn Write,
+    packets: usize,
+    refused: usize,
+    breaking: usize,
+) -> io::Result<()> {
+    match (refused, breaking) {
+        (0, 0) => {}
+        (0, bad) | (bad, _) => write!(out, "{bad} of ")?,
+    }
+    write!(out, "{}", count(packets, "packet"))?;
+    let verb = if breaking == 1 { "breaks" } else { "break" };
+    match (refused, breaking) {
+        (_, 0) => {}
+        (0, _) => write!(out, " {verb} a rule of the conversation")?,
+        (_, more) => write!(out, ", {more} more {verb} a rule of the conversation")?,
+    }
+    Ok(())
+}
+
+/// When something passed, and in which packet of a capture or in which connection.
+pub fn place(out: &mut dyn Write, number: u64, time: Duration) -> io::Result<()> {
+    let seconds = time.as_secs_f64();
+    let text = format!("{:>6} {seconds:>11.6}", format!("#{number}"));
+    paint(out, FAINT, &text)
+}
+
+/// Something in a conversation in one line, and the details of a packet that is refused; of all
+/// packets with `tree`.
+pub fn event(out: &mut dyn Write, event: &Event<'_>, tree: bool, view: View) -> io::Result<()> {
+    let offset = match event {
+        Event::Packet(record) => record.offset.to_string(),
+        Event::Unread(..) | Event::Gap(..) => String::new(),
+    };
+    paint(out, FAINT, &format!("{offset:>8}  "))?;
+    write!(out, "{} ", arrow(event.sender()))?;
+    match event {
+        Event::Packet(record) => {
+            line(out, record, view)?;
+            if record.is_refused() || tree {
+                details(out, record, view)?;
+                return writeln!(out);
+            }
+            notes(out, record)
+        }
+        Event::Unread(_, length) => unread(out, *length),
+        Event::Gap(_, length) => {
+            let text = format!("{length} bytes are missing in the capture\n");
+            paint(out, UNSURE, &text)
+        }
+    }
+}
+
+/// To the server, or to the client.
+pub fn arrow(sender: Sender) -> &'static str {
+    match sender {
+        Sender::Client => "→",
+        Sender::Server => "←",
+    }
 }
 
 /// That the order of the packets was not recorded.

@@ -1,0 +1,268 @@
+//! A connection while it is open: bytes as they pass, cut into packets that are judged.
+
+use std::io;
+use std::time::Duration;
+
+use mqtt_wire::{FrameRef, PacketType, Sender, Version};
+
+use crate::conversation::Event;
+use crate::hint;
+use crate::order::Watch;
+use crate::stream::{
+    Record, Stream, Verdict, remaining_length, sniff_version, starts_with_connect,
+};
+use crate::terms::Terms;
+
+/// After so long without a byte, a packet that is not whole is told.
+pub const STALL: Duration = Duration::from_secs(1);
+
+/// The longest packet that is kept until it is whole.
+const LONGEST: usize = 1 << 20;
+
+/// The longest fixed header.
+const LONGEST_HEADER: usize = 5;
+
+/// The packets of one connection.
+pub struct Live {
+    /// The version that the user wants.
+    wanted: Option<Version>,
+    /// The version that CONNECT named.
+    learnt: Option<Version>,
+    terms: Terms,
+    watch: Watch,
+    client: Side,
+    server: Side,
+}
+
+/// The bytes of one side that are yet to be looked at.
+#[derive(Default)]
+struct Side {
+    bytes: Vec<u8>,
+    /// How many bytes came before them.
+    offset: usize,
+    /// So many of them there have to be for a packet to be whole.
+    need: usize,
+    /// How many bytes that are yet to come belong to a packet that was told.
+    skip: usize,
+    /// The last packet was refused.
+    after_error: bool,
+    /// No packet will be found any more.
+    is_lost: bool,
+    /// When bytes came last.
+    heard: Duration,
+    /// The packet that is not whole was told.
+    is_told: bool,
+}
+
+/// What is seen on a connection.
+pub enum Sight<'a> {
+    /// A packet.
+    Packet(&'a Event<'a>),
+    /// Another protocol, on both sides.
+    Foreign(&'static str),
+    /// No packet begins here; nothing further of this side will be seen.
+    Lost(Sender),
+    /// A packet that is not looked at, and its length.
+    TooLong(Sender, Option<PacketType>, usize),
+    /// So many bytes passed unseen.
+    Unseen(Sender, u64),
+}
+
+/// Takes what is seen.
+pub type Report<'r> = dyn FnMut(Sight<'_>) -> io::Result<()> + 'r;
+
+impl Live {
+    pub fn new(wanted: Option<Version>, terms: Terms) -> Self {
+        Self {
+            wanted,
+            learnt: None,
+            terms,
+            watch: Watch::new(false),
+            client: Side::default(),
+            server: Side::default(),
+        }
+    }
+
+    /// Looks at bytes that passed.
+    pub fn pass(
+        &mut self,
+        sender: Sender,
+        time: Duration,
+        bytes: &[u8],
+        report: &mut Report<'_>,
+    ) -> io::Result<()> {
+        let side = self.side(sender);
+        side.heard = time;
+        side.is_told = false;
+        let skip = side.skip.min(bytes.len());
+        side.skip -= skip;
+        side.offset += skip;
+        let bytes = bytes.get(skip..).unwrap_or_default();
+        if side.is_lost || bytes.is_empty() {
+            return Ok(());
+        }
+        side.bytes.extend_from_slice(bytes);
+        if side.bytes.len() < side.need {
+            return Ok(());
+        }
+        self.look(sender, time, Ripe::Whole, report)
+    }
+
+    /// So many bytes passed that will not be seen; what follows begins with a packet.
+    pub fn miss(&mut self, sender: Sender, bytes: u64, report: &mut Report<'_>) -> io::Result<()> {
+        let side = self.side(sender);
+        if side.is_lost {
+            return Ok(());
+        }
+        let unseen = bytes + side.bytes.len() as u64;
+        *side = Side {
+            offset: side.offset + usize::try_from(unseen).unwrap_or_default(),
+            ..Side::default()
+        };
+        self.watch = Watch::new(true);
+        report(Sight::Unseen(sender, unseen))
+    }
+
+    /// Tells of packets that have not been whole for a while.
+    pub fn wait(&mut self, now: Duration, report: &mut Report<'_>) -> io::Result<()> {
+        for sender in [Sender::Client, Sender::Server] {
+            let side = self.side(sender);
+            let is_stalled = now.saturating_sub(side.heard) >= STALL;
+            if is_stalled && !side.bytes.is_empty() && !side.is_told {
+                self.look(sender, now, Ripe::All, report)?;
+                self.side(sender).is_told = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing more will come from a side; the answer is whether it ends with a whole packet.
+    pub fn end(
+        &mut self,
+        sender: Sender,
+        time: Duration,
+        report: &mut Report<'_>,
+    ) -> io::Result<bool> {
+        if !self.side(sender).is_told {
+            self.look(sender, time, Ripe::All, report)?;
+        }
+        let side = self.side(sender);
+        Ok(side.bytes.is_empty() && side.skip == 0)
+    }
+
+    fn side(&mut self, sender: Sender) -> &mut Side {
+        match sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        }
+    }
+
+    fn look(
+        &mut self,
+        sender: Sender,
+        time: Duration,
+        ripe: Ripe,
+        report: &mut Report<'_>,
+    ) -> io::Result<()> {
+        let (side, other) = match sender {
+            Sender::Client => (&mut self.client, &mut self.server),
+            Sender::Server => (&mut self.server, &mut self.client),
+        };
+        let mut bytes = std::mem::take(&mut side.bytes);
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let is_first = side.offset == 0;
+        let is_connect = is_first && sender == Sender::Client && starts_with_connect(&bytes);
+        if is_connect && self.learnt.is_none() {
+            self.learnt = sniff_version(&bytes);
+        }
+        let version = match self.wanted {
+            // a CONNECT is to be read as what it says it is
+            None if is_connect => None,
+            None => self.learnt,
+            wanted => wanted,
+        };
+        let stream = Stream::read(&bytes, version, Some(sender), self.terms);
+        let is_valid = stream.records.first().is_some_and(Record::is_accepted);
+        if let Some(what) = hint::foreign(&bytes).filter(|_| is_first && !is_valid) {
+            (side.is_lost, other.is_lost) = (true, true);
+            return report(Sight::Foreign(what));
+        }
+        if side.after_error && FrameRef::split(&bytes, stream.dialect, u32::MAX).is_err() {
+            side.is_lost = true;
+            return report(Sight::Lost(sender));
+        }
+        side.need = 0;
+        let mut used = 0;
+        for mut record in stream.records {
+            let (start, len) = (record.offset, record.bytes.len());
+            let is_refused = record.is_refused();
+            let missing = missing(&record);
+            let is_whole = match missing {
+                Some(missing) => missing == 0,
+                None => len >= LONGEST_HEADER,
+            };
+            let is_too_long = missing.is_some_and(|missing| len + missing > LONGEST);
+            if !is_whole && !is_too_long && ripe == Ripe::Whole {
+                side.need = len + missing.unwrap_or(1);
+                break;
+            }
+            if !is_whole && is_too_long && !is_refused {
+                let len = len + missing.unwrap_or_default();
+                report(Sight::TooLong(sender, record.packet_type(), len))?;
+                self.watch = Watch::new(true);
+            } else {
+                record.offset += side.offset;
+                let mut event = Event::Packet(record);
+                if !other.is_lost {
+                    let breaches = self.watch.observe(&event, Some(time));
+                    if let Event::Packet(record) = &mut event {
+                        record.breaches = breaches;
+                    }
+                }
+                report(Sight::Packet(&event))?;
+                if !is_whole && !is_refused {
+                    side.need = len + missing.unwrap_or(1);
+                    break;
+                }
+            }
+            used = start + len;
+            side.after_error = is_refused;
+            match missing {
+                Some(missing) => side.skip = missing,
+                None => side.is_lost = true,
+            }
+        }
+        if stream.unread > 0 {
+            side.is_lost = true;
+            report(Sight::Lost(sender))?;
+        }
+        side.offset += used;
+        if used < bytes.len() && !side.is_lost {
+            bytes.drain(..used);
+            side.bytes = bytes;
+        }
+        Ok(())
+    }
+}
+
+/// Which packets to look at.
+#[derive(Clone, Copy, PartialEq)]
+enum Ripe {
+    Whole,
+    /// Also one that is not whole.
+    All,
+}
+
+/// How many bytes of a packet are missing; `None` if its fixed header does not tell.
+fn missing(record: &Record<'_>) -> Option<usize> {
+    match record.verdict {
+        Verdict::Accept(_) => Some(0),
+        Verdict::Incomplete(missing) => Some(missing),
+        Verdict::Reject(_) => {
+            let (length, of_length) = remaining_length(record.bytes)?;
+            Some((1 + of_length + length).saturating_sub(record.bytes.len()))
+        }
+    }
+}
