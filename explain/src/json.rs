@@ -1,6 +1,6 @@
 //! `--json`: one object for each packet, a line each.
 
-use mqtt_wire::{DecodeError, Dialect, Packet, Sender};
+use mqtt_wire::{DecodeError, Dialect, Packet, Sender, WillFate};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ use crate::dissect::{Field, count, dissect};
 use crate::judge::{BreachNames, Fault};
 use crate::report::View;
 use crate::stream::{Record, Verdict};
+use crate::will::Outcome;
 
 /// Something in a conversation as an object. Further members may be added to it.
 pub fn event(event: &Event<'_>, view: View) -> serde_json::Result<Value> {
@@ -81,6 +82,23 @@ impl Names {
             from: sender_name(dialect.sender()),
         }
     }
+}
+
+/// What becomes of a Will.
+pub fn will(outcome: &Outcome<'_>) -> Value {
+    let (fate, seconds) = match outcome.fate {
+        WillFate::Discard => ("discard", 0),
+        WillFate::Publish => ("publish", 0),
+        WillFate::PublishAfter(time) => ("publish", time.as_secs()),
+    };
+    json!({
+        "fate": fate,
+        "seconds": seconds,
+        "unless": outcome.unless,
+        "cause": outcome.cause,
+        "statement": outcome.statement.map(|it| it.to_string()),
+        "topic": outcome.will.topic,
+    })
 }
 
 pub fn sender_name(sender: Sender) -> &'static str {

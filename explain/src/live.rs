@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use mqtt_wire::{FrameRef, PacketType, Sender, Version};
+use mqtt_wire::{Ending, FrameRef, PacketType, Sender, Version};
 
 use crate::conversation::Event;
 use crate::hint;
@@ -12,6 +12,7 @@ use crate::stream::{
     Record, Stream, Verdict, remaining_length, sniff_version, starts_with_connect,
 };
 use crate::terms::Terms;
+use crate::will::{Outcome, WillWatch};
 
 /// After so long without a byte, a packet that is not whole is told.
 pub const STALL: Duration = Duration::from_secs(1);
@@ -30,6 +31,7 @@ pub struct Live {
     learnt: Option<Version>,
     terms: Terms,
     watch: Watch,
+    will: WillWatch,
     client: Side,
     server: Side,
 }
@@ -78,6 +80,7 @@ impl Live {
             learnt: None,
             terms,
             watch: Watch::new(false),
+            will: WillWatch::default(),
             client: Side::default(),
             server: Side::default(),
         }
@@ -120,6 +123,7 @@ impl Live {
             ..Side::default()
         };
         self.watch = Watch::new(true);
+        self.will.is_unsure |= sender == Sender::Client;
         report(Sight::Unseen(sender, unseen))
     }
 
@@ -148,6 +152,17 @@ impl Live {
         }
         let side = self.side(sender);
         Ok(side.bytes.is_empty() && side.skip == 0)
+    }
+
+    /// The connection ends in this way, unless a packet has ended it.
+    pub fn close(&mut self, ending: Ending) {
+        self.will.end(ending);
+    }
+
+    /// What becomes of the Will of a connection that has ended.
+    pub fn will(&mut self) -> Option<Outcome<'_>> {
+        self.will.is_unsure |= self.client.is_lost;
+        self.will.outcome(self.terms)
     }
 
     fn side(&mut self, sender: Sender) -> &mut Side {
@@ -214,6 +229,7 @@ impl Live {
                 self.watch = Watch::new(true);
             } else {
                 record.offset += side.offset;
+                self.will.observe(&record, self.terms);
                 let mut event = Event::Packet(record);
                 if !other.is_lost {
                     let breaches = self.watch.observe(&event, Some(time));

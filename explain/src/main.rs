@@ -13,6 +13,7 @@ mod proxy;
 mod report;
 mod stream;
 mod terms;
+mod will;
 
 use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};

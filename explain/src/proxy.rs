@@ -13,13 +13,14 @@ use std::time::{Duration, Instant};
 
 use anstyle::Style;
 use clap::Args;
-use mqtt_wire::{Sender, Version};
+use mqtt_wire::{Ending, Sender, Version, WillFate};
 use serde_json::{Value, json};
 
 use crate::conversation::Event;
 use crate::json::sender_name;
 use crate::live::{Live, STALL, Sight};
 use crate::report::{self, BAD, FAINT, UNSURE, paint};
+use crate::will::Outcome;
 use crate::{Look, Status, status_of};
 
 #[derive(Args)]
@@ -616,6 +617,7 @@ impl<'a> Screen<'a> {
                 };
                 *is_reset |= matches!(how, End::Reset(_));
                 if is_end {
+                    live.close(ending(sender, how));
                     line.ended(time, sender, how)?;
                 }
                 Ok(())
@@ -626,7 +628,7 @@ impl<'a> Screen<'a> {
                 Ok(())
             }
             What::Closed => {
-                line.closed(time, tally)?;
+                line.closed(time, tally, live.will())?;
                 self.status = tally.status;
                 self.sessions.remove(&number);
                 Ok(())
@@ -729,7 +731,12 @@ impl<'a> Line<'a> {
     }
 
     /// How the whole connection was.
-    fn closed(&mut self, time: Duration, tally: &Tally) -> io::Result<()> {
+    fn closed(
+        &mut self,
+        time: Duration,
+        tally: &Tally,
+        will: Option<Outcome<'_>>,
+    ) -> io::Result<()> {
         let (style, word) = tally.status.word(tally.is_waived);
         let Tally {
             packets,
@@ -739,9 +746,15 @@ impl<'a> Line<'a> {
         } = *tally;
         if self.options.look.json {
             let object = json!({
-                "verdict": "ended", "packets": packets, "refused": refused, "breaking": breaking
+                "verdict": "ended", "packets": packets, "refused": refused, "breaking": breaking,
+                "will": will.as_ref().map(crate::json::will),
             });
             return self.object(time, object);
+        }
+        if let Some(outcome) = will.filter(|it| it.fate != WillFate::Discard) {
+            let text = report::outcome(&outcome);
+            report::place(self.out, self.number, time)?;
+            paint(self.out, UNSURE, &format!("{:10}! {text}\n", ""))?;
         }
         write!(self.out, "#{}  ", self.number)?;
         paint(self.out, style, word)?;
@@ -765,6 +778,15 @@ impl<'a> Line<'a> {
             members.insert("seconds".into(), time.as_secs_f64().into());
         }
         writeln!(self.out, "{object}")
+    }
+}
+
+/// What the end of one direction says about the connection.
+fn ending(sender: Sender, how: End) -> Ending {
+    match (sender, how) {
+        (Sender::Server, _) => Ending::ClosedByServer,
+        (Sender::Client, End::Reset(_)) => Ending::NetworkFailure,
+        (Sender::Client, _) => Ending::ClosedByClient,
     }
 }
 

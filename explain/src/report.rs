@@ -7,7 +7,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use mqtt_wire::{
     Connect, DecodeError, Delivery, Dialect, ErrorKind, Packet, Properties, Property, PropertyId,
-    ReasonCode, Reply, Sender, Statement, SubAck, Version, Waivers, Will,
+    ReasonCode, Reply, Sender, Statement, SubAck, Version, Waivers, Will, WillFate,
 };
 
 use crate::conversation::{Event, Order};
@@ -16,6 +16,7 @@ use crate::hint;
 use crate::judge::return_code;
 use crate::stream::{Record, Stream, Verdict, remaining_length};
 use crate::terms::{self, added_rule};
+use crate::will::Outcome;
 
 /// How much to show.
 #[derive(Debug, Clone, Copy, Default)]
@@ -230,6 +231,24 @@ pub fn arrow(sender: Sender) -> &'static str {
     match sender {
         Sender::Client => "→",
         Sender::Server => "←",
+    }
+}
+
+/// What becomes of a Will.
+pub fn outcome(outcome: &Outcome<'_>) -> String {
+    let will = will_summary(&outcome.will, 32);
+    let cause = format!("{}{}", outcome.cause, citation(outcome.statement));
+    let unless = match outcome.unless {
+        Some(unless) => format!(", unless {unless}"),
+        None => String::new(),
+    };
+    match outcome.fate {
+        WillFate::Discard => format!("the server forgets {will}: {cause}"),
+        WillFate::Publish => format!("the server has to publish {will}{unless}: {cause}"),
+        WillFate::PublishAfter(time) => {
+            let seconds = time.as_secs();
+            format!("the server has to publish in {seconds} s {will}{unless}: {cause}")
+        }
     }
 }
 

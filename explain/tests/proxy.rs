@@ -14,6 +14,7 @@ use common::Run;
 const CONNECT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c";
 const CONNACK: &[u8] = b"\x20\x02\0\0";
 const PUBLISH: &[u8] = b"\x30\x0a\0\x03a/bhello";
+const PINGREQ: &[u8] = b"\xc0\0";
 const DISCONNECT: &[u8] = b"\xe0\0";
 
 /// The program, passing connections on to a server.
@@ -191,6 +192,101 @@ fn tells_what_breaks_a_rule() {
     let breach = breach.strip_suffix(" [v3.1.1 section").unwrap();
     assert!(run.output.contains(breach), "{}", run.output);
     assert_eq!(run.status, 1);
+}
+
+/// CONNECT of 5.0 with a Will on topic "w" and a Will Delay of 10 s in a Session of 60 s.
+const WITH_DELAY: &[u8] = b"\x10\x20\0\x04MQTT\x05\x04\0\x3c\x05\x11\0\0\0\x3c\0\x01c\
+                            \x05\x18\0\0\0\x0a\0\x01w\0\x02by";
+/// The same without delay, and of 3.1.1.
+const WITH_WILL_5: &[u8] = b"\x10\x16\0\x04MQTT\x05\x06\0\x3c\0\0\x01c\0\0\x01w\0\x02by";
+const WITH_WILL_4: &[u8] = b"\x10\x14\0\x04MQTT\x04\x06\0\x3c\0\x01c\0\x01w\0\x02by";
+const CONNACK_5: &[u8] = b"\x20\x03\0\0\0";
+
+#[test]
+fn tells_when_the_will_has_to_be_published() {
+    let without = "the client closed the connection without DISCONNECT";
+    let cases = [
+        (
+            WITH_WILL_4,
+            CONNACK,
+            &b""[..],
+            format!("WILL \"w\" QoS 0 \"by\": {without} [v3.1.1 MQTT-3.1.2-8]"),
+        ),
+        (
+            WITH_WILL_5,
+            CONNACK_5,
+            PINGREQ,
+            format!("WILL \"w\" QoS 0 \"by\": {without} [v5.0 MQTT-3.1.2-8]"),
+        ),
+        (
+            WITH_WILL_5,
+            CONNACK_5,
+            b"\xe0\x01\x04",
+            String::from(
+                "WILL \"w\" QoS 0 \"by\": the client sent DISCONNECT 0x04 [v5.0 MQTT-3.1.2-8]",
+            ),
+        ),
+        (
+            WITH_DELAY,
+            CONNACK_5,
+            b"",
+            format!(
+                "in 10 s WILL \"w\" QoS 0 after 10 s \"by\", unless the client is back before: \
+                 {without} [v5.0 MQTT-3.1.2-8]"
+            ),
+        ),
+        (
+            // a DISCONNECT that breaks off is none
+            WITH_WILL_5,
+            CONNACK_5,
+            b"\xe0",
+            format!("WILL \"w\" QoS 0 \"by\": {without} [v5.0 MQTT-3.1.2-8]"),
+        ),
+    ];
+    for (connect, connack, last, note) in cases {
+        let run = converse(&[(connect, connack), (last, b"")], &[]);
+        let output = without_times(&run.output);
+        let note = format!("#1          ! the server has to publish {note}\n");
+        assert!(output.contains(&note), "{output}\n{note}");
+    }
+}
+
+#[test]
+fn tells_no_will_that_is_not_published() {
+    let refused: &[u8] = b"\x20\x02\0\x05";
+    let cases: [(&[u8], &[u8], &[u8]); 5] = [
+        (WITH_WILL_4, CONNACK, DISCONNECT),
+        (WITH_WILL_5, CONNACK_5, DISCONNECT),
+        (WITH_DELAY, CONNACK_5, b"\xe0\x01\0"),
+        (WITH_WILL_4, refused, b""),
+        (CONNECT, CONNACK, b""),
+    ];
+    for (connect, connack, last) in cases {
+        let run = converse(&[(connect, connack), (last, b"")], &[]);
+        assert!(!run.output.contains("has to publish"), "{}", run.output);
+        assert_eq!(run.status, 0, "{}", run.output);
+    }
+}
+
+#[test]
+fn a_server_that_closes_first_has_to_publish_too() {
+    let (upstream, serving) = server(1, |_, mut stream| {
+        assert_eq!(read(&stream, WITH_WILL_5.len()), WITH_WILL_5);
+        stream.write_all(CONNACK_5).unwrap();
+        stream.write_all(b"\xe0\x01\x8b").unwrap();
+    });
+    let proxy = Proxy::start(upstream, &["--once", "--json"]);
+    let mut client = proxy.connect();
+    client.write_all(WITH_WILL_5).unwrap();
+    let answer = read_all(&client);
+    assert_eq!(answer, [CONNACK_5, b"\xe0\x01\x8b"].concat());
+    drop(client);
+    serving.join().unwrap();
+    let lines = objects(&proxy.finish().output);
+    let will = &lines.last().unwrap()["will"];
+    assert_eq!(will["fate"], "publish");
+    assert_eq!(will["cause"], "the server closed the connection");
+    assert_eq!(will["statement"], "v5.0 MQTT-3.1.2-8");
 }
 
 #[test]
