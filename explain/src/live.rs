@@ -189,7 +189,7 @@ impl Live {
         }
         let is_first = side.offset == 0;
         let is_connect = is_first && sender == Sender::Client && starts_with_connect(&bytes);
-        if is_connect && self.learnt.is_none() {
+        if is_connect {
             self.learnt = sniff_version(&bytes);
         }
         let version = match self.wanted {
@@ -280,5 +280,163 @@ fn missing(record: &Record<'_>) -> Option<usize> {
             let (length, of_length) = remaining_length(record.bytes)?;
             Some((1 + of_length + length).saturating_sub(record.bytes.len()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{self, View};
+
+    const CONNECT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c";
+
+    /// What is seen, a line each.
+    #[derive(Default)]
+    struct Seen(Vec<String>);
+
+    impl Seen {
+        fn add(&mut self, sight: &Sight<'_>) -> io::Result<()> {
+            self.0.push(match sight {
+                Sight::Packet(event) => {
+                    let mut out = Vec::new();
+                    report::event(&mut out, event, false, View::default())?;
+                    let text = String::from_utf8_lossy(&out);
+                    let line = text.lines().next().unwrap_or_default();
+                    anstream::adapter::strip_str(line).to_string()
+                }
+                Sight::Foreign(what) => format!("foreign: {what}"),
+                Sight::Lost(_) => String::from("lost"),
+                Sight::TooLong(_, _, length) => format!("too long: {length}"),
+                Sight::Unseen(_, length) => format!("unseen: {length}"),
+            });
+            Ok(())
+        }
+    }
+
+    /// What is seen of a client that sends these pieces, and is then gone.
+    fn watch<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
+        let mut seen = Seen::default();
+        let mut live = Live::new(None, Terms::default());
+        let time = Duration::ZERO;
+        for piece in pieces {
+            live.pass(Sender::Client, time, piece, &mut |it| seen.add(&it))
+                .unwrap();
+        }
+        live.end(Sender::Client, time, &mut |it| seen.add(&it))
+            .unwrap();
+        seen.0
+    }
+
+    #[test]
+    fn sees_the_same_wherever_the_bytes_are_cut() {
+        let wrong_flags = b"\x34\x0a\0\x03a/bhello\x36\x0a\0\x03a/bhello";
+        let streams = [
+            [CONNECT, b"\x30\x0a\0\x03a/bhello\xc0\0\xe0\0"].concat(),
+            [CONNECT, wrong_flags, b"\xc0\0"].concat(),
+            [CONNECT, b"\x40\x02\0\0", b"\0\0 and no more"].concat(),
+            b"\x10\x0d\0\x04MQTT\x09\x02\0\x3c\0\x01c\xc0\0".to_vec(),
+            [CONNECT, b"\x30\x0a\0"].concat(),
+            [CONNECT, b"\x36"].concat(),
+            [CONNECT, b"\x30\xff\xff\x7f and so on"].concat(),
+            b"\xff\xff\xff\xff\xff".to_vec(),
+        ];
+        for stream in &streams {
+            let whole = watch([&stream[..]]);
+            assert!(!whole.is_empty());
+            assert_eq!(watch(stream.chunks(1)), whole);
+            for cut in 0..stream.len() {
+                let (first, second) = stream.split_at(cut);
+                assert_eq!(watch([first, second]), whole, "cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn reports_what_is_not_mqtt_once() {
+        let request = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n".repeat(9);
+        let seen = watch(request.chunks(10));
+        assert_eq!(seen.len(), 1);
+        assert!(seen[0].starts_with("foreign: an HTTP request"), "{seen:?}");
+        let noise = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c\xff\xff\xff\xff\xff".repeat(9);
+        let seen = watch(noise.chunks(20));
+        assert_eq!(seen.len(), 2, "{seen:?}");
+    }
+
+    #[test]
+    fn keeps_no_long_packet() {
+        let mut live = Live::new(None, Terms::default());
+        let mut seen = Seen::default();
+        let mut pass = |live: &mut Live, bytes: &[u8]| {
+            live.pass(Sender::Client, Duration::ZERO, bytes, &mut |it| {
+                seen.add(&it)
+            })
+            .unwrap();
+        };
+        pass(&mut live, CONNECT);
+        // a refused packet that is as long, and one that is kept
+        for header in [
+            b"\x30\x80\x80\x80\x01",
+            b"\x36\x80\x80\x80\x01",
+            b"\x30\xfb\xff\x3f\0",
+        ] {
+            pass(&mut live, header);
+            let length = if header[4] == 0 { 0xf_fffa } else { 1 << 21 };
+            for _ in 0..length {
+                pass(&mut live, b"\0");
+                assert!(live.client.bytes.len() <= LONGEST);
+            }
+        }
+        assert_eq!(live.client.bytes.len(), 0);
+        pass(&mut live, b"\xc0\0");
+        assert_eq!(seen.0.len(), 5, "{:?}", seen.0);
+        assert!(seen.0[1].starts_with("too long: "), "{:?}", seen.0);
+        assert!(seen.0[2].contains("INVALID"), "{:?}", seen.0);
+        assert!(seen.0[4].ends_with("PINGREQ"), "{:?}", seen.0);
+    }
+
+    #[test]
+    fn tells_of_a_packet_that_stalls() {
+        let mut live = Live::new(None, Terms::default());
+        let mut seen = Seen::default();
+        let mut at = |live: &mut Live, seconds, bytes: &[u8]| {
+            let time = Duration::from_secs(seconds);
+            let mut report = |it: Sight<'_>| seen.add(&it);
+            live.pass(Sender::Client, time, bytes, &mut report).unwrap();
+            live.wait(time, &mut report).unwrap();
+            live.wait(time + STALL, &mut report).unwrap();
+            live.wait(time + STALL, &mut report).unwrap();
+            std::mem::take(&mut seen.0)
+        };
+        assert_eq!(at(&mut live, 0, CONNECT).len(), 1);
+        let stalled = at(&mut live, 5, b"\x30\x0a\0\x03");
+        assert_eq!(stalled.len(), 1);
+        assert!(stalled[0].contains("INCOMPLETE"), "{stalled:?}");
+        let whole = at(&mut live, 10, b"a/bhello");
+        assert_eq!(whole.len(), 1);
+        assert!(whole[0].ends_with("\"hello\""), "{whole:?}");
+        // what is refused is told once, and the rest of it passes
+        let refused = at(&mut live, 15, b"\x36\x0a\0\x03");
+        assert_eq!(refused.len(), 1);
+        assert!(refused[0].contains("INVALID"), "{refused:?}");
+        assert_eq!(at(&mut live, 20, b"a/bhell").len(), 0);
+        let next = at(&mut live, 25, b"o\xc0\0");
+        assert_eq!(next.len(), 1);
+        assert!(next[0].ends_with("PINGREQ"), "{next:?}");
+    }
+
+    #[test]
+    fn goes_on_after_bytes_that_were_not_seen() {
+        let mut live = Live::new(None, Terms::default());
+        let mut seen = Seen::default();
+        let time = Duration::ZERO;
+        let mut report = |it: Sight<'_>| seen.add(&it);
+        let client = Sender::Client;
+        live.pass(client, time, CONNECT, &mut report).unwrap();
+        live.pass(client, time, b"\x30\x0a\0", &mut report).unwrap();
+        live.miss(client, 100, &mut report).unwrap();
+        live.pass(client, time, b"\xc0\0", &mut report).unwrap();
+        assert_eq!(seen.0[1], "unseen: 103");
+        let ping = format!("{:>8}  → PINGREQ", CONNECT.len() + 103);
+        assert!(seen.0[2].ends_with(&ping), "{:?}", seen.0);
     }
 }

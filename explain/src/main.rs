@@ -113,12 +113,27 @@ enum Command {
     #[command(verbatim_doc_comment)]
     Judge,
 
-    /// Shows what clients and a server say to each other
+    /// Shows what clients and a server say to each other, while they do
     ///
-    /// Clients connect to this program, which passes everything on to the server and back as it is,
-    /// and shows each packet as it passes, like those of a capture: what breaks a rule, and how each
-    /// connection ends. What is not MQTT is passed on too. Lines begin with the number of the
-    /// connection and the seconds since it began.
+    /// Clients connect to this program, which passes all bytes on to the server and back as they
+    /// are, whatever they are, and shows each packet like those of a capture: what breaks a rule,
+    /// how each connection ends, and whether the server then has to publish the Will. Lines begin
+    /// with the number of the connection and the seconds since it began.
+    ///
+    ///   mqtt-explain proxy --listen 127.0.0.1:1884 --upstream 127.0.0.1:1883
+    ///
+    /// Nothing waits for what is shown: what passes faster is told as a number of bytes. Packets of
+    /// more than a megabyte are passed on, but not looked at.
+    ///
+    /// The lines of --json are those of captures, with the "number" of the connection. Their
+    /// "verdict" may also be "opened", "closed" and "reset" ("from" tells the side), "failed" (the
+    /// server cannot be reached), and at last "ended", with the number of "packets", of those
+    /// "refused" and "breaking" a rule of the conversation, and
+    ///   "will": {"fate": "publish" | "discard", "seconds", "unless", "cause", "statement",
+    ///            "topic"} | null
+    ///
+    /// It ends with --once, or when nobody reads what is shown any more.
+    #[command(verbatim_doc_comment)]
     Proxy(Proxy),
 }
 

@@ -798,3 +798,56 @@ fn overlooked(out: &mut dyn Write, connections: u64, json: bool) -> io::Result<(
     let text = format!("{connections} connections passed faster than they could be shown\n");
     paint(out, UNSURE, &text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_where_the_next_packet_begins() {
+        let long = [&b"\x30\x82\x01"[..], &[0; 130]].concat();
+        let stream = [b"\xc0\0", &long[..], b"\x40\x02\0\x01", b"\xe0\0"].concat();
+        let starts = [0, 2, 135, 139];
+        for cut in 0..=stream.len() {
+            let (first, second) = stream.split_at(cut);
+            let mut cutter = Cutter::default();
+            assert_eq!(cutter.pass(first), (cut > 0).then_some(0));
+            let expected = starts.iter().find(|start| **start >= cut);
+            assert_eq!(cutter.pass(second), expected.map(|start| start - cut));
+        }
+    }
+
+    #[test]
+    fn finds_no_packet_after_a_length_without_end() {
+        let mut cutter = Cutter::default();
+        assert_eq!(cutter.pass(b"\x30\xff\xff\xff\xff\x01"), Some(0));
+        assert_eq!(cutter.pass(b"\xc0\0"), None);
+    }
+
+    #[test]
+    fn the_queue_has_a_limit() {
+        let queue = Queue::default();
+        let message = |what| Message {
+            connection: 1,
+            time: Instant::now(),
+            what,
+        };
+        let bytes = || {
+            message(What::Bytes {
+                sender: Sender::Client,
+                unseen: 0,
+                bytes: vec![0; 1 << 14].into(),
+            })
+        };
+        let mut taken = 0;
+        while queue.offer(bytes()) {
+            taken += 1;
+        }
+        assert_eq!(taken, Queue::LIMIT / bytes().size());
+        for _ in 0..taken {
+            assert!(queue.next(Duration::ZERO).is_ok_and(|it| it.is_some()));
+        }
+        assert!(queue.next(Duration::ZERO).is_ok_and(|it| it.is_none()));
+        assert!(queue.offer(bytes()));
+    }
+}

@@ -290,6 +290,25 @@ fn a_server_that_closes_first_has_to_publish_too() {
 }
 
 #[test]
+fn a_client_that_vanishes_leaves_its_will() {
+    let (upstream, serving) = server(1, |_, mut stream| {
+        assert_eq!(read(&stream, WITH_WILL_4.len()), WITH_WILL_4);
+        stream.write_all(CONNACK).unwrap();
+        // the connection may be reset
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let proxy = Proxy::start(upstream, &["--once"]);
+    let mut client = proxy.connect();
+    client.write_all(WITH_WILL_4).unwrap();
+    assert_eq!(client.peek(&mut [0; 4]).unwrap(), 4);
+    drop(client); // what is not read makes it a reset
+    serving.join().unwrap();
+    let output = proxy.finish().output;
+    let note = "! the server has to publish WILL \"w\" QoS 0 \"by\": the c";
+    assert!(output.contains(note), "{output}");
+}
+
+#[test]
 fn writes_json() {
     let run = converse(&[(CONNECT, CONNACK), (DISCONNECT, b"")], &["--json"]);
     let lines = objects(&run.output);
