@@ -41,6 +41,7 @@
 //!   decoding, or from a slice that you lend for encoding.
 //! * [`Waivers`] let single rules pass, [`OptionalRules`] add some; none by default.
 //! * [`monitor::Monitor`] watches a whole conversation.
+//! * [`WillTerms`] decides what becomes of a Will, [`TopicFilter::matches`] who gets a message.
 //! * [`DecodeError`] says which byte broke which [`Statement`] of which version, and what to
 //!   answer.
 //!
@@ -52,6 +53,7 @@
 //! | `alloc` | with `std` or `bytes` | `Monitor::new`, which takes the memory it needs |
 //! | `bytes` | yes | [`Frame`], [`FrameDecoder`] and [`Packet::encode`] over [`bytes`] |
 //! | `serde` | no | `Serialize` for packets and all that is in them |
+//! | `defmt` | no | `defmt::Format` for packets, all that is in them, errors and breaches |
 //!
 //! Without `bytes` the crate needs no allocator: decode from `&[u8]` with [`FrameRef::split`], and
 //! encode into `&mut [u8]` with [`Packet::encode_to_slice`].

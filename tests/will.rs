@@ -173,7 +173,7 @@ fn by_clock(
     } = ending
     {
         let valid = requested != 0 || matches!(session_expiry_interval, None | Some(0));
-        if version != V5 && valid || valid && reason_code as u8 == 0 {
+        if valid && (version != V5 || reason_code as u8 == 0) {
             return (Discard, &["MQTT-3.14.4-3", "U31-will-disconnect"]);
         }
         if let (true, Some(expiry)) = (valid, session_expiry_interval) {

@@ -41,6 +41,7 @@ use crate::reason_code::{self, ReasonCode};
 /// assert_eq!(again, bytes);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Auth<'a> {

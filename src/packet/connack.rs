@@ -51,6 +51,7 @@ use crate::reason_code::{self, ReasonCode, ReturnCode};
 /// assert_eq!(ReturnCode::try_from(connack.reason_code), Ok(ReturnCode::NotAuthorized));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ConnAck<'a> {

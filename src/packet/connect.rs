@@ -72,6 +72,7 @@ use crate::will::{Will, check_string_in_v3_1, string_in_v3_1};
 /// assert_eq!(again, bytes);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Connect<'a> {

@@ -42,6 +42,7 @@ use crate::reason_code::{self, ReasonCode};
 /// assert_eq!(disconnect.reason_code, ReasonCode::NORMAL_DISCONNECTION);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Disconnect<'a> {
