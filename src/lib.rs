@@ -59,6 +59,7 @@
 //! encode into `&mut [u8]` with [`Packet::encode_to_slice`].
 
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![warn(
