@@ -123,7 +123,8 @@ enum Command {
     ///   mqtt-explain proxy --listen 127.0.0.1:1884 --upstream 127.0.0.1:1883
     ///
     /// Nothing waits for what is shown: what passes faster is told as a number of bytes. Packets of
-    /// more than a megabyte are passed on, but not looked at.
+    /// more than a megabyte are passed on, but not looked at. A packet that is not whole after a
+    /// second is told as incomplete, and told again when it is whole.
     ///
     /// The lines of --json are those of captures, with the "number" of the connection. Their
     /// "verdict" may also be "opened", "closed" and "reset" ("from" tells the side), "failed" (the

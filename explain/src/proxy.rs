@@ -169,8 +169,10 @@ impl Guest {
             let text = format!("cannot reach {}: {error}", upstream.name);
             io::Error::new(error.kind(), text)
         })?;
-        client.set_nodelay(true)?;
-        server.set_nodelay(true)?;
+        for socket in [client, &server] {
+            // without it, small packets are only slower
+            let _ = socket.set_nodelay(true);
+        }
         let tap = |sender| Tap {
             guest: is_told.then_some(self),
             sender,
@@ -628,6 +630,8 @@ impl<'a> Screen<'a> {
                 Ok(())
             }
             What::Closed => {
+                // if nothing told more
+                live.close(Ending::NetworkFailure);
                 line.closed(time, tally, live.will())?;
                 self.status = tally.status;
                 self.sessions.remove(&number);
