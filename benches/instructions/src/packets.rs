@@ -137,10 +137,11 @@ pub fn decode_and_walk(bytes: &[u8], dialect: Dialect) -> usize {
     let Ok(Framed::Frame(frame)) = FrameRef::split(bytes, dialect, u32::MAX) else {
         return 0;
     };
-    let Ok(packet) = frame.decode(dialect) else {
+    let decoded = frame.decode(dialect);
+    let Ok(packet) = black_box(&decoded) else {
         return 0;
     };
-    let (properties, items) = match black_box(&packet) {
+    let (properties, items) = match packet {
         Packet::Connect(packet) => {
             let will = packet
                 .will
