@@ -59,7 +59,11 @@ awk '
     { name = $0; sub(/^ *[0-9]+  /, "", name) }
     FNR == NR { kept[name] = $1; next }
     !(name in kept) { print "error: nothing is kept for " name; failed = 1; next }
-    { seen[name] = 1; before = kept[name]; change = sprintf("%s: %d, was %d (%+.1f %%)", name, $1, before, ($1 / before - 1) * 100) }
+    {
+        seen[name] = 1
+        before = kept[name]
+        change = sprintf("%s: %d, was %d (%+.1f %%)", name, $1, before, ($1 / before - 1) * 100)
+    }
     $1 > before * 1.03 { print "error: " change; failed = 1; next }
     $1 < before * 0.97 { print "note: " change; fewer++; next }
     $1 != before { print "within 3 %: " change }

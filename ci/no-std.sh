@@ -26,7 +26,8 @@ esac
 # Builds the program with these settings and leaves its path in $program.
 build() {
     local profile=$1
-    cargo build --locked --profile "$@" --manifest-path "$root/ci/no-std/Cargo.toml" --target $target --target-dir "$target_dir"
+    cargo build --locked --profile "$@" --manifest-path "$root/ci/no-std/Cargo.toml" \
+        --target $target --target-dir "$target_dir"
     program=$target_dir/$target/$profile/no-std
 }
 
@@ -70,7 +71,10 @@ now+=$'\n'$(weigh "the same, and words every error")
 
 rustc=$(rustc --version)
 if [ -n "$update" ]; then
-    printf '%s\n' "# Bytes of .text and .rodata of ci/no-std in profile size, weighed by ci/no-std.sh; $rustc" "$now" >"$kept"
+    {
+        echo "# Bytes of .text and .rodata of ci/no-std in profile size, weighed by ci/no-std.sh; $rustc"
+        echo "$now"
+    } >"$kept"
 fi
 awk '
     /^#/ { compiler = $0; sub(/.*; /, "", compiler); next }

@@ -126,7 +126,7 @@ impl Table {
                 for floor in [FROM_UTF8, ASCII_FIRST].into_iter().take(floors.len()) {
                     let _ = write!(text, " {} |", shown(Against::Floor(floor)));
                 }
-                let best = column.best_peer().map_or("-".into(), |best| {
+                let best = column.best_peer(ours).map_or("-".into(), |best| {
                     format!("{}, {:.1} ns", best.codec, best.nanos())
                 });
                 let _ = writeln!(text, " {best} |");
@@ -196,9 +196,10 @@ impl Column {
         self.figures.iter().find(|figure| figure.codec == codec)
     }
 
-    fn best_peer(&self) -> Option<&Figure> {
+    /// The peer that ours has the worst ratio to.
+    fn best_peer(&self, ours: &Figure) -> Option<&Figure> {
         let peers = self.figures.iter().filter(|it| it.kind == Kind::Peer);
-        peers.min_by(|a, b| a.nanos().total_cmp(&b.nanos()))
+        peers.max_by(|a, b| ours.ratio_to(a).total_cmp(&ours.ratio_to(b)))
     }
 }
 
@@ -255,7 +256,7 @@ impl Against {
     fn value(self, column: &Column, ours: &Figure) -> Option<f64> {
         let other = match self {
             Against::Nothing => return Some(ours.nanos()),
-            Against::BestPeer => column.best_peer()?,
+            Against::BestPeer => column.best_peer(ours)?,
             Against::Floor(name) => column.of(name)?,
         };
         Some(ours.ratio_to(other))
