@@ -275,7 +275,11 @@ impl Growth {
         ] {
             let _ = write!(text, "| {title} |");
             for point in &self.payload.points {
-                let _ = write!(text, " {:.2} |", nanos(point));
+                let nanos = nanos(point);
+                let _ = match nanos < 1000.0 {
+                    true => write!(text, " {nanos:.2} |"),
+                    false => write!(text, " {} |", grouped(nanos as usize)),
+                };
             }
             text.push('\n');
         }

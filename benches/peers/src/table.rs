@@ -147,7 +147,7 @@ impl Table {
                     };
                     let what = goal.against.name(self.task);
                     let title = format!(
-                        "{}, {}, more than {} {what}",
+                        "{} by {}: more than {} {what}",
                         self.task.name(),
                         ours.codec,
                         goal.limit
@@ -162,7 +162,7 @@ impl Table {
         }
         let lines = lines.into_iter();
         lines
-            .map(|(title, cells)| format!("{title}: {}", cells.join("; ")))
+            .map(|(title, cells)| format!("{title} in {}", cells.join("; ")))
             .collect()
     }
 }

@@ -6,8 +6,8 @@
 
 use bytes::BytesMut;
 use mqtt_wire::{
-    Connect, Dialect, Frame, FrameRef, Framed, Packet, Properties, Property, ReasonCode,
-    ReasonCodes, ReturnCode, Subscription, Subscriptions, Version, Will,
+    Connect, Dialect, Frame, FrameRef, Framed, Packet, Properties, Property, ReasonCodes,
+    ReturnCode, Subscriptions, Version, Will,
 };
 
 use super::{Filled, Kind, Peer};
@@ -110,74 +110,42 @@ impl<const LEVEL: u8> Peer for Built<LEVEL> {
     const TASKS: &'static [Task] = &[Task::Encode];
 
     type Input = Wire;
-    type Packet = Parts;
+    type Packet = Packet<'static>;
     type Output = BytesMut;
 
-    fn next(input: &mut Wire, show: impl FnOnce(&Parts)) -> Option<()> {
-        Borrowed::<LEVEL>::next(input, |packet| show(&Parts::of(*packet)))
+    fn next(input: &mut Wire, show: impl FnOnce(&Self::Packet)) -> Option<()> {
+        Borrowed::<LEVEL>::next(input, |packet| show(&lend(*packet)))
     }
 
-    fn fields<F: Fields>(parts: &Parts, to: &mut F) {
-        fields::<LEVEL, F>(&parts.packet(), to);
+    fn fields<F: Fields>(packet: &Packet, to: &mut F) {
+        fields::<LEVEL, F>(packet, to);
     }
 
-    fn encode(parts: &mut Parts, out: &mut BytesMut) -> Option<()> {
+    fn encode(packet: &mut Packet, out: &mut BytesMut) -> Option<()> {
         out.clear();
-        let packet = parts.packet();
         let dialect = dialect::<LEVEL>((packet.packet_type() as u8) << 4);
         packet.encode(dialect, out).ok().map(drop)
     }
 }
 
-/// A packet, and its lists as the user has them.
-#[derive(Clone)]
-pub struct Parts {
-    packet: Packet<'static>,
-    properties: Vec<Property<'static>>,
-    will_properties: Vec<Property<'static>>,
-    subscriptions: Vec<Subscription<'static>>,
-    reason_codes: Vec<ReasonCode>,
-}
-
-impl Parts {
-    fn of(packet: Packet<'static>) -> Self {
-        let mut parts = Parts {
-            packet,
-            properties: Vec::new(),
-            will_properties: Vec::new(),
-            subscriptions: Vec::new(),
-            reason_codes: Vec::new(),
-        };
-        match packet {
-            Packet::Connect(p) => {
-                parts.properties = p.properties.iter().collect();
-                let will = p.will.iter().flat_map(|will| will.properties);
-                parts.will_properties = will.collect();
-            }
-            Packet::Publish(p) => parts.properties = p.properties.iter().collect(),
-            Packet::Subscribe(p) => parts.subscriptions = p.subscriptions.iter().collect(),
-            Packet::SubAck(p) => parts.reason_codes = p.reason_codes.iter().collect(),
-            _ => (),
-        }
-        parts
+/// The same packet with lists that are lent, by a user who keeps them as long as [`Wire`] lasts.
+fn lend(mut packet: Packet<'static>) -> Packet<'static> {
+    fn items<T>(list: impl IntoIterator<Item = T>) -> &'static [T] {
+        list.into_iter().collect::<Vec<_>>().leak()
     }
-
-    fn packet(&self) -> Packet<'_> {
-        let mut packet: Packet<'_> = self.packet;
-        match &mut packet {
-            Packet::Connect(p) => {
-                p.properties = Properties::new(&self.properties);
-                if let Some(will) = &mut p.will {
-                    will.properties = Properties::new(&self.will_properties);
-                }
+    match &mut packet {
+        Packet::Connect(p) => {
+            p.properties = Properties::new(items(p.properties));
+            if let Some(will) = &mut p.will {
+                will.properties = Properties::new(items(will.properties));
             }
-            Packet::Publish(p) => p.properties = Properties::new(&self.properties),
-            Packet::Subscribe(p) => p.subscriptions = Subscriptions::new(&self.subscriptions),
-            Packet::SubAck(p) => p.reason_codes = ReasonCodes::new(&self.reason_codes),
-            _ => (),
         }
-        packet
+        Packet::Publish(p) => p.properties = Properties::new(items(p.properties)),
+        Packet::Subscribe(p) => p.subscriptions = Subscriptions::new(items(p.subscriptions)),
+        Packet::SubAck(p) => p.reason_codes = ReasonCodes::new(items(p.reason_codes)),
+        _ => (),
     }
+    packet
 }
 
 const fn version(level: u8) -> workload::Version {
