@@ -91,6 +91,7 @@ mod packet;
 mod property;
 mod reason_code;
 mod statement;
+pub mod stream;
 mod topic;
 mod waivers;
 mod will;
