@@ -84,6 +84,7 @@ struct Readme;
 mod data;
 mod dialect;
 mod error;
+mod fit;
 mod frame;
 mod list;
 pub mod monitor;
@@ -99,6 +100,7 @@ mod will;
 pub use self::data::{BinaryData, InvalidQoS, PacketId, QoS, SubscriptionId, Utf8Str};
 pub use self::dialect::{Dialect, Sender, Version};
 pub use self::error::{DecodeError, EncodeError, ErrorKind, Field, Reply, Violation};
+pub use self::fit::Fit;
 #[cfg(feature = "bytes")]
 pub use self::frame::{Frame, FrameDecoder, Limits};
 pub use self::frame::{FrameRef, Framed};

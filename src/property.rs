@@ -582,7 +582,7 @@ fn put_items(items: &[Property<'_>], out: &mut impl Put) {
 }
 
 #[inline]
-fn put_item(property: &Property<'_>, out: &mut impl Put) {
+pub(crate) fn put_item(property: &Property<'_>, out: &mut impl Put) {
     use Property as P;
     out.put_byte(property.id() as u8);
     match *property {
