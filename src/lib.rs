@@ -85,6 +85,7 @@ mod data;
 mod dialect;
 mod error;
 mod fit;
+pub mod forward;
 mod frame;
 mod list;
 pub mod monitor;
