@@ -534,6 +534,11 @@ impl ErrorKind {
         }
     }
 
+    /// Whether a field runs past the end of the bytes at hand.
+    pub(crate) const fn is_short(self) -> bool {
+        matches!(self, Self::Truncated | Self::PropertyLength)
+    }
+
     const fn shows_value(self) -> bool {
         matches!(
             self,

@@ -36,6 +36,9 @@
 //! * [`Packet`] borrows everything from the bytes. Decoding does not allocate and does not copy.
 //!   Its lists ([`Properties`], [`Subscriptions`], ...) read from the packet's bytes after
 //!   decoding, or from a slice that you lend for encoding.
+//! * [`stream`] decodes and encodes a PUBLISH without its payload, which goes by in chunks.
+//! * [`forward`] sends a message on, to one receiver or to many.
+//! * [`Packet::fit`] makes answers that fit into a Maximum Packet Size.
 //! * [`Waivers`] let single rules pass, [`OptionalRules`] add some; none by default.
 //! * [`monitor::Monitor`] watches a whole conversation.
 //! * [`DecodeError`] says which byte broke which [`Statement`] of which version, and what to

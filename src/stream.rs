@@ -75,6 +75,9 @@ pub enum Part<F, H, C> {
     },
 }
 
+/// A part of a stream, borrowed.
+pub type PartRef<'a> = Part<FrameRef<'a>, HeadRef<'a>, &'a [u8]>;
+
 /// Cuts a stream into whole packets and parts of PUBLISH packets. It buffers nothing: the bytes
 /// that it does not take stay with the caller.
 ///
@@ -90,7 +93,7 @@ pub struct Splitter {
     limits: StreamLimits,
     /// Bytes of the payload that are still to come.
     payload: Payload,
-    /// With fewer bytes than this nothing new can be said.
+    /// With fewer bytes than this nothing new can be said of a head: it is not judged again.
     wanted: usize,
     failed: Option<DecodeError>,
 }
@@ -147,29 +150,20 @@ impl Splitter {
     /// break, and [`ErrorKind::HeadTooLarge`] for one above [`StreamLimits::whole`]. The same
     /// error comes again from then on.
     #[inline]
-    pub fn next_part<'a>(
-        &mut self,
-        input: &mut &'a [u8],
-    ) -> Result<Part<FrameRef<'a>, HeadRef<'a>, &'a [u8]>, DecodeError> {
+    pub fn next_part<'a>(&mut self, input: &mut &'a [u8]) -> Result<PartRef<'a>, DecodeError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         if let Some(missing) = missing(self.wanted, input) {
             return Ok(Part::NeedMore(missing));
         }
-        let part = self.take_part(input);
-        match &part {
-            Ok(Part::NeedMore(missing)) => self.wanted = input.len().saturating_add(missing.get()),
-            Ok(_) => self.wanted = 0,
-            Err(error) => self.failed = Some(*error),
-        }
-        part
+        self.wanted = 0;
+        self.take_part(input).inspect_err(|error| {
+            self.failed = Some(*error);
+        })
     }
 
-    fn take_part<'a>(
-        &mut self,
-        input: &mut &'a [u8],
-    ) -> Result<Part<FrameRef<'a>, HeadRef<'a>, &'a [u8]>, DecodeError> {
+    fn take_part<'a>(&mut self, input: &mut &'a [u8]) -> Result<PartRef<'a>, DecodeError> {
         if !self.payload.is_complete() {
             let (chunk, rest) = self.payload.split(input);
             *input = rest;
@@ -212,7 +206,7 @@ impl Splitter {
         header: FixedHeader,
         dialect: Dialect,
         input: &mut &'a [u8],
-    ) -> Result<Part<FrameRef<'a>, HeadRef<'a>, &'a [u8]>, DecodeError> {
+    ) -> Result<PartRef<'a>, DecodeError> {
         let bytes = *input;
         // what is behind the limit is not looked at, however much of it is there
         let limit = self.limits.whole as usize;
@@ -231,17 +225,14 @@ impl Splitter {
             Err(error) => error,
         };
         // a field that ends inside the packet is not all there yet, or will never be
-        match error.kind() {
-            ErrorKind::Truncated | ErrorKind::PropertyLength if is_too_large => {
-                Err(next.too_large(header, dialect))
+        match missing(next.end, bytes) {
+            _ if !error.kind().is_short() || !is_inside => Err(error),
+            _ if is_too_large => Err(next.too_large(header, dialect)),
+            Some(missing) => {
+                self.wanted = next.end;
+                Ok(Part::NeedMore(missing))
             }
-            ErrorKind::Truncated | ErrorKind::PropertyLength if is_inside => {
-                match missing(next.end, bytes) {
-                    Some(missing) => Ok(Part::NeedMore(missing)),
-                    None => Err(error),
-                }
-            }
-            _ => Err(error),
+            None => Err(error),
         }
     }
 }

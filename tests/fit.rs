@@ -1,10 +1,9 @@
 //! Answers that fit into a Maximum Packet Size: what is left out, and when.
 #![cfg(feature = "bytes")]
 
-mod model;
+mod made;
 
-use arbitrary::Unstructured;
-use model::{OwnedPacket, dialects, noise};
+use made::dialects;
 use mqtt_wire::{
     Ack, ConnAck, Dialect, EncodeError, ErrorKind, Packet, PacketId, PacketType, Properties,
     Property, PropertyId, ReasonCode, ReasonCodes, Sender, SubAck, Utf8Str, Version,
@@ -142,13 +141,14 @@ fn for_each_packet(mut each: impl FnMut(Packet<'_>, Dialect)) {
     for dialect in dialects() {
         let types = PacketType::ALL.into_iter();
         for packet_type in types.filter(|it| it.is_sent_in(dialect)) {
-            for seed in 0..40 {
-                let noise = noise(seed);
-                let mut input = Unstructured::new(&noise);
-                let packet = OwnedPacket::valid_of(packet_type, dialect, &mut input).unwrap();
-                packet.lend(|packet| each(packet, dialect));
-                let bytes = packet.encode(dialect);
-                each(Packet::decode(&bytes, dialect).unwrap(), dialect);
+            for bytes in made::packets(packet_type, dialect, 40) {
+                let packet = Packet::decode(&bytes, dialect).unwrap();
+                each(packet, dialect);
+                let properties: Vec<_> = properties_of(&packet).into_iter().flatten().collect();
+                each(
+                    with_properties(packet, Properties::new(&properties)),
+                    dialect,
+                );
             }
         }
     }
@@ -162,25 +162,27 @@ fn encode(packet: Packet<'_>, dialect: Dialect) -> Vec<u8> {
 
 /// The bytes of a packet without some of its properties, where the standard lets it go without.
 fn shortened(packet: &Packet<'_>, dialect: Dialect, without: &[PropertyId]) -> Vec<u8> {
-    let mut packet = *packet;
-    let kept: Vec<_> = properties_of(&packet)
+    let kept: Vec<_> = properties_of(packet)
         .into_iter()
-        .flat_map(|properties| properties.iter())
+        .flatten()
         .filter(|property| !without.contains(&property.id()))
         .collect();
-    let kept = Properties::new(&kept);
+    encode(with_properties(*packet, Properties::new(&kept)), dialect)
+}
+
+fn with_properties<'a>(mut packet: Packet<'a>, properties: Properties<'a>) -> Packet<'a> {
     match &mut packet {
-        Packet::ConnAck(packet) => packet.properties = kept,
+        Packet::ConnAck(packet) => packet.properties = properties,
         Packet::PubAck(packet)
         | Packet::PubRec(packet)
         | Packet::PubRel(packet)
-        | Packet::PubComp(packet) => packet.properties = kept,
-        Packet::SubAck(packet) | Packet::UnsubAck(packet) => packet.properties = kept,
-        Packet::Disconnect(packet) => packet.properties = kept,
-        Packet::Auth(packet) => packet.properties = kept,
+        | Packet::PubComp(packet) => packet.properties = properties,
+        Packet::SubAck(packet) | Packet::UnsubAck(packet) => packet.properties = properties,
+        Packet::Disconnect(packet) => packet.properties = properties,
+        Packet::Auth(packet) => packet.properties = properties,
         _ => {}
     }
-    encode(packet, dialect)
+    packet
 }
 
 fn properties_of<'a>(packet: &Packet<'a>) -> Option<Properties<'a>> {

@@ -1,13 +1,12 @@
 //! Copies of messages: what travels on, what is lost, and that a shared copy is the packet.
 #![cfg(feature = "bytes")]
 
-mod model;
+mod made;
 
 use std::io::IoSlice;
 
-use arbitrary::Unstructured;
 use bytes::{Buf, Bytes};
-use model::{OwnedPacket, dialects, noise};
+use made::dialects;
 use mqtt_wire::forward::{Envelope, Forward, ForwardError, SharedPublish};
 use mqtt_wire::{
     Delivery, Dialect, EncodeError, ErrorKind, Field, Packet, PacketId, PacketType, Properties,
@@ -266,23 +265,22 @@ fn a_copy_is_written_from_any_place_in_any_pieces() {
     }
 }
 
-/// Every message that decodes in some dialect, with a Topic Name.
+/// Messages of all dialects that have a Topic Name, with properties from the wire and lent.
 fn for_each_publish(mut each: impl FnMut(Publish<'_>)) {
     for dialect in dialects() {
-        for seed in 0..60 {
-            let noise = noise(seed);
-            let mut input = Unstructured::new(&noise);
-            let packet = OwnedPacket::valid_of(PacketType::Publish, dialect, &mut input);
-            let packet = packet.unwrap();
-            let bytes = packet.encode(dialect);
-            let decoded = Packet::decode(&bytes, dialect).unwrap();
-            let mut each = |packet: Packet<'_>| match packet {
-                Packet::Publish(publish) if publish.topic_name.is_some() => each(publish),
-                _ => {}
+        for bytes in made::packets(PacketType::Publish, dialect, 60) {
+            let Ok(Packet::Publish(publish)) = Packet::decode(&bytes, dialect) else {
+                panic!("{bytes:02x?}");
             };
-            // with properties from the wire, and lent ones
-            each(decoded);
-            packet.lend(each);
+            if publish.topic_name.is_some() {
+                each(publish);
+                let properties: Vec<_> = publish.properties.iter().collect();
+                let properties = Properties::new(&properties);
+                each(Publish {
+                    properties,
+                    ..publish
+                });
+            }
         }
     }
 }

@@ -79,9 +79,9 @@ impl SharedPublish {
         lost(properties, self.expiry, version)
     }
 
-    /// A copy for one receiver. It shares the bytes of the message and allocates nothing, unless
-    /// the envelope holds more Subscription Identifiers than have room in it: four do, whatever
-    /// their values.
+    /// A copy for one receiver, which shares the bytes of the message. It allocates nothing (but
+    /// what [`Bytes`] take once to be shared at all), unless the envelope holds more Subscription
+    /// Identifiers than have room in it: four do, whatever their values.
     ///
     /// # Errors
     ///

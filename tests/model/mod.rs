@@ -7,7 +7,6 @@
 #![allow(dead_code)] // each test uses a part
 
 pub mod laws;
-pub mod parts;
 mod plain;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
