@@ -209,7 +209,7 @@ impl Splitter {
     ) -> Result<PartRef<'a>, DecodeError> {
         let bytes = *input;
         // what is behind the limit is not looked at, however much of it is there
-        let limit = self.limits.whole as usize;
+        let limit = (self.limits.whole as usize).max(header.len.into());
         let visible = bytes.get(..limit).unwrap_or(bytes);
         let next = NextField::find(visible, header, dialect);
         let is_inside = next.end <= header.packet_len();
@@ -255,7 +255,7 @@ impl FixedHeader {
     fn read(bytes: &[u8]) -> Option<Self> {
         let (&first_byte, after) = bytes.split_first()?;
         match data::read_variable_byte_integer(after) {
-            VariableByteInteger::Whole { value, length } => Some(Self {
+            VariableByteInteger::Whole { value, length, .. } => Some(Self {
                 first_byte,
                 len: 1 + length as u8,
                 remaining_length: value,
@@ -310,7 +310,7 @@ impl NextField {
         if dialect.is_v5() {
             let (field, at) = (Field::PropertyLength, last.end);
             last = match data::read_variable_byte_integer(after(at)) {
-                VariableByteInteger::Whole { value, length } => {
+                VariableByteInteger::Whole { value, length, .. } => {
                     next(field, at, at + length, value as usize)
                 }
                 VariableByteInteger::Unfinished => next(field, at, bytes.len(), 1),
