@@ -26,7 +26,9 @@
 //! ```
 //!
 //! Waivers and optional rules hold as they do for whole packets. Two waivers matter to PUBLISH:
-//! [`Waivers::PACKET_ID_ZERO`] and [`Waivers::REMAINING_LENGTH_NOT_SHORTEST`].
+//! [`Waivers::PACKET_ID_ZERO`] and [`Waivers::REMAINING_LENGTH_NOT_SHORTEST`]. Nobody looks into
+//! payloads: whether one that Payload Format Indicator calls text is UTF-8 is up to the receiver
+//! (5.0, section 3.3.2.3.2).
 
 #[cfg(feature = "bytes")]
 mod decoder;
