@@ -67,6 +67,7 @@ impl Envelope<'_> {
 
 /// Why a message is not forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ForwardError {
     /// The message has waited for its Message Expiry Interval: this copy is to be deleted (5.0

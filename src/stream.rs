@@ -415,6 +415,7 @@ impl<'a> HeadRef<'a> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PublishHead<'a> {
     /// See [`Publish::delivery`].
     pub delivery: Delivery,
