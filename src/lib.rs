@@ -39,6 +39,9 @@
 //! * [`Packet`] borrows everything from the bytes. Decoding does not allocate and does not copy.
 //!   Its lists ([`Properties`], [`Subscriptions`], ...) read from the packet's bytes after
 //!   decoding, or from a slice that you lend for encoding.
+//! * [`stream`] decodes and encodes a PUBLISH without its payload, which goes by in chunks.
+//! * [`forward`] sends a message on, to one receiver or to many.
+//! * [`Packet::fit`] makes answers that fit into a Maximum Packet Size.
 //! * [`Waivers`] let single rules pass, [`OptionalRules`] add some; none by default.
 //! * [`monitor::Monitor`] watches a whole conversation.
 //! * [`WillTerms`] decides what becomes of a Will, [`TopicFilter::matches`] who gets a message.
@@ -90,6 +93,8 @@ struct Readme;
 mod data;
 mod dialect;
 mod error;
+mod fit;
+pub mod forward;
 mod frame;
 pub mod guide;
 mod list;
@@ -98,6 +103,7 @@ mod packet;
 mod property;
 mod reason_code;
 mod statement;
+pub mod stream;
 mod topic;
 mod waivers;
 mod will;
@@ -105,6 +111,7 @@ mod will;
 pub use self::data::{BinaryData, InvalidQoS, PacketId, QoS, SubscriptionId, Utf8Str};
 pub use self::dialect::{Dialect, Sender, Version};
 pub use self::error::{DecodeError, EncodeError, ErrorKind, Field, Reply, Violation};
+pub use self::fit::Fit;
 #[cfg(feature = "bytes")]
 pub use self::frame::{Frame, FrameDecoder, Limits};
 pub use self::frame::{FrameRef, Framed};
