@@ -86,6 +86,8 @@ mod dialect;
 mod error;
 mod frame;
 mod list;
+#[cfg(feature = "model")]
+pub mod model;
 pub mod monitor;
 mod packet;
 mod property;
