@@ -333,7 +333,7 @@ fn list_parts(
 fn the_model_breaks_all_rules_that_packets_in_memory_can_break() {
     let mut kinds = BTreeSet::new();
     let (mut said, mut not_in_version) = (0, 0);
-    for seed in 0..8_000 {
+    for seed in 0..10_000 {
         let NearlyValid(dialect, packet) =
             NearlyValid::arbitrary(&mut Unstructured::new(&noise(seed))).unwrap();
         match packet.encode(dialect) {

@@ -140,15 +140,13 @@ impl<C: Choices> Talk<C> {
 
     fn hold(mut self) -> Conversation {
         if self.open() || self.strays() {
-            let steps = match self.below(256) {
-                0..200 => self.below(12),
-                200..248 => self.below(40),
-                _ => self.below(200),
-            };
-            for _ in 0..steps {
-                if !self.step() && !self.strays() {
+            let (one_in, most) = self.maker.choices.choose((8, 30), &[(16, 60), (100, 300)]);
+            for _ in 0..most {
+                let count = self.maker.choices.count();
+                if self.below(one_in) == 0 || !self.step() && !self.strays() {
                     break;
                 }
+                self.maker.choices.part(count, true);
             }
         }
         while self.errors.left > 0 && self.packets.len() > 1 {
@@ -193,11 +191,7 @@ impl<C: Choices> Talk<C> {
             }
         }
         if self.request.method.is_some() || self.is_v5() && self.strays() {
-            for _ in 0..self.below(3) {
-                for sender in [Sender::Server, Sender::Client] {
-                    self.auth(sender, ReasonCode::ContinueAuthentication);
-                }
-            }
+            self.authenticate();
         }
         self.accept(&connect, response_information)
     }
@@ -216,11 +210,12 @@ impl<C: Choices> Talk<C> {
                 .client_id
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric());
-        if connack.reason_code == ReasonCode::ClientIdentifierNotValid
-            && is_simple
-            && !self.strays()
-        {
-            connack.reason_code = ReasonCode::ServerUnavailable;
+        if is_simple && !accepted {
+            connack.reason_code = match connack.reason_code {
+                _ if self.strays() => ReasonCode::ClientIdentifierNotValid,
+                ReasonCode::ClientIdentifierNotValid => ReasonCode::ServerUnavailable,
+                other => other,
+            };
         }
         let has_session = self.maker.choices.flag() && self.version != Version::V3_1;
         connack.session_present =
@@ -299,13 +294,13 @@ impl<C: Choices> Talk<C> {
                 self.send(Sender::Client, Packet::PingReq);
                 self.send(Sender::Server, Packet::PingResp);
             }
-            1..4 => self.publish(Sender::Client),
-            4..7 => {
+            1..3 => self.publish(Sender::Client),
+            3..6 => {
                 if self.granted.is_some() || self.strays() {
                     self.publish(Sender::Server);
                 }
             }
-            7..11 => self.answer(),
+            6..11 => self.answer(),
             11..13 => self.subscribe(),
             13 => self.unsubscribe(),
             14 => self.authenticate_again(),
@@ -564,12 +559,22 @@ impl<C: Choices> Talk<C> {
         if !self.strays() && !self.auth(Sender::Client, ReasonCode::ReAuthenticate) {
             return;
         }
-        for _ in 0..self.below(3) {
+        self.authenticate();
+        self.auth(Sender::Server, ReasonCode::Success);
+    }
+
+    /// Steps of both sides, or none.
+    fn authenticate(&mut self) {
+        for _ in 0..2 {
+            let count = self.maker.choices.count();
+            if self.below(2) == 0 {
+                return;
+            }
             for sender in [Sender::Server, Sender::Client] {
                 self.auth(sender, ReasonCode::ContinueAuthentication);
             }
+            self.maker.choices.part(count, true);
         }
-        self.auth(Sender::Server, ReasonCode::Success);
     }
 
     fn auth(&mut self, sender: Sender, reason_code: ReasonCode) -> bool {

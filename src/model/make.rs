@@ -25,6 +25,22 @@ pub(super) trait Choices {
         self.below(2) == 1
     }
 
+    /// Takes the place of a choice that is not free, so that the choices after it keep theirs.
+    fn decided(&mut self, number: u32) {
+        let _ = number;
+    }
+
+    /// How many choices there were.
+    fn count(&self) -> usize {
+        0
+    }
+
+    /// What was chosen since the first `count` choices is a part that can be left out: wholly if
+    /// another may stand in its place, else by choosing 0.
+    fn part(&mut self, count: usize, is_item: bool) {
+        let _ = (count, is_item);
+    }
+
     /// Any of these, of which `first` is the simplest.
     fn choose<T: Copy>(&mut self, first: T, others: &[T]) -> T {
         let count = u32::try_from(others.len()).unwrap_or(0);
@@ -38,6 +54,18 @@ pub(super) trait Choices {
 impl<C: Choices + ?Sized> Choices for &mut C {
     fn below(&mut self, end: u32) -> u32 {
         (**self).below(end)
+    }
+
+    fn decided(&mut self, number: u32) {
+        (**self).decided(number);
+    }
+
+    fn count(&self) -> usize {
+        (**self).count()
+    }
+
+    fn part(&mut self, count: usize, is_item: bool) {
+        (**self).part(count, is_item);
     }
 }
 
@@ -187,7 +215,11 @@ impl<C: Choices> Maker<C> {
             false => self.version(),
         };
         let mut clean_start = !self.choices.flag();
-        let mut client_id = self.text();
+        let mut client_id = match self.choices.below(4) {
+            0 => String::from("c"),
+            1 => String::from("sensor7"),
+            _ => self.text(),
+        };
         if self.strays() {
             client_id.clear();
             clean_start = false;
@@ -198,16 +230,18 @@ impl<C: Choices> Maker<C> {
                 Version::V5 => {}
             }
         }
-        let will = self.choices.flag().then(|| Will {
-            qos: self.qos(),
-            retain: self.choices.flag(),
-            properties: self.properties(false, PropertyId::is_allowed_in_will),
-            topic: self.topic_name(),
-            payload: self.data_or_text(),
+        let will = self.maybe(|maker| Will {
+            qos: maker.qos(),
+            retain: maker.choices.flag(),
+            properties: maker.properties(false, PropertyId::is_allowed_in_will),
+            topic: maker.topic_name(),
+            payload: maker.data_or_text(),
         });
-        let user_name = self.choices.flag().then(|| self.text());
-        let may_be = user_name.is_some() || self.is_v5() || self.strays();
-        let password = (may_be && self.choices.flag()).then(|| self.data_or_text());
+        let user_name = self.maybe(Self::text);
+        let password = match user_name.is_some() || self.is_v5() || self.strays() {
+            true => self.maybe(Self::data_or_text),
+            false => None,
+        };
         Connect {
             version,
             clean_start,
@@ -221,22 +255,15 @@ impl<C: Choices> Maker<C> {
     }
 
     fn publish(&mut self) -> Publish {
-        let delivery = match self.qos() {
+        let (qos, packet_id, dup) = (self.qos(), self.packet_id(), self.choices.flag());
+        let delivery = match qos {
             QoS::AtMostOnce => Delivery::AtMostOnce,
-            QoS::AtLeastOnce => Delivery::AtLeastOnce {
-                packet_id: self.packet_id(),
-                dup: self.choices.flag(),
-            },
-            QoS::ExactlyOnce => Delivery::ExactlyOnce {
-                packet_id: self.packet_id(),
-                dup: self.choices.flag(),
-            },
+            QoS::AtLeastOnce => Delivery::AtLeastOnce { packet_id, dup },
+            QoS::ExactlyOnce => Delivery::ExactlyOnce { packet_id, dup },
         };
+        let topic_name = Some(self.topic_name());
         let may_be_empty = self.is_v5() || self.strays();
-        let topic_name = match may_be_empty && self.choices.flag() {
-            true => None,
-            false => Some(self.topic_name()),
-        };
+        let topic_name = topic_name.filter(|_| !may_be_empty || !self.choices.flag());
         let needed = topic_name.is_none().then_some(PropertyId::TopicAlias);
         Publish {
             delivery,
@@ -259,8 +286,8 @@ impl<C: Choices> Maker<C> {
         let filter = self.topic_filter();
         let mut options = SubscriptionOptions::new(self.qos());
         if self.is_v5() || self.strays() {
-            let may_be_local = !filter.starts_with("$share/") || self.strays();
-            options.no_local = may_be_local && self.choices.flag();
+            let is_shared = filter.starts_with("$share/");
+            options.no_local = self.choices.flag() && (!is_shared || self.strays_rarely_asked());
             options.retain_as_published = self.choices.flag();
             options.retain_handling = self.choices.choose(
                 RetainHandling::AtSubscribe,
@@ -315,7 +342,7 @@ impl<C: Choices> Maker<C> {
         let method = has(&properties, PropertyId::AuthenticationData)
             .then_some(PropertyId::AuthenticationMethod);
         for id in [needed, method].into_iter().flatten() {
-            if self.strays() {
+            if self.strays_rarely_asked() {
                 properties.retain(|property| property.id() != id);
             } else if !has(&properties, id) {
                 properties.push(self.property(id));
@@ -330,26 +357,29 @@ impl<C: Choices> Maker<C> {
         ids_repeat: bool,
         may_be: impl Fn(PropertyId) -> bool,
     ) -> Vec<Property> {
-        let mut properties = Vec::new();
         if !self.is_v5() && !self.strays() {
-            return properties;
+            return Vec::new();
         }
-        let chosen = match self.choices.below(256) {
-            0..64 => 0,
-            64..224 => self.any_number() & self.any_number(),
-            _ => u32::MAX,
+        let mut ids = PropertyId::ALL.to_vec();
+        ids.retain(|id| may_be(*id));
+        let least = match self.choices.below(16) {
+            15 => ids.len(),
+            _ => 0,
         };
-        for (index, &id) in PropertyId::ALL.iter().enumerate() {
-            if chosen >> index & 1 != 0 && (may_be(id) || self.strays()) {
-                properties.push(self.property(id));
-            }
-        }
+        let mut properties = self.several(3, least, usize::MAX, |maker| {
+            let count = u32::try_from(ids.len()).unwrap_or(0);
+            let index = maker.choices.below(count.max(1)) as usize;
+            let id = match index < ids.len() {
+                _ if maker.strays() => maker.any_property(),
+                true => ids.remove(index),
+                false => PropertyId::UserProperty,
+            };
+            maker.property(id)
+        });
         properties.extend(self.list(false, |maker| {
             let id = match ids_repeat && maker.choices.flag() {
                 true => PropertyId::SubscriptionIdentifier,
-                false if maker.strays() => maker
-                    .choices
-                    .choose(PropertyId::UserProperty, PropertyId::ALL),
+                false if maker.strays() => maker.any_property(),
                 false => PropertyId::UserProperty,
             };
             maker.property(id)
@@ -358,6 +388,11 @@ impl<C: Choices> Maker<C> {
         let place = (self.choices.below(places) as usize).min(properties.len());
         properties.rotate_left(place);
         properties
+    }
+
+    fn any_property(&mut self) -> PropertyId {
+        self.choices
+            .choose(PropertyId::UserProperty, PropertyId::ALL)
     }
 
     pub(super) fn property(&mut self, id: PropertyId) -> Property {
@@ -391,7 +426,7 @@ impl<C: Choices> Maker<C> {
             Id::ReceiveMaximum => P::ReceiveMaximum(short_not_0(self)),
             Id::TopicAliasMaximum => P::TopicAliasMaximum(short(self)),
             Id::TopicAlias => P::TopicAlias(short_not_0(self)),
-            Id::MaximumQoS => P::MaximumQoS(match self.strays() {
+            Id::MaximumQoS => P::MaximumQoS(match self.strays_rarely_asked() {
                 true => QoS::ExactlyOnce,
                 false => self.choices.choose(QoS::AtMostOnce, &[QoS::AtLeastOnce]),
             }),
@@ -410,17 +445,54 @@ impl<C: Choices> Maker<C> {
         }
     }
 
-    fn list<T>(&mut self, not_empty: bool, item: impl Fn(&mut Self) -> T) -> Vec<T> {
-        let mut count = match self.choices.below(256) {
-            count @ 0..4 => count,
-            4..224 => self.choices.below(6),
-            224..248 => 6 + self.choices.below(35),
-            _ => self.choices.choose(127, &[128, 300]),
+    fn list<T>(&mut self, not_empty: bool, item: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        let least = match not_empty {
+            true if self.strays() => return Vec::new(),
+            true => 1,
+            false => 0,
         };
-        if count == 0 && not_empty && !self.strays() {
-            count = 1;
+        let (one_in, least) = match self.choices.below(256) {
+            0..224 => (3, least),
+            224..250 => (20, least),
+            250..252 => (20, 127),
+            252..254 => (20, 128),
+            _ => (20, 300),
+        };
+        self.several(one_in, least, 300, item)
+    }
+
+    /// From `least` to `most` items; there is no other with a chance of one in `one_in`.
+    pub(super) fn several<T>(
+        &mut self,
+        one_in: u32,
+        least: usize,
+        most: usize,
+        mut item: impl FnMut(&mut Self) -> T,
+    ) -> Vec<T> {
+        let mut items = Vec::new();
+        loop {
+            let count = self.choices.count();
+            if items.len() < least {
+                self.choices.decided(1);
+            } else if items.len() >= most {
+                self.choices.decided(0);
+                return items;
+            } else if self.choices.below(one_in) == 0 {
+                return items;
+            }
+            items.push(item(self));
+            self.choices.part(count, true);
         }
-        (0..count).map(|_| item(self)).collect()
+    }
+
+    fn maybe<T>(&mut self, part: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let count = self.choices.count();
+        let part = match self.choices.flag() {
+            true => Some(part(self)),
+            false => None,
+        };
+        self.choices.part(count, false);
+        part
     }
 
     // ---- values ----------------------------------------------------------------------------
@@ -441,15 +513,25 @@ impl<C: Choices> Maker<C> {
 
     pub(super) fn topic_filter(&mut self) -> String {
         if self.strays() {
-            let flawed = ["#/", "a#", "a/+b", "+a", "a/#/b"];
+            let flawed = [
+                "#/",
+                "a#",
+                "a/+b",
+                "+a",
+                "$share//a",
+                "$share/g",
+                "$share/+/a",
+            ];
             return self.choices.choose("", &flawed).into();
         }
-        let any_share = !self.is_v5() || self.strays();
-        let share = match self.choices.below(256) {
-            192..224 => self
-                .choices
-                .choose("$share/g/", &["$share/é/", "$share/g//"]),
-            224.. if any_share => self.choices.choose("$share/", &["$share//", "$share/+/"]),
+        let well_formed = self
+            .choices
+            .choose("$share/g/", &["$share/é/", "$share/g//"]);
+        let share = match self.choices.below(16) {
+            15 if self.is_v5() => well_formed,
+            14 => well_formed,
+            // nothing in particular before 5.0
+            15 => self.choices.choose("$share/", &["$share//", "$share/+/"]),
             _ => "",
         };
         let text = self.text_up_to(MAX_FIELD - share.len() - 2);
@@ -500,13 +582,11 @@ impl<C: Choices> Maker<C> {
             '😀',
             '\u{10ffff}',
         ];
-        let mut text = String::new();
-        for _ in 0..self.choices.below(7) {
-            text.push(self.choices.choose('a', &CHARS));
-        }
+        let chars = self.several(4, 0, 6, |maker| maker.choices.choose('a', &CHARS));
+        let mut text = String::from_iter(chars);
         let length = self.length(longest);
+        let filler = self.choices.choose('a', &CHARS).to_string();
         if let Some(missing) = length.checked_sub(text.len()) {
-            let filler = self.choices.choose('a', &CHARS).to_string();
             text += &filler.repeat(missing / filler.len());
             text += &"x".repeat(missing % filler.len());
         }
@@ -543,8 +623,17 @@ impl<C: Choices> Maker<C> {
     fn length(&mut self, longest: usize) -> usize {
         let length = match self.choices.below(256) {
             0..224 => 0,
-            224..250 => self.choices.choose(7, &[8, 9, 126, 127, 128, 129]),
-            250..254 => self.choices.choose(16_382, &[16_383, 16_384, 16_385]),
+            224 => 7,
+            225 => 8,
+            226..230 => 9,
+            230..234 => 126,
+            234..238 => 127,
+            238..244 => 128,
+            244..250 => 129,
+            250 => 16_382,
+            251 => 16_383,
+            252 => 16_384,
+            253 => 16_385,
             _ => longest,
         };
         match self.room.checked_sub(length) {
@@ -555,7 +644,8 @@ impl<C: Choices> Maker<C> {
     }
 
     fn number(&mut self) -> u32 {
-        const BOUNDARIES: [u32; 15] = [
+        const BOUNDARIES: [u32; 16] = [
+            0,
             1,
             2,
             127,
@@ -572,14 +662,12 @@ impl<C: Choices> Maker<C> {
             0x1000_0000,
             u32::MAX,
         ];
-        match self.choices.flag() {
-            true => self.any_number(),
-            false => self.choices.choose(0, &BOUNDARIES),
+        let is_any = self.choices.flag();
+        let (high, low) = (self.choices.below(1 << 16), self.choices.below(1 << 16));
+        match is_any {
+            true => high << 16 | low,
+            false => BOUNDARIES.get(low as usize >> 12).copied().unwrap_or(0),
         }
-    }
-
-    fn any_number(&mut self) -> u32 {
-        self.choices.below(1 << 16) << 16 | self.choices.below(1 << 16)
     }
 
     pub(super) fn packet_id(&mut self) -> PacketId {
@@ -594,6 +682,12 @@ impl<C: Choices> Maker<C> {
     /// Whether to make an error here.
     fn strays(&mut self) -> bool {
         self.errors.strays(&mut self.choices)
+    }
+
+    /// The same where the question comes up so seldom that hardly any packet would have the error.
+    fn strays_rarely_asked(&mut self) -> bool {
+        self.errors.one_in = self.errors.one_in.min(2);
+        self.strays()
     }
 
     fn version(&self) -> Version {

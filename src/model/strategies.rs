@@ -12,9 +12,10 @@
 //! ```
 //!
 //! A value is made by a row of numbers, each of which decides one thing; the smaller they are, and
-//! the fewer, the smaller is the value. What fails is shrunk by leaving numbers out and making them
-//! smaller: lists lose items, texts lose characters, optional parts vanish, and what depends on
-//! other parts (a Packet Identifier on the exchanges that are open) stays right.
+//! the fewer, the smaller is the value. What fails is shrunk by making it again of fewer and smaller
+//! numbers: conversations lose steps, lists lose items, texts lose characters, optional parts vanish,
+//! numbers fall; and what depends on other parts (a Packet Identifier on the exchanges that are
+//! open) stays right.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -84,10 +85,10 @@ pub fn topic_filter(version: Version) -> impl Strategy<Value = String> + Clone {
     })
 }
 
-/// Numbers that choose, and those that were chosen.
+/// Numbers that choose, and what was chosen.
 struct Row {
     source: Source,
-    chosen: Vec<u32>,
+    chosen: Chosen,
 }
 
 enum Source {
@@ -95,6 +96,29 @@ enum Source {
     Random(u64),
     /// Zeros follow the last.
     Numbers(alloc::vec::IntoIter<u32>),
+}
+
+/// A row of numbers, and the parts of the value that they make.
+#[derive(Clone, Default)]
+struct Chosen {
+    numbers: Vec<u32>,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Copy)]
+struct Part {
+    begin: usize,
+    end: usize,
+    is_item: bool,
+}
+
+impl Row {
+    fn new(source: Source) -> Self {
+        Self {
+            source,
+            chosen: Chosen::default(),
+        }
+    }
 }
 
 impl Choices for Row {
@@ -105,12 +129,31 @@ impl Choices for Row {
                 *state ^= *state << 25;
                 *state ^= *state >> 27;
                 let random = state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32;
-                (random * u64::from(end) >> 32) as u32
+                ((random * u64::from(end)) >> 32) as u32
             }
             Source::Numbers(numbers) => numbers.next().unwrap_or(0).min(end.saturating_sub(1)),
         };
-        self.chosen.push(number);
+        self.chosen.numbers.push(number);
         number
+    }
+
+    fn decided(&mut self, number: u32) {
+        if let Source::Numbers(numbers) = &mut self.source {
+            numbers.next();
+        }
+        self.chosen.numbers.push(number);
+    }
+
+    fn count(&self) -> usize {
+        self.chosen.numbers.len()
+    }
+
+    fn part(&mut self, count: usize, is_item: bool) {
+        self.chosen.parts.push(Part {
+            begin: count,
+            end: self.chosen.numbers.len(),
+            is_item,
+        });
     }
 }
 
@@ -130,18 +173,35 @@ impl<T: fmt::Debug, F: Fn(&mut Row) -> T + Clone> Strategy for Made<F> {
 
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let seed = any::<u64>().new_tree(runner)?.current();
-        let mut row = Row {
-            source: Source::Random(seed | 1),
-            chosen: Vec::new(),
-        };
+        let mut row = Row::new(Source::Random(seed | 1));
         (self.0)(&mut row);
+        let chosen = row.chosen.finish();
         Ok(Tree {
             make: self.0.clone(),
-            best: row.chosen.clone(),
-            tried: row.chosen,
-            step: Step::None,
+            best: chosen.clone(),
+            tried: chosen,
+            step: Step::FIRST,
+            after_gain: None,
             gained: false,
         })
+    }
+}
+
+impl Chosen {
+    /// Cuts off the zeros at the end, which follow anyway, and brings the parts in the order in
+    /// which they are left out: the largest first.
+    fn finish(mut self) -> Self {
+        let last = self.numbers.iter().rposition(|&number| number != 0);
+        self.numbers.truncate(last.map_or(0, |last| last + 1));
+        let length = self.numbers.len();
+        self.parts.retain(|part| part.begin < length);
+        self.parts
+            .sort_by_key(|part| core::cmp::Reverse(part.end - part.begin));
+        self
+    }
+
+    fn is_smaller_than(&self, other: &Self) -> bool {
+        (self.numbers.len(), &self.numbers) < (other.numbers.len(), &other.numbers)
     }
 }
 
@@ -149,25 +209,41 @@ impl<T: fmt::Debug, F: Fn(&mut Row) -> T + Clone> Strategy for Made<F> {
 struct Tree<F> {
     make: F,
     /// The smallest that was wanted so far,
-    best: Vec<u32>,
+    best: Chosen,
     /// and the one that is tried.
-    tried: Vec<u32>,
-    /// How `tried` came from `best`.
+    tried: Chosen,
+    /// What is tried next,
     step: Step,
+    /// and what instead if `tried` is a gain.
+    after_gain: Option<Step>,
     /// Whether a step of this round was a gain.
     gained: bool,
 }
 
-/// How a row is made smaller. Each step is tried at every place, the last first.
+/// How a row is made smaller.
 #[derive(Clone, Copy)]
 enum Step {
-    /// Not at all.
-    None,
-    /// So many numbers that end at this place are left out.
-    LeaveOut { count: usize, end: usize },
+    /// So many parts from this index on are left out: twice as many after each gain.
+    LeaveOut { index: usize, count: usize },
     /// The number before this place is lowered by so much: first by itself, then by half of that,
     /// until the smallest number that will do is found.
     Lower { end: usize, by: u32 },
+    /// A round is over.
+    Done,
+}
+
+impl Step {
+    const FIRST: Self = Self::LeaveOut { index: 0, count: 1 };
+
+    const fn after_loss(index: usize, count: usize) -> Self {
+        match count {
+            1 => Self::LeaveOut {
+                index: index + 1,
+                count,
+            },
+            _ => Self::LeaveOut { index, count: 1 },
+        }
+    }
 }
 
 impl<F> Tree<F> {
@@ -177,25 +253,41 @@ impl<F> Tree<F> {
         F: Fn(&mut Row) -> T,
     {
         loop {
-            let Some(step) = self.step.next(&self.best) else {
-                self.step = Step::None;
-                if core::mem::take(&mut self.gained) {
+            let numbers = match self.step {
+                Step::LeaveOut { index, count } => match self.best.without(index, count) {
+                    Some(numbers) => {
+                        self.step = Step::after_loss(index, count);
+                        // other parts have their places then
+                        let count = 2 * count;
+                        self.after_gain = Some(Step::LeaveOut { index, count });
+                        numbers
+                    }
+                    None => {
+                        self.step = self.best.lower(usize::MAX);
+                        continue;
+                    }
+                },
+                Step::Lower { end, by } => {
+                    self.after_gain = None;
+                    self.step = match by {
+                        0 | 1 => self.best.lower(end.saturating_sub(1)),
+                        _ => Step::Lower { end, by: by / 2 },
+                    };
+                    self.best.lowered(end, by)
+                }
+                Step::Done if core::mem::take(&mut self.gained) => {
+                    self.step = Step::FIRST;
                     continue;
                 }
-                self.tried.clone_from(&self.best);
-                return false;
+                Step::Done => {
+                    self.tried.clone_from(&self.best);
+                    return false;
+                }
             };
-            self.step = step;
-            let mut row = Row {
-                source: Source::Numbers(step.apply(&self.best).into_iter()),
-                chosen: Vec::new(),
-            };
+            let mut row = Row::new(Source::Numbers(numbers.into_iter()));
             (self.make)(&mut row);
-            let mut tried = row.chosen;
-            // zeros follow anyway
-            let last = tried.iter().rposition(|&number| number != 0);
-            tried.truncate(last.map_or(0, |last| last + 1));
-            if (tried.len(), &tried) < (self.best.len(), &self.best) {
+            let tried = row.chosen.finish();
+            if tried.is_smaller_than(&self.best) {
                 self.tried = tried;
                 return true;
             }
@@ -203,55 +295,44 @@ impl<F> Tree<F> {
     }
 }
 
-impl Step {
-    fn apply(self, row: &[u32]) -> Vec<u32> {
-        let mut row = row.to_vec();
-        match self {
-            Self::None => {}
-            Self::LeaveOut { count, end } => {
-                let end = end.min(row.len());
-                drop(row.drain(end.saturating_sub(count)..end));
-            }
-            Self::Lower { end, by } => {
-                let number = end.checked_sub(1).and_then(|index| row.get_mut(index));
-                number
-                    .into_iter()
-                    .for_each(|it| *it = it.saturating_sub(by));
-            }
+impl Chosen {
+    /// The numbers without some parts, if there is the first of them.
+    fn without(&self, index: usize, count: usize) -> Option<Vec<u32>> {
+        let rest = self.parts.get(index..)?;
+        let parts = rest.get(..count).unwrap_or(rest);
+        if parts.is_empty() {
+            return None;
         }
-        row
-    }
-
-    /// The step after this one; none after the last of a round.
-    fn next(self, row: &[u32]) -> Option<Self> {
-        let length = row.len();
-        Some(match self {
-            Self::None => Self::LeaveOut {
-                count: (length / 2).max(1),
-                end: length,
-            },
-            Self::LeaveOut { count, end } if end > count => Self::LeaveOut {
-                count,
-                end: end - count,
-            },
-            Self::LeaveOut { count: 1, .. } => return Self::lower(row, length),
-            Self::LeaveOut { count, .. } => Self::LeaveOut {
-                count: count / 2,
-                end: length,
-            },
-            Self::Lower { end, by: 0 | 1 } => return Self::lower(row, end.checked_sub(1)?),
-            Self::Lower { end, by } => Self::Lower { end, by: by / 2 },
-        })
+        let mut kept: Vec<_> = self.numbers.iter().copied().map(Some).collect();
+        for part in parts {
+            let end = part.end.min(kept.len());
+            kept.get_mut(part.begin..end)?.fill(None);
+        }
+        for part in parts.iter().filter(|part| !part.is_item) {
+            *kept.get_mut(part.begin)? = Some(0);
+        }
+        Some(kept.into_iter().flatten().collect())
     }
 
     /// The first step of lowering the last number above 0 before `end`.
-    fn lower(row: &[u32], end: usize) -> Option<Self> {
-        let before = row.get(..end.min(row.len()))?;
-        let index = before.iter().rposition(|&number| number > 0)?;
-        Some(Self::Lower {
-            end: index + 1,
-            by: *row.get(index)?,
-        })
+    fn lower(&self, end: usize) -> Step {
+        let before = self.numbers.get(..end).unwrap_or(&self.numbers);
+        let last = before.iter().enumerate().rfind(|(_, number)| **number > 0);
+        match last {
+            Some((index, number)) => Step::Lower {
+                end: index + 1,
+                by: *number,
+            },
+            None => Step::Done,
+        }
+    }
+
+    fn lowered(&self, end: usize, by: u32) -> Vec<u32> {
+        let mut numbers = self.numbers.clone();
+        if let Some(number) = end.checked_sub(1).and_then(|index| numbers.get_mut(index)) {
+            *number = number.saturating_sub(by);
+        }
+        numbers
     }
 }
 
@@ -259,16 +340,17 @@ impl<T: fmt::Debug, F: Fn(&mut Row) -> T> ValueTree for Tree<F> {
     type Value = T;
 
     fn current(&self) -> T {
-        (self.make)(&mut Row {
-            source: Source::Numbers(self.tried.clone().into_iter()),
-            chosen: Vec::new(),
-        })
+        let numbers = self.tried.numbers.clone().into_iter();
+        (self.make)(&mut Row::new(Source::Numbers(numbers)))
     }
 
     fn simplify(&mut self) -> bool {
-        if self.tried != self.best {
+        if self.tried.is_smaller_than(&self.best) {
             self.best.clone_from(&self.tried);
             self.gained = true;
+            if let Some(step) = self.after_gain {
+                self.step = step;
+            }
         }
         self.try_next()
     }
