@@ -109,16 +109,12 @@ pub struct Connect {
 
 /// An owned Will: see [`crate::Will`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[allow(missing_docs)]
 pub struct Will {
     pub qos: QoS,
     pub retain: bool,
-    #[cfg_attr(feature = "serde", serde(default))]
     pub properties: Vec<Property>,
     pub topic: String,
-    #[cfg_attr(feature = "serde", serde(deserialize_with = "json::hex"))]
     pub payload: Vec<u8>,
 }
 
@@ -162,8 +158,6 @@ pub struct Subscribe {
 
 /// An owned subscription: see [`crate::Subscription`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(from = "json::SubscriptionMembers"))]
 #[allow(missing_docs)]
 pub struct Subscription {
     pub filter: String,

@@ -7,8 +7,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::marker::PhantomData;
 
-use serde::de::{Error, Unexpected, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 
 use super::{
@@ -85,7 +87,7 @@ fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Optio
 
 impl<'de> Deserialize<'de> for Packet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut members = Members::deserialize(deserializer)?;
+        let mut members: Members = members(deserializer, "a packet")?;
         let packet_type = members.packet_type.0;
         let packet = members.packet().map_err(|missing| {
             D::Error::custom(format_args!("{packet_type} lacks the member `{missing}`"))
@@ -196,19 +198,42 @@ impl Members {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SubscriptionMembers {
-    filter: String,
-    qos: QoS,
-    no_local: bool,
-    retain_as_published: bool,
-    retain_handling: RetainHandling,
+impl<'de> Deserialize<'de> for Will {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Members {
+            qos: QoS,
+            retain: bool,
+            #[serde(default)]
+            properties: Vec<Property>,
+            topic: String,
+            payload: Hex,
+        }
+
+        members(deserializer, "a Will").map(|members: Members| Self {
+            qos: members.qos,
+            retain: members.retain,
+            properties: members.properties,
+            topic: members.topic,
+            payload: members.payload.0,
+        })
+    }
 }
 
-impl From<SubscriptionMembers> for Subscription {
-    fn from(members: SubscriptionMembers) -> Self {
-        Self {
+impl<'de> Deserialize<'de> for Subscription {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Members {
+            filter: String,
+            qos: QoS,
+            no_local: bool,
+            retain_as_published: bool,
+            retain_handling: RetainHandling,
+        }
+
+        members(deserializer, "a subscription").map(|members: Members| Self {
             filter: members.filter,
             options: SubscriptionOptions {
                 qos: members.qos,
@@ -216,7 +241,36 @@ impl From<SubscriptionMembers> for Subscription {
                 retain_as_published: members.retain_as_published,
                 retain_handling: members.retain_handling,
             },
-        }
+        })
+    }
+}
+
+/// Reads a struct from its members only: what serde derives would take a list of them as well.
+fn members<'de, D, T>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_map(Named {
+        expected,
+        read: PhantomData,
+    })
+}
+
+struct Named<T> {
+    expected: &'static str,
+    read: PhantomData<T>,
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Named<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
     }
 }
 
