@@ -1,4 +1,51 @@
 //! Packets become bytes and packets again: valid ones, invalid ones, and any bytes at all.
+//!
+//! Fifteen properties that this crate is to have, for which others had faults in the field, and the
+//! tests that show them:
+//!
+//! 1. Slice rule: only the bytes of the frame are looked at, and all are used.
+//!    `round_trip::a_packet_is_read_the_same_whatever_follows_it`,
+//!    `round_trip::packets_that_end_early_or_late_are_waited_for_or_refused`
+//! 2. A whole frame is accepted or refused, never waited for.
+//!    `round_trip::any_bytes_are_decoded_or_refused`,
+//!    `round_trip::damaged_packets_are_decoded_or_refused`
+//! 3. What framing waits for is needed, and is enough.
+//!    `framing::need_more_is_truthful`,
+//!    `conversations::streams_come_apart_wherever_they_are_cut`
+//! 4. Frames do not depend on the pieces of the stream.
+//!    `framing::frames_do_not_depend_on_where_the_stream_is_cut`,
+//!    `conversations::streams_come_apart_wherever_they_are_cut`
+//! 5. A packet that is cut short is refused.
+//!    `round_trip::packets_that_end_early_or_late_are_waited_for_or_refused`,
+//!    `vectors::a_packet_cut_short_with_its_remaining_length_is_refused_unless_the_cut_makes_a_packet`
+//! 6. Nothing is allocated for a number that a peer declares.
+//!    `framing::nothing_is_reserved_for_a_length_that_was_announced`,
+//!    `no_alloc::no_packet_of_any_dialect_needs_the_allocator`,
+//!    `no_alloc::refusing_does_not_need_the_allocator`
+//! 7. Round trip, in the length that was announced.
+//!    `round_trip::valid_packets_round_trip`
+//! 8. What was accepted is encoded in another dialect, or refused for a reason.
+//!    `round_trip::packets_are_relayed_whole_or_refused`
+//! 9. Each refused vector has an accepted neighbour.
+//!    `vectors::every_invalid_vector_has_a_neighbour_that_is_accepted`
+//! 10. All 256 Connect Flags in all versions.
+//!     `connect_flags::every_value_in_every_version_has_the_verdict_of_the_table`
+//! 11. Linear time.
+//!     `linear_time::of_many_properties`,
+//!     `linear_time::of_many_topic_levels`,
+//!     `linear_time::of_many_subscriptions`,
+//!     `linear_time::of_many_packets_in_large_and_small_pieces`,
+//!     `linear_time::of_one_large_packet_that_comes_byte_by_byte`
+//! 12. A decoder that has failed stays failed.
+//!     `framing::a_failed_decoder_stays_failed_and_keeps_the_bytes`
+//! 13. Two packets in a row are read as each by itself.
+//!     `round_trip::a_packet_is_read_the_same_whatever_follows_it`,
+//!     `vectors::a_valid_packet_is_read_the_same_whatever_follows_it`
+//! 14. Buffers of the exact size. There is no `unsafe`: what reads further panics.
+//!     `vectors::every_beginning_of_a_valid_vector_waits_for_its_rest`,
+//!     `round_trip::a_packet_is_read_the_same_whatever_follows_it`
+//! 15. Decoding calls nothing that panics: the lints of `src/lib.rs`, and
+//!     `round_trip::any_bytes_are_decoded_or_refused`
 #![cfg(all(feature = "bytes", feature = "arbitrary", feature = "proptest"))]
 
 mod laws;
@@ -9,8 +56,8 @@ use arbitrary::{Arbitrary, Unstructured};
 use laws::{dialects, noise};
 use mqtt_wire::model::{NearlyValid, Valid, strategies};
 use mqtt_wire::{
-    Auth, Dialect, Disconnect, EncodeError, ErrorKind, Packet, PacketType, Properties, Property,
-    PropertyId, Publish, ReasonCode, TopicName, Utf8Str, Version, model,
+    Auth, Dialect, Disconnect, EncodeError, ErrorKind, FrameRef, Framed, Packet, PacketType,
+    Properties, Property, PropertyId, Publish, ReasonCode, TopicName, Utf8Str, Version, model,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -52,6 +99,28 @@ proptest! {
     #[test]
     fn packets_are_relayed_whole_or_refused((dialect, packet) in valid()) {
         laws::relays(&packet.encode(dialect).unwrap(), dialect);
+    }
+
+    #[test]
+    fn a_packet_is_read_the_same_whatever_follows_it(
+        (dialect, first, second) in strategies::dialect().prop_flat_map(|dialect| {
+            (Just(dialect), strategies::packet(dialect), strategies::packet(dialect))
+        }),
+        noise in vec(any::<u8>(), 0..20),
+    ) {
+        let (first, second) = (first.encode(dialect).unwrap(), second.encode(dialect).unwrap());
+        let alone = first.clone().into_boxed_slice();
+        let alone = Packet::decode(&alone, dialect).unwrap();
+        for rest in [&second, &noise] {
+            let stream = [&first[..], rest].concat();
+            let Ok(Framed::Frame(frame)) = FrameRef::split(&stream, dialect, u32::MAX) else {
+                panic!("{stream:02x?}");
+            };
+            prop_assert_eq!(frame.bytes(), &first);
+            prop_assert_eq!(frame.decode(dialect), Ok(alone));
+        }
+        let rest = FrameRef::split(&second, dialect, u32::MAX);
+        prop_assert!(matches!(rest, Ok(Framed::Frame(frame)) if frame.bytes() == second));
     }
 
     #[test]
@@ -379,4 +448,26 @@ fn the_model_breaks_all_rules_that_packets_in_memory_can_break() {
         ErrorKind::AuthenticationMethodMissing,
     ];
     assert_eq!(kinds, BTreeSet::from(expected));
+}
+
+#[test]
+fn the_tests_of_all_fifteen_properties_exist() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let read = |name| std::fs::read_to_string(folder.join(name)).unwrap();
+    let own = read(String::from("round_trip.rs"));
+    let (head, _) = own.split_once("#![cfg").unwrap();
+    let mut properties = 0;
+    for line in head.lines() {
+        properties += usize::from(
+            line.trim_start_matches("//! ")
+                .starts_with(char::is_numeric),
+        );
+        for name in line.split('`').filter(|it| it.contains("::")) {
+            let (file, test) = name.split_once("::").unwrap();
+            let text = read(format!("{file}.rs"));
+            let is_there = text.contains(&format!("fn {test}("));
+            assert!(is_there, "{name}");
+        }
+    }
+    assert_eq!(properties, 15);
 }
