@@ -48,7 +48,10 @@
 //! | `std` | yes | `std` in the dependencies |
 //! | `alloc` | with `std` or `bytes` | `Monitor::new`, which takes the memory it needs |
 //! | `bytes` | yes | [`Frame`], [`FrameDecoder`] and [`Packet::encode`] over [`bytes`] |
-//! | `serde` | no | `Serialize` for packets and all that is in them |
+//! | `serde` | no | `Serialize` for packets and all that is in them, `Deserialize` for the model |
+//! | `model` | no | [`model`]: owned packets for tests, tools and JSON |
+//! | `arbitrary` | no | valid and nearly valid packets and conversations for fuzzers (needs `std`) |
+//! | `proptest` | no | the same as strategies, which shrink (needs `std`) |
 //!
 //! Without `bytes` the crate needs no allocator: decode from `&[u8]` with [`FrameRef::split`], and
 //! encode into `&mut [u8]` with [`Packet::encode_to_slice`].

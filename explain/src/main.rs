@@ -52,6 +52,7 @@ Examples:
   tcpdump -x -r session.pcap port 1883 | mqtt-explain
   mqtt-explain --c2s client.bin --s2c server.bin
   mqtt-explain --json --mqtt 5.0 --from server dump.bin
+  mqtt-explain --json --show-secrets dump.bin | mqtt-explain encode
 
 In captures, and where both directions of a connection are given, the rules of whole conversations
 are judged too: order, answers, Packet Identifiers, limits, and in captures Keep Alive. Without

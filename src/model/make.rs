@@ -686,8 +686,11 @@ impl<C: Choices> Maker<C> {
 
     /// The same where the question comes up so seldom that hardly any packet would have the error.
     fn strays_rarely_asked(&mut self) -> bool {
-        self.errors.one_in = self.errors.one_in.min(2);
-        self.strays()
+        let one_in = self.errors.one_in;
+        self.errors.one_in = one_in.min(2);
+        let strays = self.strays();
+        self.errors.one_in = one_in;
+        strays
     }
 
     fn version(&self) -> Version {
