@@ -46,7 +46,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `std` | yes | `std` in the dependencies |
-//! | `alloc` | with `std` or `bytes` | `Monitor::new`, which takes the memory it needs |
+//! | `alloc` | with `std`, `bytes` or `model` | `Monitor::new`, which takes the memory it needs |
 //! | `bytes` | yes | [`Frame`], [`FrameDecoder`] and [`Packet::encode`] over [`bytes`] |
 //! | `serde` | no | `Serialize` for packets and all that is in them, `Deserialize` for the model |
 //! | `model` | no | [`model`]: owned packets for tests, tools and JSON |

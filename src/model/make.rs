@@ -81,7 +81,7 @@ impl Errors {
 
     /// None, one, or several.
     pub(super) fn some(choices: &mut impl Choices) -> Self {
-        let (left, one_in) = choices.choose((1, 32), &[(1, 8), (2, 16), (u8::MAX, 4)]);
+        let (left, one_in) = choices.choose((1, 16), &[(1, 4), (2, 8), (u8::MAX, 4)]);
         Self { left, one_in }
     }
 
