@@ -13,7 +13,7 @@ fi
 unset CARGO_ENCODED_RUSTFLAGS
 export RUSTFLAGS='-Clink-arg=-nostartfiles -Clink-arg=-nostdlib -Clink-arg=-static -Crelocation-model=static'
 target_dir=${CARGO_TARGET_DIR:-$root/target}/no-std
-cargo build --locked --release --manifest-path "$root/ci/no-std/Cargo.toml" --target $target --target-dir "$target_dir"
+cargo build --locked --release --bin no-std --manifest-path "$root/ci/no-std/Cargo.toml" --target $target --target-dir "$target_dir"
 program=$target_dir/$target/release/no-std
 
 undefined=$(nm --undefined-only "$program")

@@ -27,6 +27,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The [`guide`] shows how a server, a client, a gateway and a device without an allocator use it,
+//! how to come from other crates, and why things are as they are.
+//!
 //! # The parts
 //!
 //! * [`Dialect`] says which version is spoken and which side sends. It is an argument of decode
@@ -38,6 +41,7 @@
 //!   decoding, or from a slice that you lend for encoding.
 //! * [`Waivers`] let single rules pass, [`OptionalRules`] add some; none by default.
 //! * [`monitor::Monitor`] watches a whole conversation.
+//! * [`WillTerms`] decides what becomes of a Will, [`TopicFilter::matches`] who gets a message.
 //! * [`DecodeError`] says which byte broke which [`Statement`] of which version, and what to
 //!   answer.
 //!
@@ -52,11 +56,13 @@
 //! | `model` | no | [`model`]: owned packets for tests, tools and JSON |
 //! | `arbitrary` | no | valid and nearly valid packets and conversations for fuzzers (needs `std`) |
 //! | `proptest` | no | the same as strategies, which shrink (needs `std`) |
+//! | `defmt` | no | `defmt::Format` for packets, all that is in them, errors and breaches |
 //!
 //! Without `bytes` the crate needs no allocator: decode from `&[u8]` with [`FrameRef::split`], and
 //! encode into `&mut [u8]` with [`Packet::encode_to_slice`].
 
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![warn(
@@ -88,6 +94,7 @@ mod data;
 mod dialect;
 mod error;
 mod frame;
+pub mod guide;
 mod list;
 #[cfg(feature = "model")]
 pub mod model;
@@ -117,4 +124,4 @@ pub use self::reason_code::{ReasonCode, ReturnCode, UnknownReasonCode};
 pub use self::statement::Statement;
 pub use self::topic::{SharedSubscription, TopicFilter, TopicName};
 pub use self::waivers::{OptionalRules, Waivers};
-pub use self::will::Will;
+pub use self::will::{Ending, Will, WillFate, WillTerms};

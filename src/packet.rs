@@ -35,6 +35,7 @@ use crate::waivers::Waivers;
 macro_rules! packet_types {
     ($($name:ident = $value:literal, $text:literal;)*) => {
         /// The type of a Control Packet, section 2.2.1 of 3.1.1 and 2.1.2 of 5.0.
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum PacketType {
@@ -332,6 +333,7 @@ macro_rules! packets {
         /// assert_eq!(packet, publish.into());
         /// # Ok::<(), Box<dyn std::error::Error>>(())
         /// ```
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "type"))]
         #[cfg_attr(feature = "serde", serde(rename_all = "UPPERCASE"))]
@@ -377,6 +379,21 @@ packets! {
     /// The answer to UNSUBSCRIBE.
     UnsubAck(SubAck),
     /// A Client shows that it is alive and asks the same of the Server.
+    ///
+    /// ```
+    /// use mqtt_wire::{Dialect, Packet, Version};
+    ///
+    /// let bytes = [0xc0, 0x00]; // PINGREQ, Remaining Length 0
+    /// let dialect = Dialect::from_client(Version::V3_1_1);
+    /// assert_eq!(Packet::decode(&bytes, dialect)?, Packet::PingReq);
+    ///
+    /// let bytes = [0xd0, 0x00]; // PINGRESP, Remaining Length 0
+    /// assert_eq!(Packet::decode(&bytes, dialect.reply())?, Packet::PingResp);
+    /// let mut again = [0; 2];
+    /// Packet::PingResp.encode_to_slice(dialect.reply(), &mut again)?;
+    /// assert_eq!(again, bytes);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     PingReq,
     /// The answer to PINGREQ.
     PingResp,

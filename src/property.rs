@@ -1,5 +1,8 @@
 //! The 27 properties of 5.0: one table, one parser, one writer.
 
+mod getters;
+
+use core::borrow::Borrow;
 use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 
@@ -48,6 +51,7 @@ macro_rules! properties {
     ($($(#[$doc:meta])* $byte:literal $name:ident($($value:ty),+) = $text:literal,
        [$($packet:ident)*] $will:literal, $once:literal $values:literal;)*) => {
         /// A property: its identifier and its value.
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[cfg_attr(
             feature = "serde",
@@ -74,6 +78,7 @@ macro_rules! properties {
         }
 
         /// The identifier of a property.
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum PropertyId {
@@ -227,6 +232,41 @@ impl PropertyId {
 impl fmt::Display for PropertyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Property<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use Property as P;
+        let id = self.id();
+        match *self {
+            P::PayloadFormatIndicator(value)
+            | P::RequestProblemInformation(value)
+            | P::RequestResponseInformation(value)
+            | P::RetainAvailable(value)
+            | P::WildcardSubscriptionAvailable(value)
+            | P::SubscriptionIdentifierAvailable(value)
+            | P::SharedSubscriptionAvailable(value) => write!(f, "{id} {}", u8::from(value)),
+            P::MaximumQoS(value) => write!(f, "{id} {}", value as u8),
+            P::ServerKeepAlive(value) | P::TopicAliasMaximum(value) => write!(f, "{id} {value}"),
+            P::ReceiveMaximum(value) | P::TopicAlias(value) => write!(f, "{id} {value}"),
+            P::MessageExpiryInterval(value)
+            | P::SessionExpiryInterval(value)
+            | P::WillDelayInterval(value) => write!(f, "{id} {value}"),
+            P::MaximumPacketSize(value) => write!(f, "{id} {value}"),
+            P::SubscriptionIdentifier(value) => write!(f, "{id} {}", value.get()),
+            P::ContentType(value)
+            | P::AssignedClientIdentifier(value)
+            | P::AuthenticationMethod(value)
+            | P::ResponseInformation(value)
+            | P::ServerReference(value)
+            | P::ReasonString(value) => write!(f, "{id} {value:?}"),
+            P::ResponseTopic(value) => write!(f, "{id} {value:?}"),
+            P::CorrelationData(value) | P::AuthenticationData(value) => {
+                write!(f, "{id} {value:?}")
+            }
+            P::UserProperty(name, value) => write!(f, "{id} {name:?} {value:?}"),
+        }
     }
 }
 
@@ -564,20 +604,28 @@ pub(crate) fn put(properties: &Properties<'_>, dialect: Dialect, out: &mut impl 
         return out.put_byte(0);
     }
     let Some(bytes) = properties.wire_of(Version::V5) else {
-        return put_items(properties.lent().unwrap_or_default(), out);
+        return match properties.lent() {
+            Some(items) => put_items(items.iter(), out),
+            None => put_items(properties.iter(), out),
+        };
     };
     out.put_variable_byte_integer(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
     out.put(bytes);
 }
 
-/// Writes Property Length and properties that the user lends.
+/// Writes Property Length and properties one by one.
 #[inline(never)]
-fn put_items(items: &[Property<'_>], out: &mut impl Put) {
+fn put_items<'a, I>(items: I, out: &mut impl Put)
+where
+    I: Iterator<Item: Borrow<Property<'a>>> + Clone,
+{
     let mut length = Counter::default();
-    items.iter().for_each(|item| put_item(item, &mut length));
+    items
+        .clone()
+        .for_each(|item| put_item(item.borrow(), &mut length));
     out.put_variable_byte_integer(u32::try_from(length.0).unwrap_or(u32::MAX));
     out.put_counted(length.0, |out| {
-        items.iter().for_each(|item| put_item(item, out));
+        items.clone().for_each(|item| put_item(item.borrow(), out));
     });
 }
 

@@ -13,6 +13,8 @@
 //! | DUP with QoS 0 | disregarded | refused | refused |
 //! | empty Topic Name | refused | refused | allowed with a Topic Alias |
 
+use core::fmt;
+
 use crate::data::{self, PacketId, Parsed, Put, QoS};
 use crate::dialect::Dialect;
 use crate::error::{ErrorKind, Field, Refusal, fault};
@@ -21,6 +23,33 @@ use crate::property::{self, Carrier, Properties, PropertyId};
 use crate::topic::TopicName;
 
 /// PUBLISH: an Application Message.
+///
+/// ```
+/// use mqtt_wire::{Delivery, Dialect, Packet, PacketId, Version};
+///
+/// let bytes = [
+///     0x3d, 0x12, //                   PUBLISH, Remaining Length 18; flags:
+///     //   1... DUP, .10. QoS 2, ...1 RETAIN
+///     0x00, 0x03, b'a', b'/', b'b', // Topic Name
+///     0x00, 0x0a, //                   Packet Identifier: 10
+///     0x05, 0x02, 0x00, 0x00, 0x00, 0x3c, // Properties, 5 bytes: Message Expiry Interval 60 s
+///     b'h', b'e', b'l', b'l', b'o', // Payload
+/// ];
+/// let dialect = Dialect::from_client(Version::V5);
+/// let packet = Packet::decode(&bytes, dialect)?;
+/// let Packet::Publish(publish) = packet else { unreachable!() };
+/// let packet_id = PacketId::new(10).unwrap();
+/// assert_eq!(publish.delivery, Delivery::ExactlyOnce { packet_id, dup: true });
+/// assert_eq!(publish.topic_name.unwrap(), "a/b");
+/// assert_eq!(publish.payload, b"hello");
+/// assert_eq!(publish.message_expiry_interval(), Some(60));
+///
+/// let mut again = [0; 20];
+/// packet.encode_to_slice(dialect, &mut again)?;
+/// assert_eq!(again, bytes);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Publish<'a> {
     /// QoS, and with QoS 1 and 2 Packet Identifier and DUP.
@@ -124,6 +153,7 @@ fn may_be_empty(properties: Properties<'_>, dialect: Dialect) -> bool {
 }
 
 /// How a message is delivered: its QoS, with what that QoS needs.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Delivery {
     /// QoS 0: no Packet Identifier and no DUP (MQTT-2.3.1-5 and MQTT-3.3.1-2 of 3.1.1,
@@ -176,6 +206,19 @@ impl Delivery {
         match *self {
             Self::AtMostOnce => false,
             Self::AtLeastOnce { dup, .. } | Self::ExactlyOnce { dup, .. } => dup,
+        }
+    }
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.qos().fmt(f)?;
+        if let Some(packet_id) = self.packet_id() {
+            write!(f, ", Packet Identifier {packet_id}")?;
+        }
+        match self.dup() {
+            true => f.write_str(", DUP"),
+            false => Ok(()),
         }
     }
 }

@@ -14,6 +14,8 @@
 //! | Subscription Options | QoS, six unused bits | QoS, six zeros | all |
 //! | `$share/` | as any filter | as any filter | shared subscription |
 
+use core::fmt;
+
 use crate::data::{self, PacketId, Parsed, Put, QoS};
 use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Field, Refusal, fault};
@@ -23,6 +25,35 @@ use crate::property::{self, Carrier, Properties};
 use crate::topic::TopicFilter;
 
 /// SUBSCRIBE: a Client asks for messages.
+///
+/// ```
+/// use mqtt_wire::{Dialect, Packet, QoS, RetainHandling, Version};
+///
+/// let bytes = [
+///     0x82, 0x0d, //                   SUBSCRIBE, whose flags are 0010; Remaining Length 13
+///     0x00, 0x01, //                   Packet Identifier: 1
+///     0x02, 0x0b, 0x07, //             Properties, 2 bytes: Subscription Identifier 7
+///     0x00, 0x01, b'#', //             Topic Filter
+///     0x00, //                         Subscription Options: QoS 0
+///     0x00, 0x01, b'+', //             Topic Filter
+///     0x2d, //                         Subscription Options:
+///     //   ..10 .... Retain Handling: never, .... 1... Retain As Published,
+///     //   .... .1.. No Local,               .... ..01 QoS 1
+/// ];
+/// let dialect = Dialect::from_client(Version::V5);
+/// let packet = Packet::decode(&bytes, dialect)?;
+/// let Packet::Subscribe(subscribe) = packet else { unreachable!() };
+/// let second = subscribe.subscriptions.iter().nth(1).unwrap();
+/// assert_eq!((second.filter.as_str(), second.options.qos), ("+", QoS::AtLeastOnce));
+/// assert_eq!(second.options.retain_handling, RetainHandling::Never);
+/// assert!(second.options.no_local && second.options.retain_as_published);
+///
+/// let mut again = [0; 15];
+/// packet.encode_to_slice(dialect, &mut again)?;
+/// assert_eq!(again, bytes);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Subscribe<'a> {
@@ -102,6 +133,7 @@ impl Body for Subscribe<'_> {
 const CARRIER: Carrier = Carrier::Packet(PacketType::Subscribe);
 
 /// A filter and how its messages are to come.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subscription<'a> {
     /// Which messages.
@@ -190,6 +222,7 @@ impl serde::Serialize for Subscription<'_> {
 }
 
 /// How the messages of a subscription are to come. Before 5.0 there is only the QoS.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SubscriptionOptions {
     /// The highest QoS that the Client wants to get.
@@ -253,6 +286,7 @@ impl SubscriptionOptions {
 }
 
 /// When a subscription gets retained messages (5.0).
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum RetainHandling {
@@ -262,6 +296,16 @@ pub enum RetainHandling {
     AtNewSubscribe = 1,
     /// `2` Never.
     Never = 2,
+}
+
+impl fmt::Display for RetainHandling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AtSubscribe => "retained messages at the time of the subscribe",
+            Self::AtNewSubscribe => "retained messages at a new subscribe only",
+            Self::Never => "no retained messages at the time of the subscribe",
+        })
+    }
 }
 
 #[cfg(feature = "serde")]
