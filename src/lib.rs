@@ -53,9 +53,12 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `std` | yes | `std` in the dependencies |
-//! | `alloc` | with `std` or `bytes` | `Monitor::new`, which takes the memory it needs |
+//! | `alloc` | with `std`, `bytes` or `model` | `Monitor::new`, which takes the memory it needs |
 //! | `bytes` | yes | [`Frame`], [`FrameDecoder`] and [`Packet::encode`] over [`bytes`] |
-//! | `serde` | no | `Serialize` for packets and all that is in them |
+//! | `serde` | no | `Serialize` for packets and all that is in them, `Deserialize` for the model |
+//! | `model` | no | [`model`]: owned packets for tests, tools and JSON |
+//! | `arbitrary` | no | valid and nearly valid packets and conversations for fuzzers (needs `std`) |
+//! | `proptest` | no | the same as strategies, which shrink (needs `std`) |
 //! | `defmt` | no | `defmt::Format` for packets, all that is in them, errors and breaches |
 //!
 //! Without `bytes` the crate needs no allocator: decode from `&[u8]` with [`FrameRef::split`], and
@@ -98,6 +101,8 @@ pub mod forward;
 mod frame;
 pub mod guide;
 mod list;
+#[cfg(feature = "model")]
+pub mod model;
 pub mod monitor;
 mod packet;
 mod property;

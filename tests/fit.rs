@@ -1,9 +1,9 @@
 //! Answers that fit into a Maximum Packet Size: what is left out, and when.
-#![cfg(feature = "bytes")]
+#![cfg(all(feature = "bytes", feature = "arbitrary"))]
 
-mod made;
+mod laws;
 
-use made::dialects;
+use laws::dialects;
 use mqtt_wire::{
     Ack, ConnAck, Dialect, EncodeError, ErrorKind, Packet, PacketId, PacketType, Properties,
     Property, PropertyId, ReasonCode, ReasonCodes, Sender, SubAck, Utf8Str, Version,
@@ -141,7 +141,7 @@ fn for_each_packet(mut each: impl FnMut(Packet<'_>, Dialect)) {
     for dialect in dialects() {
         let types = PacketType::ALL.into_iter();
         for packet_type in types.filter(|it| it.is_sent_in(dialect)) {
-            for bytes in made::packets(packet_type, dialect, 40) {
+            for bytes in laws::packets(packet_type, dialect, 40) {
                 let packet = Packet::decode(&bytes, dialect).unwrap();
                 each(packet, dialect);
                 let properties: Vec<_> = properties_of(&packet).into_iter().flatten().collect();

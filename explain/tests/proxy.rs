@@ -20,8 +20,7 @@ const DISCONNECT: &[u8] = b"\xe0\0";
 /// The program, passing connections on to a server.
 struct Proxy {
     child: Child,
-    /// Kept open.
-    _stderr: BufReader<ChildStderr>,
+    stderr: BufReader<ChildStderr>,
     address: SocketAddr,
 }
 
@@ -43,7 +42,7 @@ impl Proxy {
         let address = words.split(',').next().unwrap().parse().unwrap();
         Self {
             child,
-            _stderr: stderr,
+            stderr,
             address,
         }
     }
@@ -57,8 +56,14 @@ impl Proxy {
         let mut output = String::new();
         let mut stdout = self.child.stdout.take().unwrap();
         stdout.read_to_string(&mut output).unwrap();
+        let mut errors = String::new();
+        self.stderr.read_to_string(&mut errors).unwrap();
         let status = self.child.wait().unwrap().code().unwrap();
-        Run { output, status }
+        Run {
+            output,
+            errors,
+            status,
+        }
     }
 }
 

@@ -9,11 +9,10 @@ use libfuzzer_sys::fuzz_target;
 use mqtt_wire::Limits;
 use mqtt_wire::stream::StreamLimits;
 
-use model::dialects;
-use model::laws::{Start, gives_a_reason};
+use laws::{Start, dialects, gives_a_reason};
 
-#[path = "../../tests/model/mod.rs"]
-mod model;
+#[path = "../../tests/laws/mod.rs"]
+mod laws;
 #[path = "../../tests/parts/mod.rs"]
 mod parts;
 
