@@ -49,6 +49,8 @@
 //! | `alloc` | with `std` or `bytes` | `Monitor::new`, which takes the memory it needs |
 //! | `bytes` | yes | [`Frame`], [`FrameDecoder`] and [`Packet::encode`] over [`bytes`] |
 //! | `serde` | no | `Serialize` for packets and all that is in them |
+//! | `tokio` | no | [`Codec`] for `tokio_util::codec` |
+//! | `embedded-io-async` | no | [`PacketReader`] and [`PacketWriter`], without an allocator |
 //!
 //! Without `bytes` the crate needs no allocator: decode from `&[u8]` with [`FrameRef::split`], and
 //! encode into `&mut [u8]` with [`Packet::encode_to_slice`].
@@ -81,8 +83,12 @@ extern crate std;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(feature = "tokio")]
+mod codec;
 mod data;
 mod dialect;
+#[cfg(feature = "embedded-io-async")]
+mod embedded;
 mod error;
 mod frame;
 mod list;
@@ -91,12 +97,18 @@ mod packet;
 mod property;
 mod reason_code;
 mod statement;
+#[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
+mod stream;
 mod topic;
 mod waivers;
 mod will;
 
+#[cfg(feature = "tokio")]
+pub use self::codec::Codec;
 pub use self::data::{BinaryData, InvalidQoS, PacketId, QoS, SubscriptionId, Utf8Str};
 pub use self::dialect::{Dialect, Sender, Version};
+#[cfg(feature = "embedded-io-async")]
+pub use self::embedded::{PacketReader, PacketWriter};
 pub use self::error::{DecodeError, EncodeError, ErrorKind, Field, Reply, Violation};
 #[cfg(feature = "bytes")]
 pub use self::frame::{Frame, FrameDecoder, Limits};
@@ -110,6 +122,8 @@ pub use self::packet::{
 pub use self::property::{Properties, Property, PropertyId};
 pub use self::reason_code::{ReasonCode, ReturnCode, UnknownReasonCode};
 pub use self::statement::Statement;
+#[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
+pub use self::stream::StreamError;
 pub use self::topic::{SharedSubscription, TopicFilter, TopicName};
 pub use self::waivers::{OptionalRules, Waivers};
 pub use self::will::Will;
