@@ -125,6 +125,52 @@ impl<'a> TopicFilter<'a> {
         split_share(self.0).ok()?
     }
 
+    /// Whether a message with this topic name is for subscribers of the filter.
+    ///
+    /// `+` stands for one level, which may be empty, and `#` for all that is left, which may be
+    /// nothing: `sport/#` matches `sport` too. Neither stands for a first level that begins with
+    /// `$` (MQTT-4.7.2-1 of 3.1.1 and 5.0; 3.1 is silent, and its servers do the same). Names are
+    /// compared byte by byte, with upper and lower case apart (MQTT-4.7.3-4 of 3.1.1 and 5.0).
+    ///
+    /// A well-formed [shared subscription](Self::shared) matches by the filter inside (5.0,
+    /// section 4.8.2; servers that share in 3.1.1 do it in the same way). Anything else that
+    /// begins with `$share/` is compared as it stands.
+    ///
+    /// It takes time in proportion to the shorter text, and neither recurses nor allocates.
+    ///
+    /// ```
+    /// use mqtt_wire::{TopicFilter, TopicName};
+    ///
+    /// let topic = TopicName::new("sport/tennis").unwrap();
+    /// for filter in ["sport/tennis", "sport/+", "+/+", "#", "sport/tennis/#", "$share/g/sport/#"] {
+    ///     assert!(TopicFilter::new(filter).unwrap().matches(topic));
+    /// }
+    /// for filter in ["sport", "+", "sport/tennis/+", "Sport/tennis"] {
+    ///     assert!(!TopicFilter::new(filter).unwrap().matches(topic));
+    /// }
+    /// let topic = TopicName::new("$SYS/uptime").unwrap();
+    /// assert!(!TopicFilter::new("#").unwrap().matches(topic));
+    /// assert!(TopicFilter::new("$SYS/#").unwrap().matches(topic));
+    /// ```
+    #[must_use]
+    pub fn matches(&self, topic: TopicName<'_>) -> bool {
+        let filter = self.shared().map_or(*self, |shared| shared.filter);
+        let begins_with_wildcard = matches!(filter.0, [b'+' | b'#', ..]);
+        if begins_with_wildcard && topic.0.starts_with(b"$") {
+            return false;
+        }
+        let mut names = topic.levels();
+        for level in filter.levels() {
+            match (level, names.next()) {
+                (b"#", _) => return true,
+                (b"+", Some(_)) => {}
+                (level, Some(name)) if level == name => {}
+                _ => return false,
+            }
+        }
+        names.next().is_none()
+    }
+
     /// Parses a filter. In 5.0 shared subscriptions have a grammar.
     #[inline]
     pub(crate) fn parse(input: &'a [u8], version: Version) -> Parsed<'a, Self> {
