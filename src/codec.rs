@@ -9,7 +9,7 @@ use tokio_util::codec::{Decoder, Encoder};
 use crate::dialect::{Dialect, Version};
 use crate::frame::{Frame, FrameDecoder, Framed, Limits};
 use crate::packet::Packet;
-use crate::stream::StreamError;
+use crate::transport::TransportError;
 use crate::waivers::{OptionalRules, Waivers};
 
 /// A [`Decoder`] and [`Encoder`] for `tokio_util::codec::Framed`, `FramedRead` and `FramedWrite`.
@@ -25,13 +25,13 @@ use crate::waivers::{OptionalRules, Waivers};
 /// use futures_util::{SinkExt, StreamExt};
 /// use mqtt_wire::{
 ///     Codec, ConnAck, Connect, Delivery, Disconnect, Limits, Packet, Publish, ReasonCode,
-///     StreamError, TopicName, Utf8Str, Version,
+///     TransportError, TopicName, Utf8Str, Version,
 /// };
 /// use tokio::io::{AsyncRead, AsyncWrite};
 /// use tokio_util::codec::Framed;
 ///
 /// // a server learns the version from the CONNECT
-/// async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin) -> Result<(), StreamError<io::Error>> {
+/// async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin) -> Result<(), TransportError<io::Error>> {
 ///     let mut packets = Framed::new(socket, Codec::server(Limits::default()));
 ///     while let Some(frame) = packets.next().await.transpose()? {
 ///         let Some(incoming) = packets.codec().incoming() else { break };
@@ -115,7 +115,7 @@ impl Codec {
     fn next_frame(
         &mut self,
         buffer: &mut BytesMut,
-    ) -> Result<Framed<Frame>, StreamError<io::Error>> {
+    ) -> Result<Framed<Frame>, TransportError<io::Error>> {
         mem::swap(self.decoder.buffer(), buffer);
         let framed = self.decoder.next_frame();
         mem::swap(self.decoder.buffer(), buffer);
@@ -124,10 +124,10 @@ impl Codec {
 }
 
 /// A packet that the bytes do not hold yet is `None`; a stream that ends inside a packet is
-/// [`StreamError::EndInsidePacket`].
+/// [`TransportError::EndInsidePacket`].
 impl Decoder for Codec {
     type Item = Frame;
-    type Error = StreamError<io::Error>;
+    type Error = TransportError<io::Error>;
 
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Frame>, Self::Error> {
         Ok(match self.next_frame(buffer)? {
@@ -140,7 +140,7 @@ impl Decoder for Codec {
         match self.next_frame(buffer)? {
             Framed::Frame(frame) => Ok(Some(frame)),
             Framed::NeedMore(_) if buffer.is_empty() => Ok(None),
-            Framed::NeedMore(missing) => Err(StreamError::EndInsidePacket {
+            Framed::NeedMore(missing) => Err(TransportError::EndInsidePacket {
                 received: buffer.len(),
                 missing: missing.get(),
             }),
@@ -149,10 +149,10 @@ impl Decoder for Codec {
 }
 
 impl Encoder<Packet<'_>> for Codec {
-    type Error = StreamError<io::Error>;
+    type Error = TransportError<io::Error>;
 
     fn encode(&mut self, packet: Packet<'_>, buffer: &mut BytesMut) -> Result<(), Self::Error> {
-        let outgoing = self.outgoing().ok_or(StreamError::NoVersion)?;
+        let outgoing = self.outgoing().ok_or(TransportError::NoVersion)?;
         packet.encode(outgoing, buffer)?;
         Ok(())
     }

@@ -6,7 +6,7 @@ use crate::dialect::Dialect;
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::frame::{FrameRef, Framed};
 use crate::packet::Packet;
-use crate::stream::StreamError;
+use crate::transport::TransportError;
 use crate::waivers::Waivers;
 
 /// Reads packets from a transport into a buffer that the user lends.
@@ -17,14 +17,14 @@ use crate::waivers::Waivers;
 /// ```
 /// use embedded_io_async::{Read, Write};
 /// use mqtt_wire::{
-///     Ack, Connect, Dialect, Packet, PacketReader, PacketWriter, StreamError, Utf8Str, Version,
+///     Ack, Connect, Dialect, Packet, PacketReader, PacketWriter, TransportError, Utf8Str, Version,
 /// };
 ///
 /// async fn acknowledge<R: Read, W: Write<Error = R::Error>>(
 ///     reader: R,
 ///     writer: W,
 ///     connect: Connect<'_>,
-/// ) -> Result<(), StreamError<R::Error>> {
+/// ) -> Result<(), TransportError<R::Error>> {
 ///     let outgoing = Dialect::from_client(connect.version);
 ///     let (mut received, mut sent) = ([0; 256], [0; 256]);
 ///     let mut reader = PacketReader::new(reader, &mut received, outgoing.reply());
@@ -102,10 +102,10 @@ impl<'b, R: Read> PacketReader<'b, R> {
     ///
     /// # Errors
     ///
-    /// [`StreamError::Decode`] for the first rule that the bytes break, and
+    /// [`TransportError::Decode`] for the first rule that the bytes break, and
     /// [`ErrorKind::PacketTooLarge`] among them for a packet that the buffer cannot hold; the same
-    /// error comes again from then on. [`StreamError::EndInsidePacket`] and [`StreamError::Io`].
-    pub async fn next_packet(&mut self) -> Result<Option<Packet<'_>>, StreamError<R::Error>> {
+    /// error comes again from then on. [`TransportError::EndInsidePacket`] and [`TransportError::Io`].
+    pub async fn next_packet(&mut self) -> Result<Option<Packet<'_>>, TransportError<R::Error>> {
         let Some((len, dialect)) = self.next_len().await? else {
             return Ok(None);
         };
@@ -117,7 +117,7 @@ impl<'b, R: Read> PacketReader<'b, R> {
     }
 
     /// Reads until the next packet is whole; its length, and the dialect that it follows.
-    async fn next_len(&mut self) -> Result<Option<(usize, Dialect)>, StreamError<R::Error>> {
+    async fn next_len(&mut self) -> Result<Option<(usize, Dialect)>, TransportError<R::Error>> {
         loop {
             let missing = match self.frame() {
                 Ok(Framed::Frame(found)) => return Ok(Some(found)),
@@ -130,11 +130,11 @@ impl<'b, R: Read> PacketReader<'b, R> {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
             let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-            match self.reader.read(room).await.map_err(StreamError::Io)? {
+            match self.reader.read(room).await.map_err(TransportError::Io)? {
                 0 if self.end == 0 => return Ok(None),
                 0 => {
                     let received = self.end;
-                    return Err(StreamError::EndInsidePacket { received, missing });
+                    return Err(TransportError::EndInsidePacket { received, missing });
                 }
                 count => self.end += count,
             }
@@ -202,20 +202,23 @@ impl<'b, W: Write> PacketWriter<'b, W> {
     ///
     /// # Errors
     ///
-    /// [`StreamError::Encode`] if the packet may not be sent or does not fit into the buffer;
-    /// nothing was written then. [`StreamError::Io`].
-    pub async fn write(&mut self, packet: Packet<'_>) -> Result<(), StreamError<W::Error>> {
+    /// [`TransportError::Encode`] if the packet may not be sent or does not fit into the buffer;
+    /// nothing was written then. [`TransportError::Io`].
+    pub async fn write(&mut self, packet: Packet<'_>) -> Result<(), TransportError<W::Error>> {
         let len = packet.encode_to_slice(self.dialect, self.buffer)?;
         let bytes = self.buffer.get(..len).unwrap_or_default();
-        self.writer.write_all(bytes).await.map_err(StreamError::Io)
+        self.writer
+            .write_all(bytes)
+            .await
+            .map_err(TransportError::Io)
     }
 
     /// Flushes the transport.
     ///
     /// # Errors
     ///
-    /// [`StreamError::Io`].
-    pub async fn flush(&mut self) -> Result<(), StreamError<W::Error>> {
-        self.writer.flush().await.map_err(StreamError::Io)
+    /// [`TransportError::Io`].
+    pub async fn flush(&mut self) -> Result<(), TransportError<W::Error>> {
+        self.writer.flush().await.map_err(TransportError::Io)
     }
 }

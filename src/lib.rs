@@ -97,9 +97,9 @@ mod packet;
 mod property;
 mod reason_code;
 mod statement;
-#[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
-mod stream;
 mod topic;
+#[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
+mod transport;
 mod waivers;
 mod will;
 
@@ -122,8 +122,8 @@ pub use self::packet::{
 pub use self::property::{Properties, Property, PropertyId};
 pub use self::reason_code::{ReasonCode, ReturnCode, UnknownReasonCode};
 pub use self::statement::Statement;
-#[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
-pub use self::stream::StreamError;
 pub use self::topic::{SharedSubscription, TopicFilter, TopicName};
+#[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
+pub use self::transport::TransportError;
 pub use self::waivers::{OptionalRules, Waivers};
 pub use self::will::Will;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use embedded_io_async::{ErrorType, Read};
 use mqtt_wire::{
     ConnAck, Dialect, EncodeError, ErrorKind, Packet, PacketReader, PacketWriter, ReasonCode,
-    StreamError, Version,
+    TransportError, Version,
 };
 
 const CONNECT: &[u8] = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p";
@@ -135,7 +135,7 @@ fn packet_as_long_as_the_buffer_fits_and_a_longer_one_is_refused() {
         Ok(Some(Packet::Connect(_)))
     ));
     for _ in 0..2 {
-        let Err(StreamError::Decode(error)) = block_on(reader.next_packet()) else {
+        let Err(TransportError::Decode(error)) = block_on(reader.next_packet()) else {
             panic!("16 bytes do not fit into 15")
         };
         assert_eq!(error.kind(), ErrorKind::PacketTooLarge);
@@ -148,7 +148,7 @@ fn buffer_too_small_for_any_fixed_header_is_no_end_of_the_stream() {
         let mut buffer = vec![0; room];
         let dialect = Dialect::from_client(Version::V5);
         let mut reader = PacketReader::new(pieces(b"\x30\x80\x80\x01", 1), &mut buffer, dialect);
-        let Err(StreamError::Decode(error)) = block_on(reader.next_packet()) else {
+        let Err(TransportError::Decode(error)) = block_on(reader.next_packet()) else {
             panic!("no packet fits into {room} bytes")
         };
         assert_eq!(error.kind(), ErrorKind::PacketTooLarge);
@@ -162,7 +162,7 @@ fn wrong_packet_fails_the_reader_for_good() {
     let mut reader = PacketReader::accept(pieces(&bytes, 64), &mut buffer);
     assert!(block_on(reader.next_packet()).is_ok());
     for _ in 0..2 {
-        let Err(StreamError::Decode(error)) = block_on(reader.next_packet()) else {
+        let Err(TransportError::Decode(error)) = block_on(reader.next_packet()) else {
             panic!("a SUBSCRIBE to nothing")
         };
         assert_eq!(error.kind(), ErrorKind::EmptySubscription);
@@ -184,7 +184,7 @@ fn stream_that_ends_inside_a_packet_is_an_error() {
                 let missing = if end < 2 { 1 } else { CONNECT.len() - end };
                 assert_eq!(
                     error,
-                    StreamError::EndInsidePacket {
+                    TransportError::EndInsidePacket {
                         received: end,
                         missing
                     }
@@ -225,7 +225,7 @@ fn packet_that_may_not_be_sent_or_does_not_fit_writes_nothing() {
     let refused = block_on(writer.write(Packet::PingReq));
     assert!(matches!(
         refused,
-        Err(StreamError::Encode(EncodeError::Violation(_)))
+        Err(TransportError::Encode(EncodeError::Violation(_)))
     ));
     let refused = block_on(writer.write(ConnAck::new(ReasonCode::Success).into()));
     assert_eq!(

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use futures_util::{SinkExt, StreamExt};
 use mqtt_wire::{
     Ack, Codec, ConnAck, Delivery, ErrorKind, Frame, Limits, OptionalRules, Packet, PacketId,
-    Publish, ReasonCode, StreamError, TopicName, Version, Waivers,
+    Publish, ReasonCode, TopicName, TransportError, Version, Waivers,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::codec::{Decoder, Encoder, Framed, FramedRead};
@@ -83,7 +83,7 @@ async fn server_learns_the_version_and_answers_in_it() {
 fn says_nothing_before_the_version_is_known() {
     let mut buffer = BytesMut::new();
     let error = Codec::server(Limits::default()).encode(Packet::PingResp, &mut buffer);
-    assert!(matches!(error, Err(StreamError::NoVersion)));
+    assert!(matches!(error, Err(TransportError::NoVersion)));
     assert!(buffer.is_empty());
 }
 
@@ -92,7 +92,7 @@ fn refuses_early_and_stays_failed() {
     let mut codec = Codec::server(Limits::default());
     let mut buffer = BytesMut::from(&b"\x30"[..]);
     for _ in 0..2 {
-        let Err(StreamError::Decode(error)) = codec.decode(&mut buffer) else {
+        let Err(TransportError::Decode(error)) = codec.decode(&mut buffer) else {
             panic!("a PUBLISH is no CONNECT")
         };
         assert_eq!(error.kind(), ErrorKind::FirstPacketNotConnect);
@@ -104,11 +104,11 @@ fn refuses_early_and_stays_failed() {
     buffer.extend_from_slice(CONNECT);
     assert!(matches!(
         codec.decode(&mut buffer),
-        Err(StreamError::Decode(_))
+        Err(TransportError::Decode(_))
     ));
     assert!(matches!(
         codec.decode_eof(&mut buffer),
-        Err(StreamError::Decode(_))
+        Err(TransportError::Decode(_))
     ));
 }
 
@@ -124,7 +124,7 @@ async fn frames_before_the_wrong_one_come_out_and_none_after_it() {
         b"\xc0\x00"
     );
     for _ in 0..3 {
-        let Some(Err(StreamError::Decode(error))) = packets.next().await else {
+        let Some(Err(TransportError::Decode(error))) = packets.next().await else {
             panic!("a PINGREQ has no body")
         };
         assert_eq!(error.kind(), ErrorKind::RemainingLength);
@@ -145,7 +145,7 @@ async fn stream_that_ends_inside_a_packet_is_an_error() {
                 assert!(frames.next().await.is_none());
             }
             Some(Err(error)) => {
-                let StreamError::EndInsidePacket { received, missing } = error else {
+                let TransportError::EndInsidePacket { received, missing } = error else {
                     panic!("{error}")
                 };
                 let at_least = if end < 2 { 1 } else { CONNECT.len() - end };
@@ -173,7 +173,7 @@ fn limits_bind_the_first_packet_and_the_others() {
     assert!(codec.decode(&mut buffer).unwrap().is_some());
     buffer.extend_from_slice(b"\x40\x02\x00\x01\x30\x03");
     assert!(codec.decode(&mut buffer).unwrap().is_some());
-    let Err(StreamError::Decode(error)) = codec.decode(&mut buffer) else {
+    let Err(TransportError::Decode(error)) = codec.decode(&mut buffer) else {
         panic!("5 bytes are above the limit")
     };
     assert_eq!(error.kind(), ErrorKind::PacketTooLarge);
@@ -184,7 +184,7 @@ fn limits_bind_the_first_packet_and_the_others() {
     };
     let refused = Codec::server(limits).decode(&mut BytesMut::from(&CONNECT[..2]));
     assert!(
-        matches!(refused, Err(StreamError::Decode(error)) if error.kind() == ErrorKind::PacketTooLarge)
+        matches!(refused, Err(TransportError::Decode(error)) if error.kind() == ErrorKind::PacketTooLarge)
     );
 }
 
@@ -204,14 +204,14 @@ fn reserves_nothing_for_a_length_that_is_only_declared() {
 #[test]
 fn waives_what_it_is_told_to_also_for_the_version_it_learns() {
     let longer = b"\x10\x8d\x00\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p"; // 0d in two bytes
-    let decode = |mut codec: Codec| -> Result<(), StreamError<io::Error>> {
+    let decode = |mut codec: Codec| -> Result<(), TransportError<io::Error>> {
         let frame: Frame = codec.decode(&mut BytesMut::from(&longer[..]))?.unwrap();
         frame.decode(codec.incoming().unwrap())?;
         Ok(())
     };
     assert!(matches!(
         decode(Codec::server(Limits::default())),
-        Err(StreamError::Decode(_))
+        Err(TransportError::Decode(_))
     ));
     let waivers = Waivers::REMAINING_LENGTH_NOT_SHORTEST;
     let codec = Codec::server(Limits::default()).with_rules(waivers, OptionalRules::NONE);
@@ -224,7 +224,7 @@ fn packet_that_may_not_be_sent_leaves_the_buffer_alone() {
     let mut buffer = BytesMut::new();
     codec.encode(Packet::PingReq, &mut buffer).unwrap();
     let refused = codec.encode(ConnAck::new(ReasonCode::Success).into(), &mut buffer);
-    assert!(matches!(refused, Err(StreamError::Encode(_))));
+    assert!(matches!(refused, Err(TransportError::Encode(_))));
     codec.encode(Packet::PingReq, &mut buffer).unwrap();
     assert_eq!(&buffer[..], b"\xc0\x00\xc0\x00");
 }
@@ -242,7 +242,7 @@ async fn errors_of_the_socket_are_handed_on() {
         }
     }
     let mut frames = FramedRead::new(Broken, Codec::server(Limits::default()));
-    let Some(Err(StreamError::Io(error))) = frames.next().await else {
+    let Some(Err(TransportError::Io(error))) = frames.next().await else {
         panic!("the socket is broken")
     };
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
@@ -264,7 +264,7 @@ async fn packets_are_sent_from_spawned_tasks() {
                 packets.flush().await?;
             }
         }
-        Ok::<_, StreamError<io::Error>>(())
+        Ok::<_, TransportError<io::Error>>(())
     });
     let mut packets = Framed::new(client, Codec::client(Version::V3_1_1, Limits::default()));
     packets.get_mut().write_all(CONNECT).await.unwrap();

@@ -1,15 +1,16 @@
-//! What can go wrong where packets travel over a stream.
+//! What can go wrong where packets travel over a transport.
 
 use core::fmt;
 
 use crate::error::{DecodeError, EncodeError};
 
-/// Why a stream of packets ended: the one error of `Codec`, `PacketReader` and `PacketWriter`,
-/// where `E` is what the transport itself reports.
+/// Why packets did not travel: the one error of `Codec`, `PacketReader` and `PacketWriter`, where
+/// `E` is what the transport itself reports.
 ///
-/// All but [`Encode`](Self::Encode) and [`NoVersion`](Self::NoVersion) end the connection.
+/// After all but [`Encode`](Self::Encode) and [`NoVersion`](Self::NoVersion) the connection is of
+/// no use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StreamError<E> {
+pub enum TransportError<E> {
     /// The transport failed.
     Io(E),
     /// The peer sent what it may not send. [`DecodeError::reply`] says what to answer.
@@ -28,26 +29,26 @@ pub enum StreamError<E> {
     NoVersion,
 }
 
-impl<E> From<DecodeError> for StreamError<E> {
+impl<E> From<DecodeError> for TransportError<E> {
     fn from(error: DecodeError) -> Self {
         Self::Decode(error)
     }
 }
 
-impl<E> From<EncodeError> for StreamError<E> {
+impl<E> From<EncodeError> for TransportError<E> {
     fn from(error: EncodeError) -> Self {
         Self::Encode(error)
     }
 }
 
 #[cfg(feature = "tokio")]
-impl From<std::io::Error> for StreamError<std::io::Error> {
+impl From<std::io::Error> for TransportError<std::io::Error> {
     fn from(error: std::io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-impl<E: fmt::Display> fmt::Display for StreamError<E> {
+impl<E: fmt::Display> fmt::Display for TransportError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
@@ -63,4 +64,4 @@ impl<E: fmt::Display> fmt::Display for StreamError<E> {
     }
 }
 
-impl<E: core::error::Error + 'static> core::error::Error for StreamError<E> {}
+impl<E: core::error::Error + 'static> core::error::Error for TransportError<E> {}
