@@ -126,4 +126,4 @@ pub use self::topic::{SharedSubscription, TopicFilter, TopicName};
 #[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
 pub use self::transport::TransportError;
 pub use self::waivers::{OptionalRules, Waivers};
-pub use self::will::Will;
+pub use self::will::{Ending, Will, WillFate, WillTerms};

@@ -30,6 +30,17 @@ enum Repr<'a, T> {
         dialect: Dialect,
     },
     Items(&'a [T]),
+    /// Checked bytes without the item that begins at byte `gap`.
+    WireWithout {
+        bytes: &'a [u8],
+        gap: u32,
+        version: Version,
+    },
+    /// A lent slice without the item at `gap`.
+    ItemsWithout {
+        items: &'a [T],
+        gap: u32,
+    },
 }
 
 /// What stands in a [`List`]. Only this crate implements it.
@@ -61,6 +72,8 @@ impl<'a, T> List<'a, T> {
         match self.0 {
             Repr::Wire { bytes, .. } => bytes.is_empty(),
             Repr::Items(items) => items.is_empty(),
+            // something stands on either side of the gap
+            Repr::WireWithout { .. } | Repr::ItemsWithout { .. } => false,
         }
     }
 
@@ -78,8 +91,8 @@ impl<'a, T> List<'a, T> {
     #[inline]
     pub(crate) const fn lent(&self) -> Option<&'a [T]> {
         match self.0 {
-            Repr::Wire { .. } => None,
             Repr::Items(items) => Some(items),
+            Repr::Wire { .. } | Repr::WireWithout { .. } | Repr::ItemsWithout { .. } => None,
         }
     }
 
@@ -90,7 +103,7 @@ impl<'a, T> List<'a, T> {
             Repr::Wire {
                 carrier, dialect, ..
             } => carrier == to && dialect == r#in,
-            Repr::Items(_) => false,
+            Repr::Items(_) | Repr::WireWithout { .. } | Repr::ItemsWithout { .. } => false,
         }
     }
 
@@ -114,13 +127,33 @@ impl<'a, T: Item<'a>> List<'a, T> {
     #[must_use]
     #[inline]
     pub fn iter(&self) -> Iter<'a, T> {
+        let wire = |bytes, then, version| IterRepr::Wire {
+            bytes,
+            then,
+            version,
+            items: PhantomData,
+        };
+        let lent = |items: &'a [T], then| IterRepr::Items {
+            items: items.iter(),
+            then,
+        };
         Iter(match self.0 {
-            Repr::Wire { bytes, dialect, .. } => IterRepr::Wire {
+            Repr::Wire { bytes, dialect, .. } => wire(bytes, &[], dialect.version()),
+            Repr::Items(items) => lent(items, &[]),
+            Repr::WireWithout {
                 bytes,
-                version: dialect.version(),
-                items: PhantomData,
-            },
-            Repr::Items(items) => IterRepr::Items(items.iter()),
+                gap,
+                version,
+            } => {
+                let (before, at_gap) = bytes.split_at_checked(gap as usize).unwrap_or_default();
+                let then = T::read(at_gap, version).map_or(&[][..], |(then, _)| then);
+                wire(before, then, version)
+            }
+            Repr::ItemsWithout { items, gap } => {
+                let (before, at_gap) = items.split_at_checked(gap as usize).unwrap_or_default();
+                let then = at_gap.split_first().map_or(&[][..], |(_, then)| then);
+                lent(before, then)
+            }
         })
     }
 
@@ -128,8 +161,54 @@ impl<'a, T: Item<'a>> List<'a, T> {
     #[must_use]
     pub fn len(&self) -> usize {
         match self.0 {
-            Repr::Wire { .. } => self.iter().count(),
             Repr::Items(items) => items.len(),
+            Repr::Wire { .. } | Repr::WireWithout { .. } | Repr::ItemsWithout { .. } => {
+                self.iter().count()
+            }
+        }
+    }
+
+    /// The list without the first item that is `unwanted`. What is left of bytes or of a slice is
+    /// not copied, so it may have a gap; a list that has one already stays as it is.
+    pub(crate) fn without(&self, unwanted: impl Fn(&T) -> bool) -> Self {
+        match self.0 {
+            Repr::Wire {
+                bytes,
+                carrier,
+                dialect,
+            } => {
+                let version = dialect.version();
+                let mut at = bytes;
+                let after = loop {
+                    match T::read(at, version) {
+                        Some((after, item)) if unwanted(&item) => break after,
+                        Some((after, _)) => at = after,
+                        None => return *self,
+                    }
+                };
+                let gap = bytes.len() - at.len();
+                match bytes.get(..gap) {
+                    None | Some([]) => Self::checked(after, carrier, dialect),
+                    Some(before) if after.is_empty() => Self::checked(before, carrier, dialect),
+                    Some(_) => Self(Repr::WireWithout {
+                        bytes,
+                        gap: u32::try_from(gap).unwrap_or(u32::MAX),
+                        version,
+                    }),
+                }
+            }
+            Repr::Items(items) => match items.iter().position(unwanted) {
+                None => *self,
+                Some(0) => Self::new(items.get(1..).unwrap_or_default()),
+                Some(gap) if gap + 1 == items.len() => {
+                    Self::new(items.get(..gap).unwrap_or_default())
+                }
+                Some(gap) => Self(Repr::ItemsWithout {
+                    items,
+                    gap: u32::try_from(gap).unwrap_or(u32::MAX),
+                }),
+            },
+            Repr::WireWithout { .. } | Repr::ItemsWithout { .. } => *self,
         }
     }
 }
@@ -210,24 +289,38 @@ impl<'a, T: Item<'a> + serde::Serialize> serde::Serialize for List<'a, T> {
 /// The items of a [`List`].
 pub struct Iter<'a, T>(IterRepr<'a, T>);
 
+/// What is left before a gap, and what stands behind it.
 enum IterRepr<'a, T> {
     Wire {
         bytes: &'a [u8],
+        then: &'a [u8],
         version: Version,
         items: PhantomData<T>,
     },
-    Items(core::slice::Iter<'a, T>),
+    Items {
+        items: core::slice::Iter<'a, T>,
+        then: &'a [T],
+    },
 }
 
 impl<T> Clone for Iter<'_, T> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
-            IterRepr::Wire { bytes, version, .. } => IterRepr::Wire {
+            IterRepr::Wire {
                 bytes,
+                then,
+                version,
+                ..
+            } => IterRepr::Wire {
+                bytes,
+                then,
                 version: *version,
                 items: PhantomData,
             },
-            IterRepr::Items(items) => IterRepr::Items(items.clone()),
+            IterRepr::Items { items, then } => IterRepr::Items {
+                items: items.clone(),
+                then,
+            },
         })
     }
 }
@@ -238,12 +331,30 @@ impl<'a, T: Item<'a>> Iterator for Iter<'a, T> {
     #[inline]
     fn next(&mut self) -> Option<T> {
         match &mut self.0 {
-            IterRepr::Wire { bytes, version, .. } => {
-                let (rest, item) = T::read(bytes, *version)?;
-                *bytes = rest;
-                Some(item)
-            }
-            IterRepr::Items(items) => items.next().copied(),
+            IterRepr::Wire {
+                bytes,
+                then,
+                version,
+                ..
+            } => match T::read(bytes, *version) {
+                Some((rest, item)) => {
+                    *bytes = rest;
+                    Some(item)
+                }
+                None if then.is_empty() => None,
+                None => {
+                    *bytes = core::mem::take(then);
+                    self.next()
+                }
+            },
+            IterRepr::Items { items, then } => match items.next() {
+                Some(item) => Some(*item),
+                None if then.is_empty() => None,
+                None => {
+                    *items = core::mem::take(then).iter();
+                    self.next()
+                }
+            },
         }
     }
 }

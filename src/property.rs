@@ -1,5 +1,8 @@
 //! The 27 properties of 5.0: one table, one parser, one writer.
 
+mod getters;
+
+use core::borrow::Borrow;
 use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 
@@ -564,20 +567,28 @@ pub(crate) fn put(properties: &Properties<'_>, dialect: Dialect, out: &mut impl 
         return out.put_byte(0);
     }
     let Some(bytes) = properties.wire_of(Version::V5) else {
-        return put_items(properties.lent().unwrap_or_default(), out);
+        return match properties.lent() {
+            Some(items) => put_items(items.iter(), out),
+            None => put_items(properties.iter(), out),
+        };
     };
     out.put_variable_byte_integer(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
     out.put(bytes);
 }
 
-/// Writes Property Length and properties that the user lends.
+/// Writes Property Length and properties one by one.
 #[inline(never)]
-fn put_items(items: &[Property<'_>], out: &mut impl Put) {
+fn put_items<'a, I>(items: I, out: &mut impl Put)
+where
+    I: Iterator<Item: Borrow<Property<'a>>> + Clone,
+{
     let mut length = Counter::default();
-    items.iter().for_each(|item| put_item(item, &mut length));
+    items
+        .clone()
+        .for_each(|item| put_item(item.borrow(), &mut length));
     out.put_variable_byte_integer(u32::try_from(length.0).unwrap_or(u32::MAX));
     out.put_counted(length.0, |out| {
-        items.iter().for_each(|item| put_item(item, out));
+        items.clone().for_each(|item| put_item(item.borrow(), out));
     });
 }
 

@@ -1,9 +1,14 @@
 //! The Will: the message that the Server publishes for a Client that vanished.
 
+mod fate;
+
+pub use self::fate::{Ending, WillFate, WillTerms};
+
 use crate::data::{self, BinaryData, Parsed, Put, QoS};
 use crate::dialect::{Dialect, Version};
 use crate::error::{Field, Refusal, fault};
-use crate::property::{self, Carrier, Properties};
+use crate::packet::{Delivery, Publish};
+use crate::property::{self, Carrier, Properties, Property};
 use crate::topic::TopicName;
 
 /// The Will of a Client, which CONNECT carries in its payload.
@@ -37,6 +42,28 @@ impl<'a> Will<'a> {
             properties: Properties::EMPTY,
             topic,
             payload,
+        }
+    }
+
+    /// The PUBLISH that publishes the Will: its topic and payload, RETAIN as
+    /// [`retain`](Self::retain) says (MQTT-3.1.2-16 and MQTT-3.1.2-17 of 3.1.1, MQTT-3.1.2-14 and
+    /// MQTT-3.1.2-15 of 5.0), and its properties but for the Will Delay Interval, in their order
+    /// (5.0 MQTT-3.1.3-10).
+    ///
+    /// The QoS of the message is [`qos`](Self::qos); `delivery` is that of one copy. A subscriber
+    /// that was granted less gets less (MQTT-3.8.4-6 of 3.1.1, MQTT-3.8.4-8 of 5.0). Likewise RETAIN of a
+    /// copy for a subscriber is 0, unless its subscription asks for Retain As Published
+    /// (MQTT-3.3.1-9 of 3.1.1, MQTT-3.3.1-12 and MQTT-3.3.1-13 of 5.0), and a copy in 3.1 or 3.1.1
+    /// has no properties.
+    #[must_use]
+    pub fn to_publish(&self, delivery: Delivery) -> Publish<'a> {
+        let is_delay = |property: &Property<'_>| matches!(property, Property::WillDelayInterval(_));
+        Publish {
+            delivery,
+            retain: self.retain,
+            topic_name: Some(self.topic),
+            properties: self.properties.without(is_delay),
+            payload: self.payload.as_bytes(),
         }
     }
 

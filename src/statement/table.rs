@@ -1,5 +1,5 @@
-//! The statements that the bytes of a packet, or the packets of a connection, can break, version by
-//! version, in our words.
+//! The statements that the bytes of a packet, or the packets of a connection, can break, and those
+//! that decide about a Will, version by version, in our words.
 //!
 //! Ids that begin with `U` name rules that the standard states without a number.
 
@@ -15,6 +15,8 @@ pub(super) static ROWS: &[Row] = &[
     Row(V3_1, "U31-password", "CONNECT", "CONNECT", "A password without a user name is not valid."),
     Row(V3_1, "U31-user-missing", "CONNECT", "CONNECT", "A set User Name or Password flag whose field is missing is valid: Remaining Length wins."),
     Row(V3_1, "U31-will-off", "CONNECT", "CONNECT", "With the Will flag clear, Will QoS and Will Retain are disregarded."),
+    Row(V3_1, "U31-will", "CONNECT", "CONNECT", "The Will is published when the connection breaks or the Client is silent for too long."),
+    Row(V3_1, "U31-will-disconnect", "DISCONNECT", "CONNECT", "A DISCONNECT publishes no Will."),
     Row(V3_1, "U31-reserved", "CONNECT", "CONNECT", "Bit 0 of the Connect flags is unused; a receiver does not care."),
     Row(V3_1, "U31-flags", "PUBREL SUBSCRIBE UNSUBSCRIBE", "Fixed header", "PUBREL, SUBSCRIBE and UNSUBSCRIBE have QoS 1; DUP marks a retry and RETAIN is unused."),
     Row(V3_1, "U31-unused", "", "Fixed header", "The flags of all other packets but PUBLISH are unused; a receiver does not care."),
@@ -59,6 +61,7 @@ pub(super) static ROWS: &[Row] = &[
     Row(V3_1_1, "MQTT-3.1.2-1", "CONNECT", "3.1.2.1", "With any protocol name other than MQTT the Server may drop the Client or treat the bytes as some other protocol, never as MQTT 3.1.1."),
     Row(V3_1_1, "MQTT-3.1.2-2", "CONNECT", "3.1.2.2", "A protocol level the Server does not support is answered with CONNACK code 1, then the Client is disconnected."),
     Row(V3_1_1, "MQTT-3.1.2-3", "CONNECT", "3.1.2.3", "The Server checks that bit 0 of the Connect Flags is 0 and disconnects otherwise."),
+    Row(V3_1_1, "MQTT-3.1.2-8", "CONNECT", "3.1.2.5", "Will Flag 1: an accepted connection has its Will stored and the Will is published when the connection closes, unless a DISCONNECT removed it."),
     Row(V3_1_1, "MQTT-3.1.2-9", "CONNECT", "3.1.2.5", "Will Flag 1: Will Topic and Will Message are in the payload, and Will QoS and Will Retain take effect."),
     Row(V3_1_1, "MQTT-3.1.2-11", "CONNECT", "3.1.2.5", "Will Flag 0: Will QoS and Will Retain are 0 and the payload has no Will fields."),
     Row(V3_1_1, "MQTT-3.1.2-13", "CONNECT", "3.1.2.6", "Will Flag 0 forces Will QoS 0."),
@@ -110,6 +113,7 @@ pub(super) static ROWS: &[Row] = &[
     Row(V3_1_1, "MQTT-3.14.1-1", "DISCONNECT", "3.14.1", "The Server checks that the DISCONNECT flags are 0 and disconnects otherwise."),
     Row(V3_1_1, "MQTT-3.14.4-1", "DISCONNECT", "3.14.4", "After its DISCONNECT the Client closes the connection."),
     Row(V3_1_1, "MQTT-3.14.4-2", "DISCONNECT", "3.14.4", "After its DISCONNECT the Client sends nothing more."),
+    Row(V3_1_1, "MQTT-3.14.4-3", "DISCONNECT", "3.14.4", "A DISCONNECT makes the Server forget the Will unpublished."),
     Row(V3_1_1, "MQTT-4.3.1-1", "PUBLISH", "4.3.1", "A QoS 0 sender uses QoS 0 and DUP 0."),
     Row(V3_1_1, "MQTT-4.3.2-1", "PUBLISH", "4.3.2", "A QoS 1 sender takes an unused identifier, sends QoS 1 with DUP 0 and counts the PUBLISH as open until its PUBACK."),
     Row(V3_1_1, "MQTT-4.3.2-2", "PUBACK", "4.3.2", "A QoS 1 receiver answers PUBACK with that identifier; afterwards the identifier means a new message whatever DUP says."),
@@ -163,6 +167,7 @@ pub(super) static ROWS: &[Row] = &[
     Row(V5, "MQTT-3.1.2-1", "CONNECT", "3.1.2.1", "The protocol name is MQTT; for another one the Server may answer CONNACK 0x84 and has to close."),
     Row(V5, "MQTT-3.1.2-2", "CONNECT", "3.1.2.2", "For a protocol version other than 5 that it does not want, the Server may answer CONNACK 0x84 and has to close."),
     Row(V5, "MQTT-3.1.2-3", "CONNECT", "3.1.2.3", "The Server checks that bit 0 of the Connect Flags is 0."),
+    Row(V5, "MQTT-3.1.2-8", "CONNECT", "3.1.2.5", "The Will is published after the connection has closed, when the Will Delay is over or the Session ends, unless DISCONNECT 0x00 removed it or the Client came back before the delay was over."),
     Row(V5, "MQTT-3.1.2-9", "CONNECT", "3.1.2.5", "Will Flag 1: Will Properties, Will Topic and Will Payload are in the payload."),
     Row(V5, "MQTT-3.1.2-11", "CONNECT", "3.1.2.6", "Will Flag 0 forces Will QoS 0."),
     Row(V5, "MQTT-3.1.2-12", "CONNECT", "3.1.2.6", "Will Flag 1 allows Will QoS 0, 1 or 2; 3 is malformed."),
@@ -185,6 +190,7 @@ pub(super) static ROWS: &[Row] = &[
     Row(V5, "MQTT-3.1.3-4", "CONNECT", "3.1.3.1", "The client identifier is a UTF-8 string."),
     Row(V5, "MQTT-3.1.3-5", "CONNECT", "3.1.3.1", "The Server takes every client identifier of 1 to 23 bytes made of ASCII letters and digits."),
     Row(V5, "MQTT-3.1.3-7", "CONNACK", "3.1.3.1", "The identifier given to a Client that sent an empty one is returned as Assigned Client Identifier."),
+    Row(V5, "MQTT-3.1.3-9", "CONNECT", "3.1.3.2.2", "No Will is sent if the Client is back before the Will Delay is over."),
     Row(V5, "MQTT-3.1.3-11", "CONNECT", "3.1.3.3", "The Will Topic is a UTF-8 string."),
     Row(V5, "MQTT-3.1.3-12", "CONNECT", "3.1.3.5", "The user name is a UTF-8 string."),
     Row(V5, "MQTT-3.1.4-1", "CONNECT", "3.1.4", "The Server checks the CONNECT against its format and closes if it does not fit."),
@@ -268,6 +274,7 @@ pub(super) static ROWS: &[Row] = &[
     Row(V5, "MQTT-3.14.2-4", "DISCONNECT", "3.14.2.2.4", "User Properties that would push the DISCONNECT over the Maximum Packet Size of the receiver are left out."),
     Row(V5, "MQTT-3.14.4-1", "", "3.14.4", "After its DISCONNECT the sender sends nothing more."),
     Row(V5, "MQTT-3.14.4-2", "", "3.14.4", "After its DISCONNECT the sender closes the connection."),
+    Row(V5, "MQTT-3.14.4-3", "DISCONNECT", "3.14.4", "DISCONNECT 0x00 makes the Server forget the Will unpublished."),
     Row(V5, "MQTT-3.15.1-1", "AUTH", "3.15.1", "AUTH flags are 0, anything else is malformed."),
     Row(V5, "MQTT-3.15.2-1", "AUTH", "3.15.2.1", "The AUTH code is 0x00, 0x18 or 0x19."),
     Row(V5, "MQTT-3.15.2-2", "AUTH", "3.15.2.2.4", "A Reason String that would push the AUTH over the Maximum Packet Size of the receiver is left out."),

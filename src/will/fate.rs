@@ -1,0 +1,218 @@
+//! What becomes of a Will when a connection ends.
+
+use core::time::Duration;
+
+use crate::dialect::Version;
+use crate::packet::{ConnAck, Connect, Disconnect};
+use crate::reason_code::ReasonCode;
+use crate::statement::Statement;
+
+/// What a Server has to remember of an accepted connection to know what becomes of its Will.
+///
+/// The Will itself stays in the CONNECT, which is kept as it is (a `Frame`, or a copy of its
+/// bytes) and decoded again when the Will is published. Before 5.0 a Will has no delay, and a
+/// Session no expiry: both numbers are 0.
+///
+/// ```
+/// use mqtt_wire::{
+///     ConnAck, Delivery, Dialect, Ending, Packet, ReasonCode, Version, WillFate, WillTerms,
+/// };
+/// # use std::time::Duration;
+///
+/// // CONNECT: Session Expiry 60 s, and a Will on topic "w" with Will Delay 10 s
+/// let client = Dialect::from_client(Version::V5);
+/// let kept = b"\x10\x22\x00\x04MQTT\x05\x04\x00\x3c\x05\x11\x00\x00\x00\x3c\x00\x01c\
+///              \x05\x18\x00\x00\x00\x0a\x00\x01w\x00\x02by".to_vec();
+/// let Packet::Connect(connect) = Packet::decode(&kept, client)? else { unreachable!() };
+/// let connack = ConnAck::new(ReasonCode::Success);
+/// let terms = WillTerms::new(&connect, &connack).expect("an accepted CONNECT with a Will");
+///
+/// // the connection breaks; the Will waits, and goes out unless the Client is back before
+/// let wait = WillFate::PublishAfter(Duration::from_secs(10));
+/// assert_eq!(terms.fate(Ending::NetworkFailure), wait);
+/// assert_eq!(terms.fate(Ending::TakenOver { clean_start: false }), WillFate::Discard);
+///
+/// // ten seconds later
+/// let Packet::Connect(connect) = Packet::decode(&kept, client)? else { unreachable!() };
+/// let publish = connect.will.unwrap().to_publish(Delivery::AtMostOnce);
+/// let mut bytes = Vec::new();
+/// Packet::from(publish).encode(Dialect::from_server(Version::V5), &mut bytes)?;
+/// assert_eq!(bytes, b"\x30\x06\x00\x01w\x00by");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct WillTerms {
+    /// The version of the connection.
+    pub version: Version,
+    /// Seconds between the end of the connection and the Will (5.0, section 3.1.3.2.2).
+    pub will_delay_interval: u32,
+    /// Seconds that the Session outlives the connection; `u32::MAX` is for ever (5.0, section
+    /// 3.2.2.3.2): what CONNACK says, and if that says nothing, what CONNECT does.
+    pub session_expiry_interval: u32,
+    /// The Session Expiry Interval of the CONNECT: whether a DISCONNECT may change it depends on
+    /// this one (5.0, section 3.14.2.2.2).
+    pub requested_expiry_interval: u32,
+}
+
+impl WillTerms {
+    /// The terms of the Will of a connection. `None` if it has no Will, so that nothing is
+    /// published when it ends (MQTT-3.1.2-12 of 3.1.1), or was refused, so that none is stored
+    /// (MQTT-3.1.2-8 of 3.1.1).
+    #[must_use]
+    pub fn new(connect: &Connect<'_>, connack: &ConnAck<'_>) -> Option<Self> {
+        let will = connect.will?;
+        if connack.reason_code != ReasonCode::Success {
+            return None;
+        }
+        let requested = match connect.version {
+            Version::V5 => connect.session_expiry_interval(),
+            Version::V3_1 | Version::V3_1_1 => 0,
+        };
+        Some(Self {
+            version: connect.version,
+            will_delay_interval: will.will_delay_interval(),
+            session_expiry_interval: connack.session_expiry_interval().unwrap_or(requested),
+            requested_expiry_interval: requested,
+        })
+    }
+
+    /// What becomes of the Will when the connection ends in this way. While a Will waits it is
+    /// asked again when the Client is back or the Session ends.
+    ///
+    /// * DISCONNECT with `0x00`, which is any DISCONNECT before 5.0, deletes the Will
+    ///   (MQTT-3.14.4-3 of 3.1.1 and 5.0). All other codes let it go out. So does a DISCONNECT
+    ///   that is none: one that sets a Session Expiry Interval although the CONNECT had 0 (5.0,
+    ///   section 3.14.2.2.2). Answer that with Protocol Error, as
+    ///   [`Monitor`](crate::monitor::Monitor) does.
+    /// * Any other end publishes it: at once before 5.0, and in 5.0 when the Will Delay Interval
+    ///   has passed or the Session ends, whichever is first (MQTT-3.1.2-8 of 3.1.1 and 5.0). A
+    ///   Server that shuts down may do so when it is back.
+    /// * A Client that is back within the delay keeps the Will from going out (5.0
+    ///   MQTT-3.1.3-9), unless the old Session ends: Clean Start is 1, or the Session Expiry
+    ///   Interval is 0. Without a delay the Will is published when the old connection closes
+    ///   (5.0, section 3.1.4).
+    ///
+    /// 3.1 names only failures of the network and Keep Alive as causes; its Wills are treated as
+    /// those of 3.1.1. Its chapter on Keep Alive says that a silent Client is treated as if it had
+    /// sent DISCONNECT, its chapter on the Will that the Will is published: it is.
+    #[must_use]
+    pub fn fate(&self, ending: Ending) -> WillFate {
+        self.decide(ending).0
+    }
+
+    /// The statement that demands it.
+    #[must_use]
+    pub fn statement(&self, ending: Ending) -> Option<Statement> {
+        let rule = self.decide(ending).1;
+        let id = match (rule, self.version) {
+            (Rule::Publish, Version::V3_1) => "U31-will",
+            (Rule::Publish, Version::V3_1_1 | Version::V5) => "MQTT-3.1.2-8",
+            (Rule::Forget, Version::V3_1) => "U31-will-disconnect",
+            (Rule::Forget, Version::V3_1_1 | Version::V5) => "MQTT-3.14.4-3",
+            (Rule::Returned, _) => "MQTT-3.1.3-9",
+        };
+        Statement::find(self.version, id, None)
+    }
+
+    fn decide(&self, ending: Ending) -> (WillFate, Rule) {
+        let delay = self.will_delay_interval;
+        let expiry = match ending {
+            Ending::Disconnect {
+                reason_code,
+                session_expiry_interval,
+            } => {
+                let expiry = self.expiry_after(session_expiry_interval);
+                if expiry.is_some() && self.is_normal(reason_code) {
+                    return (WillFate::Discard, Rule::Forget);
+                }
+                expiry.unwrap_or(self.session_expiry_interval)
+            }
+            Ending::TakenOver { clean_start: false }
+                if delay > 0 && self.session_expiry_interval > 0 =>
+            {
+                return (WillFate::Discard, Rule::Returned);
+            }
+            Ending::TakenOver { .. } | Ending::SessionEnded => 0,
+            Ending::NetworkFailure
+            | Ending::KeepAliveExpired
+            | Ending::ClosedByClient
+            | Ending::ClosedByServer => self.session_expiry_interval,
+        };
+        let fate = match delay.min(expiry) {
+            0 => WillFate::Publish,
+            seconds => WillFate::PublishAfter(Duration::from_secs(u64::from(seconds))),
+        };
+        (fate, Rule::Publish)
+    }
+
+    /// The Session Expiry Interval after a DISCONNECT that carries this one; `None` if it may not
+    /// carry it.
+    fn expiry_after(&self, changed: Option<u32>) -> Option<u32> {
+        match changed {
+            Some(1..) if self.requested_expiry_interval == 0 => None,
+            _ => Some(changed.unwrap_or(self.session_expiry_interval)),
+        }
+    }
+
+    fn is_normal(&self, reason_code: ReasonCode) -> bool {
+        self.version != Version::V5 || reason_code == ReasonCode::NORMAL_DISCONNECTION
+    }
+}
+
+/// Why something becomes of a Will.
+#[derive(Clone, Copy)]
+enum Rule {
+    Publish,
+    Forget,
+    Returned,
+}
+
+/// How a connection ends, as its Server sees it; or what happens while its Will waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// An I/O error or a failure of the network.
+    NetworkFailure,
+    /// The Client was silent for one and a half times the Keep Alive.
+    KeepAliveExpired,
+    /// The Client closed the connection without DISCONNECT.
+    ClosedByClient,
+    /// The Server closed the connection, with DISCONNECT or without: for a packet that it refused,
+    /// a DISCONNECT too, for any other Protocol Error, because it shuts down, or as it likes.
+    ClosedByServer,
+    /// The Client sent DISCONNECT. Made from a [`Disconnect`] too.
+    Disconnect {
+        /// The Reason Code; without meaning before 5.0.
+        reason_code: ReasonCode,
+        /// The new Session Expiry Interval, if there is one.
+        session_expiry_interval: Option<u32>,
+    },
+    /// There is a new connection with the Client Identifier: while this one is open (Session taken
+    /// over), or while its Will waits.
+    TakenOver {
+        /// Clean Start of the new connection.
+        clean_start: bool,
+    },
+    /// The Session ended: its expiry has passed, or the Server deleted it.
+    SessionEnded,
+}
+
+impl From<&Disconnect<'_>> for Ending {
+    fn from(disconnect: &Disconnect<'_>) -> Self {
+        Self::Disconnect {
+            reason_code: disconnect.reason_code,
+            session_expiry_interval: disconnect.session_expiry_interval(),
+        }
+    }
+}
+
+/// What becomes of a Will.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WillFate {
+    /// It is deleted and never published.
+    Discard,
+    /// It is published now.
+    Publish,
+    /// It is published when this time has passed since the connection was closed, unless the
+    /// Client is back or the Session ends before: ask [`WillTerms::fate`] then.
+    PublishAfter(Duration),
+}
