@@ -36,6 +36,9 @@
 //! * [`Packet`] borrows everything from the bytes. Decoding does not allocate and does not copy.
 //!   Its lists ([`Properties`], [`Subscriptions`], ...) read from the packet's bytes after
 //!   decoding, or from a slice that you lend for encoding.
+//! * [`stream`] decodes and encodes a PUBLISH without its payload, which goes by in chunks.
+//! * [`forward`] sends a message on, to one receiver or to many.
+//! * [`Packet::fit`] makes answers that fit into a Maximum Packet Size.
 //! * [`Waivers`] let single rules pass, [`OptionalRules`] add some; none by default.
 //! * [`monitor::Monitor`] watches a whole conversation.
 //! * [`DecodeError`] says which byte broke which [`Statement`] of which version, and what to
@@ -90,6 +93,8 @@ mod dialect;
 #[cfg(feature = "embedded-io-async")]
 mod embedded;
 mod error;
+mod fit;
+pub mod forward;
 mod frame;
 mod list;
 pub mod monitor;
@@ -97,6 +102,7 @@ mod packet;
 mod property;
 mod reason_code;
 mod statement;
+pub mod stream;
 mod topic;
 #[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
 mod transport;
@@ -110,6 +116,7 @@ pub use self::dialect::{Dialect, Sender, Version};
 #[cfg(feature = "embedded-io-async")]
 pub use self::embedded::{PacketReader, PacketWriter};
 pub use self::error::{DecodeError, EncodeError, ErrorKind, Field, Reply, Violation};
+pub use self::fit::Fit;
 #[cfg(feature = "bytes")]
 pub use self::frame::{Frame, FrameDecoder, Limits};
 pub use self::frame::{FrameRef, Framed};

@@ -517,8 +517,16 @@ impl<'a> Packet<'a> {
     ///
     /// As [`encode_to_slice`](Self::encode_to_slice), but for the room.
     pub fn encoded_len(&self, dialect: Dialect) -> Result<usize, EncodeError> {
+        Ok(self.remaining_length(dialect)?.total())
+    }
+
+    #[inline]
+    pub(crate) fn remaining_length(
+        &self,
+        dialect: Dialect,
+    ) -> Result<RemainingLength, EncodeError> {
         with_body!(self, |body, packet_type| {
-            Ok(measure(body, packet_type, dialect.plain())?.total())
+            measure(body, packet_type, dialect.plain())
         })
     }
 
@@ -583,7 +591,7 @@ impl Body for () {
 
 /// Checks a packet and runs the encoder against a counter.
 #[inline(always)]
-fn measure(
+pub(crate) fn measure(
     body: &impl Body,
     packet_type: PacketType,
     dialect: Dialect,
@@ -593,10 +601,7 @@ fn measure(
     }
     let mut counter = Counter::default();
     body.put(dialect, &mut counter);
-    match u32::try_from(counter.0) {
-        Ok(length @ 0..=MAX_VARIABLE_BYTE_INTEGER) => Ok(RemainingLength(length)),
-        _ => Err(EncodeError::TooLong),
-    }
+    RemainingLength::new(counter.0)
 }
 
 #[inline(always)]
@@ -613,7 +618,7 @@ fn check(body: &impl Body, packet_type: PacketType, dialect: Dialect) -> Result<
 
 /// Checks, measures and writes a packet: one function for each packet type.
 #[inline(never)]
-fn encode(
+pub(crate) fn encode(
     body: &impl Body,
     packet_type: PacketType,
     dialect: Dialect,
@@ -631,12 +636,20 @@ fn encode(
 }
 
 /// The Remaining Length of a packet that has passed all checks.
-#[derive(Clone, Copy)]
-struct RemainingLength(u32);
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RemainingLength(pub(crate) u32);
 
 impl RemainingLength {
+    #[inline(always)]
+    pub(crate) fn new(length: usize) -> Result<Self, EncodeError> {
+        match u32::try_from(length) {
+            Ok(length @ 0..=MAX_VARIABLE_BYTE_INTEGER) => Ok(Self(length)),
+            _ => Err(EncodeError::TooLong),
+        }
+    }
+
     /// The length of the packet with its fixed header.
-    const fn total(self) -> usize {
+    pub(crate) const fn total(self) -> usize {
         1 + variable_byte_integer_len(self.0) + self.0 as usize
     }
 }

@@ -100,8 +100,7 @@ impl Body for Publish<'_> {
     /// Bits 3 to 0 of the first byte.
     #[inline]
     fn flags(&self, _: PacketType) -> u8 {
-        let qos = self.delivery.qos() as u8;
-        u8::from(self.delivery.dup()) << 3 | qos << 1 | u8::from(self.retain)
+        self.delivery.flags() | u8::from(self.retain)
     }
 
     #[inline]
@@ -167,6 +166,12 @@ impl Delivery {
                 Some(packet_id)
             }
         }
+    }
+
+    /// Bits 3 to 1 of the first byte: DUP and QoS.
+    #[inline]
+    pub(crate) const fn flags(&self) -> u8 {
+        (self.dup() as u8) << 3 | (self.qos() as u8) << 1
     }
 
     /// Whether DUP is 1.

@@ -80,7 +80,7 @@ pub fn encodes_as_strictly_as_it_decodes(packet: Packet<'_>, dialect: Dialect) {
     );
     bytes.clear();
     assert_eq!(packet.encode(dialect, &mut bytes), Err(error));
-    assert_eq!(bytes, []);
+    assert!(bytes.is_empty());
     match error {
         EncodeError::Violation(violation) => {
             assert_eq!(violation.version(), Some(dialect.version()));
