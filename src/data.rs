@@ -79,6 +79,13 @@ macro_rules! text_traits {
             }
         }
 
+        #[cfg(feature = "defmt")]
+        impl defmt::Format for $name<'_> {
+            fn format(&self, f: defmt::Formatter<'_>) {
+                defmt::write!(f, "{=str:?}", self.as_str());
+            }
+        }
+
         #[cfg(feature = "serde")]
         impl serde::Serialize for $name<'_> {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -185,6 +192,13 @@ impl fmt::Debug for BinaryData<'_> {
     }
 }
 
+#[cfg(feature = "defmt")]
+impl defmt::Format for BinaryData<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=[u8]:a}", self.0);
+    }
+}
+
 #[cfg(feature = "serde")]
 impl serde::Serialize for BinaryData<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -201,6 +215,7 @@ impl serde::Serialize for BinaryData<'_> {
 /// assert_eq!(id.get(), 7);
 /// assert_eq!(PacketId::new(0), None);
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct PacketId(u16);
@@ -258,6 +273,7 @@ impl fmt::Display for PacketId {
 }
 
 /// A Subscription Identifier: 1 to 268,435,455 (5.0, section 3.8.2.1.2).
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct SubscriptionId(NonZeroU32);
@@ -280,6 +296,7 @@ impl SubscriptionId {
 }
 
 /// A Quality of Service level. There is no level 3.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum QoS {
@@ -329,6 +346,7 @@ impl serde::Serialize for QoS {
 }
 
 /// No QoS has this level.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidQoS(pub u8);
 

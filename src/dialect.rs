@@ -11,6 +11,7 @@ use crate::waivers::{OptionalRules, Terms, Waivers};
 /// | 3.1 | `MQIsdp` | 3 |
 /// | 3.1.1 | `MQTT` | 4 |
 /// | 5.0 | `MQTT` | 5 |
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
     /// MQTT 3.1 (IBM and Eurotech, 2010).
@@ -56,6 +57,7 @@ impl fmt::Display for Version {
 }
 
 /// The side of a connection that sent a packet.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sender {
     /// The side that opened the connection and sent CONNECT.
@@ -238,6 +240,13 @@ impl Dialect {
 
     pub(crate) const fn is_v5(self) -> bool {
         self.0 & 0x06 == 0x04
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Dialect {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Dialect({}, {})", self.version(), self.sender());
     }
 }
 

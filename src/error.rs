@@ -31,6 +31,7 @@ use crate::statement::{self, Statement};
 ///      [v5.0 MQTT-3.1.2-11]"
 /// );
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeError {
     offset: u32,
@@ -168,6 +169,7 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Why a packet cannot be encoded.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -225,6 +227,7 @@ impl fmt::Display for EncodeError {
 impl core::error::Error for EncodeError {}
 
 /// A broken rule: what a refused packet and a packet that must not be encoded have in common.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Violation {
     pub(crate) kind: ErrorKind,
@@ -353,6 +356,7 @@ impl fmt::Display for Violation {
 impl core::error::Error for Violation {}
 
 /// What to answer to a refused packet. After each of them the connection is closed.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
     /// Nothing.
@@ -364,10 +368,21 @@ pub enum Reply {
     Disconnect(ReasonCode),
 }
 
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Close => f.write_str("close the Network Connection"),
+            Self::ConnAck(code) => write!(f, "CONNACK {:#04x} {code}", *code as u8),
+            Self::Disconnect(code) => write!(f, "DISCONNECT {:#04x} {code}", *code as u8),
+        }
+    }
+}
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $code:ident;)*) => {
         /// The kinds of violation. Which statement each one breaks depends on version, packet and
         /// field: see [`Violation::statement`].
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum ErrorKind {
@@ -566,6 +581,7 @@ impl ErrorKind {
 impl core::error::Error for ErrorKind {}
 
 /// A field of a packet, by the standard's own name for it.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[allow(missing_docs)] // the names are the standard's, and Display writes them out

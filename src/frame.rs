@@ -9,6 +9,7 @@ use crate::packet::{self, Connect, Packet, PacketType};
 use crate::waivers::{self, Waivers};
 
 /// What the bytes at hand amount to.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framed<F> {
     /// No whole packet yet. At least this many bytes are missing: exactly as many, once the

@@ -41,6 +41,7 @@
 //! * [`Packet::fit`] makes answers that fit into a Maximum Packet Size.
 //! * [`Waivers`] let single rules pass, [`OptionalRules`] add some; none by default.
 //! * [`monitor::Monitor`] watches a whole conversation.
+//! * [`WillTerms`] decides what becomes of a Will, [`TopicFilter::matches`] who gets a message.
 //! * [`DecodeError`] says which byte broke which [`Statement`] of which version, and what to
 //!   answer.
 //!
@@ -54,6 +55,7 @@
 //! | `serde` | no | `Serialize` for packets and all that is in them |
 //! | `tokio` | no | [`Codec`] for `tokio_util::codec` |
 //! | `embedded-io-async` | no | [`PacketReader`] and [`PacketWriter`], without an allocator |
+//! | `defmt` | no | `defmt::Format` for packets, all that is in them, errors and breaches |
 //!
 //! Without `bytes` the crate needs no allocator: decode from `&[u8]` with [`FrameRef::split`], and
 //! encode into `&mut [u8]` with [`Packet::encode_to_slice`].

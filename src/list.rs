@@ -279,6 +279,20 @@ impl<'a, T: Item<'a>> IntoIterator for &List<'a, T> {
     }
 }
 
+#[cfg(feature = "defmt")]
+impl<'a, T: Item<'a> + defmt::Format> defmt::Format for List<'a, T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "[");
+        for (index, item) in self.iter().enumerate() {
+            match index {
+                0 => defmt::write!(f, "{}", item),
+                _ => defmt::write!(f, ", {}", item),
+            }
+        }
+        defmt::write!(f, "]");
+    }
+}
+
 #[cfg(feature = "serde")]
 impl<'a, T: Item<'a> + serde::Serialize> serde::Serialize for List<'a, T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -360,22 +360,10 @@ impl<'s> Monitor<'s> {
                 _ => ClientId::Other,
             },
             will: connect.will.map(|will| (will.qos, will.retain)),
-            ..Request::default()
+            session_expiry_interval: connect.session_expiry_interval(),
+            problem_information: connect.request_problem_information(),
+            response_information: connect.request_response_information(),
         };
-        for property in connect.properties {
-            match property {
-                Property::SessionExpiryInterval(value) => {
-                    self.request.session_expiry_interval = value;
-                }
-                Property::RequestProblemInformation(value) => {
-                    self.request.problem_information = value;
-                }
-                Property::RequestResponseInformation(value) => {
-                    self.request.response_information = value;
-                }
-                _ => {}
-            }
-        }
     }
 
     fn connack(&mut self, connack: &ConnAck<'_>, breach: &mut dyn FnMut(BreachKind)) {
@@ -423,7 +411,7 @@ impl<'s> Monitor<'s> {
             breach(K::SessionPresentAfterCleanStart);
         }
         self.server.announce(&connack.properties);
-        self.service = Service::of(&connack.properties);
+        self.service = Service::of(connack);
         if let Some((qos, retain)) = self.request.will {
             if qos > self.service.maximum_qos {
                 breach(K::WillQosNotSupported);
@@ -440,8 +428,7 @@ impl<'s> Monitor<'s> {
         disconnect: &Disconnect<'_>,
         breach: &mut dyn FnMut(BreachKind),
     ) {
-        let expiry = disconnect.properties.get(PropertyId::SessionExpiryInterval);
-        if let Some(Property::SessionExpiryInterval(1..)) = expiry {
+        if let Some(1..) = disconnect.session_expiry_interval() {
             if self.request.session_expiry_interval == 0 && !self.joined {
                 breach(BreachKind::SessionExpiryRaised);
             }
@@ -496,7 +483,7 @@ impl<'s> Monitor<'s> {
                 breach(K::RetainNotSupported);
             }
         }
-        if let Some(Property::TopicAlias(alias)) = publish.properties.get(PropertyId::TopicAlias) {
+        if let Some(alias) = publish.topic_alias() {
             self.topic_alias(sender, alias, publish.topic_name.is_none(), breach);
         }
         let (packet_id, dup, stage) = match publish.delivery {
@@ -768,22 +755,15 @@ impl Default for Service {
 }
 
 impl Service {
-    fn of(properties: &Properties<'_>) -> Self {
-        let mut service = Self::default();
-        for property in properties {
-            match property {
-                Property::ServerKeepAlive(value) => service.keep_alive = Some(value),
-                Property::MaximumQoS(value) => service.maximum_qos = value,
-                Property::RetainAvailable(value) => service.retain = value,
-                Property::WildcardSubscriptionAvailable(value) => service.wildcards = value,
-                Property::SubscriptionIdentifierAvailable(value) => {
-                    service.subscription_ids = value;
-                }
-                Property::SharedSubscriptionAvailable(value) => service.shared = value,
-                _ => {}
-            }
+    fn of(connack: &ConnAck<'_>) -> Self {
+        Self {
+            keep_alive: connack.server_keep_alive(),
+            maximum_qos: connack.maximum_qos(),
+            retain: connack.retain_available(),
+            wildcards: connack.wildcard_subscription_available(),
+            subscription_ids: connack.subscription_identifier_available(),
+            shared: connack.shared_subscription_available(),
         }
-        service
     }
 }
 

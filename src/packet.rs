@@ -35,6 +35,7 @@ use crate::waivers::Waivers;
 macro_rules! packet_types {
     ($($name:ident = $value:literal, $text:literal;)*) => {
         /// The type of a Control Packet, section 2.2.1 of 3.1.1 and 2.1.2 of 5.0.
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum PacketType {
@@ -332,6 +333,7 @@ macro_rules! packets {
         /// assert_eq!(packet, publish.into());
         /// # Ok::<(), Box<dyn std::error::Error>>(())
         /// ```
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "type"))]
         #[cfg_attr(feature = "serde", serde(rename_all = "UPPERCASE"))]

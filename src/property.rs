@@ -51,6 +51,7 @@ macro_rules! properties {
     ($($(#[$doc:meta])* $byte:literal $name:ident($($value:ty),+) = $text:literal,
        [$($packet:ident)*] $will:literal, $once:literal $values:literal;)*) => {
         /// A property: its identifier and its value.
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[cfg_attr(
             feature = "serde",
@@ -77,6 +78,7 @@ macro_rules! properties {
         }
 
         /// The identifier of a property.
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum PropertyId {
@@ -230,6 +232,41 @@ impl PropertyId {
 impl fmt::Display for PropertyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Property<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use Property as P;
+        let id = self.id();
+        match *self {
+            P::PayloadFormatIndicator(value)
+            | P::RequestProblemInformation(value)
+            | P::RequestResponseInformation(value)
+            | P::RetainAvailable(value)
+            | P::WildcardSubscriptionAvailable(value)
+            | P::SubscriptionIdentifierAvailable(value)
+            | P::SharedSubscriptionAvailable(value) => write!(f, "{id} {}", u8::from(value)),
+            P::MaximumQoS(value) => write!(f, "{id} {}", value as u8),
+            P::ServerKeepAlive(value) | P::TopicAliasMaximum(value) => write!(f, "{id} {value}"),
+            P::ReceiveMaximum(value) | P::TopicAlias(value) => write!(f, "{id} {value}"),
+            P::MessageExpiryInterval(value)
+            | P::SessionExpiryInterval(value)
+            | P::WillDelayInterval(value) => write!(f, "{id} {value}"),
+            P::MaximumPacketSize(value) => write!(f, "{id} {value}"),
+            P::SubscriptionIdentifier(value) => write!(f, "{id} {}", value.get()),
+            P::ContentType(value)
+            | P::AssignedClientIdentifier(value)
+            | P::AuthenticationMethod(value)
+            | P::ResponseInformation(value)
+            | P::ServerReference(value)
+            | P::ReasonString(value) => write!(f, "{id} {value:?}"),
+            P::ResponseTopic(value) => write!(f, "{id} {value:?}"),
+            P::CorrelationData(value) | P::AuthenticationData(value) => {
+                write!(f, "{id} {value:?}")
+            }
+            P::UserProperty(name, value) => write!(f, "{id} {name:?} {value:?}"),
+        }
     }
 }
 

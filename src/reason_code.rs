@@ -19,6 +19,7 @@ macro_rules! reason_codes {
         ///
         /// [`Success`](Self::Success) is called Normal disconnection in DISCONNECT and Granted
         /// QoS 0 in SUBACK.
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum ReasonCode {
@@ -165,6 +166,9 @@ impl fmt::Display for ReasonCode {
     }
 }
 
+/// For callers whose operation failed with a code.
+impl core::error::Error for ReasonCode {}
+
 impl From<ReasonCode> for u8 {
     fn from(code: ReasonCode) -> Self {
         code as Self
@@ -179,6 +183,7 @@ impl serde::Serialize for ReasonCode {
 }
 
 /// No Reason Code has this value.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownReasonCode(pub u8);
 
@@ -258,9 +263,22 @@ pub(crate) fn put_with_properties(
     }
 }
 
-/// The return codes of CONNACK in 3.1 and 3.1.1.
+/// The return codes of CONNACK in 3.1 and 3.1.1 (section 3.2.2.3 of 3.1.1).
 ///
-/// Packets hold the [`ReasonCode`] that means the same.
+/// Packets hold the [`ReasonCode`] that means the same:
+///
+/// | return code | Reason Code |
+/// |---|---|
+/// | `0` | `0x00` Success |
+/// | `1` | `0x84` Unsupported Protocol Version |
+/// | `2` | `0x85` Client Identifier not valid |
+/// | `3` | `0x88` Server unavailable |
+/// | `4` | `0x86` Bad User Name or Password |
+/// | `5` | `0x87` Not authorized |
+///
+/// `From` and `TryFrom` convert in both directions; all other Reason Codes have no return code.
+/// The return codes of SUBACK are numbers that Reason Codes have too: `0` to `2` and `0x80`.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReturnCode {
     /// `0` Connection accepted.
@@ -275,6 +293,30 @@ pub enum ReturnCode {
     BadUserNameOrPassword = 4,
     /// `5` The Client is not authorized.
     NotAuthorized = 5,
+}
+
+impl fmt::Display for ReturnCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Accepted => "Connection Accepted",
+            Self::UnacceptableProtocolVersion => {
+                "Connection Refused, unacceptable protocol version"
+            }
+            Self::IdentifierRejected => "Connection Refused, identifier rejected",
+            Self::ServerUnavailable => "Connection Refused, Server unavailable",
+            Self::BadUserNameOrPassword => "Connection Refused, bad user name or password",
+            Self::NotAuthorized => "Connection Refused, not authorized",
+        })
+    }
+}
+
+/// For callers whose connection was refused with a code.
+impl core::error::Error for ReturnCode {}
+
+impl From<ReturnCode> for u8 {
+    fn from(code: ReturnCode) -> Self {
+        code as Self
+    }
 }
 
 impl From<ReturnCode> for ReasonCode {
@@ -342,8 +384,10 @@ mod tests {
         for byte in 0..=5 {
             let code = ReturnCode::try_from(byte).unwrap();
             assert_eq!(ReturnCode::try_from(ReasonCode::from(code)), Ok(code));
-            assert_eq!(code as u8, byte);
+            assert_eq!(u8::from(code), byte);
         }
+        let known = |code: &&ReasonCode| ReturnCode::try_from(**code).is_ok();
+        assert_eq!(ReasonCode::ALL.iter().filter(known).count(), 6);
         assert_eq!(ReturnCode::try_from(6), Err(UnknownReasonCode(6)));
         assert_eq!(
             ReturnCode::try_from(ReasonCode::Banned),

@@ -91,6 +91,13 @@ impl fmt::Debug for Statement {
     }
 }
 
+#[cfg(feature = "defmt")]
+impl defmt::Format for Statement {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{} {=str}", self.version(), self.id());
+    }
+}
+
 impl fmt::Display for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "v{} {}", self.version(), self.id())

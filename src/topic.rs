@@ -206,6 +206,7 @@ impl<'a> TopicFilter<'a> {
 text_traits!(TopicFilter);
 
 /// The parts of `$share/name/filter` (5.0, section 4.8.2).
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SharedSubscription<'a> {
     /// The Share Name, which names the group of subscribers.

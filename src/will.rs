@@ -15,6 +15,7 @@ use crate::topic::TopicName;
 ///
 /// Its QoS and RETAIN travel in the Connect Flags; a CONNECT without a Will cannot have them,
 /// here or on the wire.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Will<'a> {
@@ -51,8 +52,8 @@ impl<'a> Will<'a> {
     /// (5.0 MQTT-3.1.3-10).
     ///
     /// The QoS of the message is [`qos`](Self::qos); `delivery` is that of one copy. A subscriber
-    /// that was granted less gets less (MQTT-3.8.4-6 of 3.1.1, MQTT-3.8.4-8 of 5.0). Likewise RETAIN of a
-    /// copy for a subscriber is 0, unless its subscription asks for Retain As Published
+    /// that was granted less gets less (MQTT-3.8.4-6 of 3.1.1, MQTT-3.8.4-8 of 5.0). Likewise RETAIN
+    /// is 0 in a copy for a subscriber, unless its subscription asks for Retain As Published
     /// (MQTT-3.3.1-9 of 3.1.1, MQTT-3.3.1-12 and MQTT-3.3.1-13 of 5.0), and a copy in 3.1 or 3.1.1
     /// has no properties.
     #[must_use]

@@ -68,6 +68,22 @@ fn the_statements_of_the_library_are_those_of_the_table() {
     }
 }
 
+#[test]
+fn the_tests_that_show_an_exception_exist() {
+    for ((version, id), exception) in Page::new().exceptions {
+        let Some((file, name)) = exception.shown_by.split_once(' ') else {
+            continue;
+        };
+        if file.starts_with("tests/") {
+            let text = std::fs::read_to_string(common::root().join(file)).unwrap();
+            assert!(
+                text.contains(&format!("fn {name}()")),
+                "{version} {id}: {name}"
+            );
+        }
+    }
+}
+
 /// What the page is made of.
 struct Page {
     statements: Vec<Row>,
@@ -259,7 +275,8 @@ vectors that break it and those that show it kept, and the place that enforces i
 `spec-vectors/` by `tests/coverage.rs`: `UPDATE=1 cargo test --all-features --test coverage`.
 
 Levels: `packet`, decidable from one packet's bytes; `stream`, from the packets of one connection;
-`session`, `transport` and `advice` lie beyond a codec.
+`session`, `transport` and `advice` lie beyond a codec, but for what becomes of a Will and for topic
+matching.
 
 ";
 

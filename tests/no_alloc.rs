@@ -10,7 +10,10 @@ use std::hint::black_box;
 
 use arbitrary::Unstructured;
 use model::{OwnedPacket, dialects, noise};
-use mqtt_wire::{Dialect, FrameRef, Framed, Packet, PacketType, Properties};
+use mqtt_wire::{
+    ConnAck, Delivery, Dialect, FrameRef, Framed, Packet, PacketType, Properties, ReasonCode,
+    TopicName, WillTerms,
+};
 
 #[test]
 fn no_packet_of_any_dialect_needs_the_allocator() {
@@ -146,7 +149,11 @@ fn walk(packet: &Packet<'_>) -> usize {
     };
     match packet {
         Packet::Connect(connect) => {
-            let will = connect.will.map_or(0, |will| properties(will.properties));
+            let will = connect.will.map_or(0, |will| {
+                let publish = will.to_publish(Delivery::AtMostOnce);
+                properties(publish.properties) + properties(will.properties)
+            });
+            black_box(WillTerms::new(connect, &ConnAck::new(ReasonCode::Success)));
             will + properties(connect.properties)
         }
         Packet::ConnAck(connack) => properties(connack.properties),
@@ -159,8 +166,9 @@ fn walk(packet: &Packet<'_>) -> usize {
         }
         Packet::Subscribe(subscribe) => {
             let subscriptions = subscribe.subscriptions.iter();
-            let shared = subscriptions.map(|subscription| subscription.filter.shared());
-            shared.map(black_box).count() + properties(subscribe.properties)
+            let topic = TopicName::new("a/b").unwrap();
+            let matched = subscriptions.map(|subscription| subscription.filter.matches(topic));
+            matched.map(black_box).count() + properties(subscribe.properties)
         }
         Packet::SubAck(suback) | Packet::UnsubAck(suback) => {
             suback.reason_codes.iter().map(black_box).count() + properties(suback.properties)

@@ -173,7 +173,7 @@ fn by_clock(
     } = ending
     {
         let valid = requested != 0 || matches!(session_expiry_interval, None | Some(0));
-        if version != V5 && valid || valid && reason_code as u8 == 0 {
+        if version != V5 || valid && reason_code as u8 == 0 {
             return (Discard, &["MQTT-3.14.4-3", "U31-will-disconnect"]);
         }
         if let (true, Some(expiry)) = (valid, session_expiry_interval) {
@@ -244,6 +244,31 @@ fn clean_session_does_not_delay_a_will() {
             }),
             Now
         );
+    }
+}
+
+#[test]
+fn the_numbers_of_5_0_mean_nothing_before() {
+    for version in [V3_1, V3_1_1] {
+        let terms = WillTerms {
+            version,
+            will_delay_interval: 10,
+            session_expiry_interval: 60,
+            requested_expiry_interval: 0,
+        };
+        for ending in [
+            NetworkFailure,
+            BACK,
+            WITH_WILL,
+            disconnect(ReasonCode::Success, Some(5)),
+        ] {
+            let fate = match ending {
+                Ending::Disconnect { .. } => Discard,
+                _ => Now,
+            };
+            assert_eq!(terms.fate(ending), fate, "{version} {ending:?}");
+            assert!(terms.statement(ending).is_some());
+        }
     }
 }
 

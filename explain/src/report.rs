@@ -247,11 +247,10 @@ fn summary(packet: &Packet<'_>, version: Version, view: View) -> String {
             format!("{name} {code}{session}{}", properties(&connack.properties))
         }
         Packet::Publish(publish) => {
-            let alias = publish.properties.get(PropertyId::TopicAlias);
-            let topic = match (publish.topic_name, alias) {
+            let topic = match (publish.topic_name, publish.topic_alias()) {
                 (Some(topic), _) => text(topic.as_bytes()),
-                (None, Some(Property::TopicAlias(alias))) => format!("alias {alias}"),
-                (None, _) => String::from("without topic"),
+                (None, Some(alias)) => format!("alias {alias}"),
+                (None, None) => String::from("without topic"),
             };
             let delivery = match publish.delivery {
                 Delivery::AtMostOnce => String::from("QoS 0"),

@@ -9,6 +9,7 @@ use crate::reason_code::ReasonCode;
 use crate::statement::Statement;
 
 /// A packet that breaks a rule of the conversation it stands in.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Breach {
     pub(super) kind: BreachKind,
@@ -257,6 +258,7 @@ macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $code:ident;)*) => {
         /// The kinds of breach. Which statement each one breaks depends on version, side and
         /// packet: see [`Breach::statement`].
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum BreachKind {

@@ -18,6 +18,7 @@ use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode};
 
 /// AUTH: a step of extended authentication.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Auth<'a> {

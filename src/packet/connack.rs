@@ -20,6 +20,7 @@ use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode, ReturnCode};
 
 /// CONNACK: the Server accepts or refuses the connection.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ConnAck<'a> {

@@ -38,6 +38,7 @@ use crate::waivers::Waivers;
 use crate::will::{Will, check_string_in_v3_1, string_in_v3_1};
 
 /// CONNECT: a Client opens a connection.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Connect<'a> {

@@ -16,6 +16,7 @@ use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode};
 
 /// DISCONNECT: the last packet of its sender.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Disconnect<'a> {

@@ -13,6 +13,8 @@
 //! | DUP with QoS 0 | disregarded | refused | refused |
 //! | empty Topic Name | refused | refused | allowed with a Topic Alias |
 
+use core::fmt;
+
 use crate::data::{self, PacketId, Parsed, Put, QoS};
 use crate::dialect::Dialect;
 use crate::error::{ErrorKind, Field, Refusal, fault};
@@ -21,6 +23,7 @@ use crate::property::{self, Carrier, Properties, PropertyId};
 use crate::topic::TopicName;
 
 /// PUBLISH: an Application Message.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Publish<'a> {
     /// QoS, and with QoS 1 and 2 Packet Identifier and DUP.
@@ -123,6 +126,7 @@ fn may_be_empty(properties: Properties<'_>, dialect: Dialect) -> bool {
 }
 
 /// How a message is delivered: its QoS, with what that QoS needs.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Delivery {
     /// QoS 0: no Packet Identifier and no DUP (MQTT-2.3.1-5 and MQTT-3.3.1-2 of 3.1.1,
@@ -181,6 +185,19 @@ impl Delivery {
         match *self {
             Self::AtMostOnce => false,
             Self::AtLeastOnce { dup, .. } | Self::ExactlyOnce { dup, .. } => dup,
+        }
+    }
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.qos().fmt(f)?;
+        if let Some(packet_id) = self.packet_id() {
+            write!(f, ", Packet Identifier {packet_id}")?;
+        }
+        match self.dup() {
+            true => f.write_str(", DUP"),
+            false => Ok(()),
         }
     }
 }

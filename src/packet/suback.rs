@@ -23,6 +23,7 @@ use crate::reason_code::{self, ReasonCode};
 use crate::waivers::Waivers;
 
 /// SUBACK or UNSUBACK: the Server answers to each Topic Filter.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SubAck<'a> {

@@ -14,6 +14,8 @@
 //! | Subscription Options | QoS, six unused bits | QoS, six zeros | all |
 //! | `$share/` | as any filter | as any filter | shared subscription |
 
+use core::fmt;
+
 use crate::data::{self, PacketId, Parsed, Put, QoS};
 use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Field, Refusal, fault};
@@ -23,6 +25,7 @@ use crate::property::{self, Carrier, Properties};
 use crate::topic::TopicFilter;
 
 /// SUBSCRIBE: a Client asks for messages.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Subscribe<'a> {
@@ -102,6 +105,7 @@ impl Body for Subscribe<'_> {
 const CARRIER: Carrier = Carrier::Packet(PacketType::Subscribe);
 
 /// A filter and how its messages are to come.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subscription<'a> {
     /// Which messages.
@@ -190,6 +194,7 @@ impl serde::Serialize for Subscription<'_> {
 }
 
 /// How the messages of a subscription are to come. Before 5.0 there is only the QoS.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SubscriptionOptions {
     /// The highest QoS that the Client wants to get.
@@ -253,6 +258,7 @@ impl SubscriptionOptions {
 }
 
 /// When a subscription gets retained messages (5.0).
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum RetainHandling {
@@ -262,6 +268,16 @@ pub enum RetainHandling {
     AtNewSubscribe = 1,
     /// `2` Never.
     Never = 2,
+}
+
+impl fmt::Display for RetainHandling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AtSubscribe => "retained messages at the time of the subscribe",
+            Self::AtNewSubscribe => "retained messages at a new subscribe only",
+            Self::Never => "no retained messages at the time of the subscribe",
+        })
+    }
 }
 
 #[cfg(feature = "serde")]

@@ -18,6 +18,7 @@ use crate::property::{self, Carrier, Properties};
 use crate::topic::TopicFilter;
 
 /// UNSUBSCRIBE: a Client gives up subscriptions.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Unsubscribe<'a> {

@@ -1,5 +1,6 @@
 //! What becomes of a Will when a connection ends.
 
+use core::fmt;
 use core::time::Duration;
 
 use crate::dialect::Version;
@@ -10,8 +11,8 @@ use crate::statement::Statement;
 /// What a Server has to remember of an accepted connection to know what becomes of its Will.
 ///
 /// The Will itself stays in the CONNECT, which is kept as it is (a `Frame`, or a copy of its
-/// bytes) and decoded again when the Will is published. Before 5.0 a Will has no delay, and a
-/// Session no expiry: both numbers are 0.
+/// bytes) and decoded again when the Will is published. Before 5.0 no Will waits, and the numbers
+/// mean nothing.
 ///
 /// ```
 /// use mqtt_wire::{
@@ -21,7 +22,7 @@ use crate::statement::Statement;
 ///
 /// // CONNECT: Session Expiry 60 s, and a Will on topic "w" with Will Delay 10 s
 /// let client = Dialect::from_client(Version::V5);
-/// let kept = b"\x10\x22\x00\x04MQTT\x05\x04\x00\x3c\x05\x11\x00\x00\x00\x3c\x00\x01c\
+/// let kept = b"\x10\x20\x00\x04MQTT\x05\x04\x00\x3c\x05\x11\x00\x00\x00\x3c\x00\x01c\
 ///              \x05\x18\x00\x00\x00\x0a\x00\x01w\x00\x02by".to_vec();
 /// let Packet::Connect(connect) = Packet::decode(&kept, client)? else { unreachable!() };
 /// let connack = ConnAck::new(ReasonCode::Success);
@@ -40,6 +41,7 @@ use crate::statement::Statement;
 /// assert_eq!(bytes, b"\x30\x06\x00\x01w\x00by");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WillTerms {
     /// The version of the connection.
@@ -64,10 +66,7 @@ impl WillTerms {
         if connack.reason_code != ReasonCode::Success {
             return None;
         }
-        let requested = match connect.version {
-            Version::V5 => connect.session_expiry_interval(),
-            Version::V3_1 | Version::V3_1_1 => 0,
-        };
+        let requested = connect.session_expiry_interval();
         Some(Self {
             version: connect.version,
             will_delay_interval: will.will_delay_interval(),
@@ -82,8 +81,8 @@ impl WillTerms {
     /// * DISCONNECT with `0x00`, which is any DISCONNECT before 5.0, deletes the Will
     ///   (MQTT-3.14.4-3 of 3.1.1 and 5.0). All other codes let it go out. So does a DISCONNECT
     ///   that is none: one that sets a Session Expiry Interval although the CONNECT had 0 (5.0,
-    ///   section 3.14.2.2.2). Answer that with Protocol Error, as
-    ///   [`Monitor`](crate::monitor::Monitor) does.
+    ///   section 3.14.2.2.2). It is a Protocol Error, which
+    ///   [`Monitor`](crate::monitor::Monitor) reports.
     /// * Any other end publishes it: at once before 5.0, and in 5.0 when the Will Delay Interval
     ///   has passed or the Session ends, whichever is first (MQTT-3.1.2-8 of 3.1.1 and 5.0). A
     ///   Server that shuts down may do so when it is back.
@@ -115,6 +114,12 @@ impl WillTerms {
     }
 
     fn decide(&self, ending: Ending) -> (WillFate, Rule) {
+        if self.version != Version::V5 {
+            return match ending {
+                Ending::Disconnect { .. } => (WillFate::Discard, Rule::Forget),
+                _ => (WillFate::Publish, Rule::Publish),
+            };
+        }
         let delay = self.will_delay_interval;
         let expiry = match ending {
             Ending::Disconnect {
@@ -122,7 +127,7 @@ impl WillTerms {
                 session_expiry_interval,
             } => {
                 let expiry = self.expiry_after(session_expiry_interval);
-                if expiry.is_some() && self.is_normal(reason_code) {
+                if expiry.is_some() && reason_code == ReasonCode::NORMAL_DISCONNECTION {
                     return (WillFate::Discard, Rule::Forget);
                 }
                 expiry.unwrap_or(self.session_expiry_interval)
@@ -153,10 +158,6 @@ impl WillTerms {
             _ => Some(changed.unwrap_or(self.session_expiry_interval)),
         }
     }
-
-    fn is_normal(&self, reason_code: ReasonCode) -> bool {
-        self.version != Version::V5 || reason_code == ReasonCode::NORMAL_DISCONNECTION
-    }
 }
 
 /// Why something becomes of a Will.
@@ -168,6 +169,7 @@ enum Rule {
 }
 
 /// How a connection ends, as its Server sees it; or what happens while its Will waits.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ending {
     /// An I/O error or a failure of the network.
@@ -196,6 +198,35 @@ pub enum Ending {
     SessionEnded,
 }
 
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NetworkFailure => f.write_str("I/O error or network failure"),
+            Self::KeepAliveExpired => f.write_str("Keep Alive timeout"),
+            Self::ClosedByClient => f.write_str("closed by the Client without DISCONNECT"),
+            Self::ClosedByServer => f.write_str("closed by the Server"),
+            Self::Disconnect {
+                reason_code,
+                session_expiry_interval,
+            } => {
+                write!(f, "DISCONNECT {:#04x} {reason_code}", reason_code as u8)?;
+                match session_expiry_interval {
+                    Some(seconds) => write!(f, ", Session Expiry Interval {seconds}"),
+                    None => Ok(()),
+                }
+            }
+            Self::TakenOver { clean_start } => {
+                write!(
+                    f,
+                    "Session taken over, Clean Start {}",
+                    u8::from(clean_start)
+                )
+            }
+            Self::SessionEnded => f.write_str("Session ended"),
+        }
+    }
+}
+
 impl From<&Disconnect<'_>> for Ending {
     fn from(disconnect: &Disconnect<'_>) -> Self {
         Self::Disconnect {
@@ -206,6 +237,7 @@ impl From<&Disconnect<'_>> for Ending {
 }
 
 /// What becomes of a Will.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WillFate {
     /// It is deleted and never published.
@@ -215,4 +247,16 @@ pub enum WillFate {
     /// It is published when this time has passed since the connection was closed, unless the
     /// Client is back or the Session ends before: ask [`WillTerms::fate`] then.
     PublishAfter(Duration),
+}
+
+impl fmt::Display for WillFate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discard => f.write_str("discard the Will Message"),
+            Self::Publish => f.write_str("publish the Will Message"),
+            Self::PublishAfter(time) => {
+                write!(f, "publish the Will Message after {} s", time.as_secs())
+            }
+        }
+    }
 }
