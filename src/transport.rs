@@ -10,6 +10,7 @@ use crate::error::{DecodeError, EncodeError};
 /// After all but [`Encode`](Self::Encode) and [`NoVersion`](Self::NoVersion) the connection is of
 /// no use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TransportError<E> {
     /// The transport failed.
     Io(E),

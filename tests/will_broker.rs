@@ -419,8 +419,8 @@ async fn properties_reach_5_0_and_are_left_out_before() {
     let mut publisher = Client::connect(address, connect(V5, "publisher")).await;
     let text = |text| Utf8Str::new(text).unwrap();
     let properties = [
-        Property::PayloadFormatIndicator(true),
         Property::MessageExpiryInterval(100),
+        Property::PayloadFormatIndicator(true),
         Property::ContentType(text("text/plain")),
         Property::ResponseTopic(TopicName::new("r").unwrap()),
         Property::CorrelationData(BinaryData::new(b"\0").unwrap()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mqtt_wire::{
     ConnAck, Connect, Delivery, Dialect, Ending, Frame, Packet, QoS, ReasonCode, RetainHandling,
-    Subscription, SubscriptionId, TopicFilter, TopicName, WillFate, WillTerms,
+    Subscription, SubscriptionId, TopicFilter, WillFate, WillTerms,
 };
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -235,9 +235,9 @@ impl Broker {
             will.topic
         ));
         let publish = will.to_publish(Delivery::AtMostOnce);
-        match Message::new(publish, will.qos, client_id.clone()) {
+        match Message::new(will.topic, publish, will.qos, client_id.clone()) {
             Ok(message) => state.route(message),
-            Err(error) => unreachable!("5.0 has words for every Will: {error}"),
+            Err(error) => unreachable!("every Will can be published: {error}"),
         };
     }
 
@@ -305,11 +305,8 @@ impl State {
 
     fn route(&mut self, message: Message) -> bool {
         let message = Arc::new(message);
-        let publish = message.publish();
-        let Some(topic) = publish.topic_name else {
-            return false;
-        };
-        if message.retain && publish.payload.is_empty() {
+        let topic = message.topic();
+        if message.retain && message.is_empty {
             self.retained.remove(topic.as_str());
         } else if message.retain {
             self.retained.insert(topic.as_str().into(), message.clone());
@@ -328,10 +325,10 @@ impl State {
         let Some(client) = self.clients.get_mut(&link.client_id) else {
             return;
         };
-        for (topic, message) in &self.retained {
-            let topic = TopicName::new(topic);
+        self.retained.retain(|_, message| !message.has_expired());
+        for message in self.retained.values() {
             let is_own = subscribed.options.no_local && message.publisher == link.client_id;
-            if topic.is_ok_and(|topic| filter.matches(topic)) && !is_own {
+            if filter.matches(message.topic()) && !is_own {
                 client.push(Outgoing {
                     message: message.clone(),
                     qos: message.qos.min(subscribed.options.qos),

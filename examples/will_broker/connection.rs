@@ -7,6 +7,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::{Buf, BufMut};
 use futures_util::{SinkExt, StreamExt};
 use mqtt_wire::{
     Ack, Codec, ConnAck, Connect, DecodeError, Delivery, Dialect, Disconnect, EncodeError, Ending,
@@ -230,24 +231,26 @@ impl Connection {
         packet_id: Option<PacketId>,
         dup: bool,
     ) -> Result<(), End> {
-        let properties = outgoing.properties(self.outgoing.version());
-        let publish = Publish {
-            delivery: match packet_id {
-                None => Delivery::AtMostOnce,
-                Some(packet_id) if outgoing.qos == QoS::AtLeastOnce => {
-                    Delivery::AtLeastOnce { packet_id, dup }
-                }
-                Some(packet_id) => Delivery::ExactlyOnce { packet_id, dup },
-            },
-            retain: outgoing.retain,
-            properties: Properties::new(&properties),
-            ..outgoing.message.publish()
+        let delivery = match packet_id {
+            None => Delivery::AtMostOnce,
+            Some(packet_id) if outgoing.qos == QoS::AtLeastOnce => {
+                Delivery::AtLeastOnce { packet_id, dup }
+            }
+            Some(packet_id) => Delivery::ExactlyOnce { packet_id, dup },
         };
-        // what is too large for the client counts as delivered (5.0 MQTT-3.1.2-25)
-        if !self.fits(publish.into())? {
-            return packet_id.map_or(Ok(()), |id| self.with_session(|session| session.finish(id)));
+        let publish = outgoing.encode(delivery, self.outgoing);
+        match (publish, packet_id) {
+            (Some(publish), _) if publish.remaining() <= self.maximum_packet_size => {
+                self.packets.write_buffer_mut().put(publish);
+                match self.packets.write_buffer().len() >= self.packets.backpressure_boundary() {
+                    true => self.flush().await,
+                    false => Ok(()),
+                }
+            }
+            // what has expired or is too large counts as delivered (5.0 MQTT-3.1.2-25)
+            (_, Some(packet_id)) => self.with_session(|session| session.finish(packet_id)),
+            (_, None) => Ok(()),
         }
-        self.send(publish.into()).await
     }
 
     async fn answer(&mut self, frame: &Frame) -> Result<(), End> {
@@ -287,10 +290,10 @@ impl Connection {
     }
 
     async fn publish(&mut self, publish: Publish<'_>) -> Result<(), End> {
-        // CONNACK allows none
-        if publish.topic_alias().is_some() {
+        // CONNACK allows no Topic Alias
+        let (Some(topic), None) = (publish.topic_name, publish.topic_alias()) else {
             return Err(End::refused(ReasonCode::TopicAliasInvalid));
-        }
+        };
         if let Delivery::ExactlyOnce { packet_id, .. } = publish.delivery {
             let v5 = self.is_v5();
             let (is_new, too_many) = self.with_session(|session| {
@@ -305,7 +308,7 @@ impl Connection {
             }
         }
         let publisher = self.link.client_id.clone();
-        let message = Message::new(publish, publish.delivery.qos(), publisher)?;
+        let message = Message::new(topic, publish, publish.delivery.qos(), publisher)?;
         let has_subscribers = self.broker.publish(message);
         let Some(packet_id) = publish.delivery.packet_id() else {
             return Ok(());
@@ -400,14 +403,9 @@ impl Connection {
             .ok_or(End::TakenOver)
     }
 
-    /// Whether the client takes packets that large.
-    fn fits(&self, packet: Packet<'_>) -> Result<bool, End> {
-        Ok(packet.encoded_len(self.outgoing)? <= self.maximum_packet_size)
-    }
-
-    /// Writes a packet; it may stay in the buffer until all is flushed.
+    /// Writes a packet, which is sent with others when all is flushed.
     async fn send(&mut self, packet: Packet<'_>) -> Result<(), End> {
-        if !self.fits(packet)? {
+        if packet.encoded_len(self.outgoing)? > self.maximum_packet_size {
             return Err(End::refused(ReasonCode::PacketTooLarge));
         }
         let sent = timeout(PATIENCE, self.packets.feed(packet)).await;

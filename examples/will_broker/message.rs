@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
-use mqtt_wire::{
-    Delivery, Dialect, EncodeError, Frame, Framed, Packet, Property, Publish, QoS, SubscriptionId,
-    Version,
-};
+use bytes::Bytes;
+use mqtt_wire::forward::{Envelope, PublishBuf, SharedPublish};
+use mqtt_wire::{Delivery, Dialect, EncodeError, Publish, QoS, SubscriptionId, TopicName, Version};
 use tokio::time::Instant;
 
-/// A message as it was published: its PUBLISH in bytes of its own, which do not keep the read
-/// buffer of a connection alive. All subscribers share it.
+/// A message as it was published; all copies share its bytes.
 #[derive(Debug)]
 pub struct Message {
-    /// In [`KEPT`], as QoS 0 and with RETAIN 0.
-    publish: Frame,
+    topic: String,
+    bytes: SharedPublish,
+    pub is_empty: bool,
+    /// In seconds.
+    expiry_interval: Option<u32>,
     pub qos: QoS,
     pub retain: bool,
     /// The client that published it.
@@ -22,23 +22,21 @@ pub struct Message {
     published: Instant,
 }
 
-/// 5.0 has words for all that the other versions say.
-const KEPT: Dialect = Dialect::from_client(Version::V5);
-
 impl Message {
-    pub fn new(publish: Publish<'_>, qos: QoS, publisher: Arc<str>) -> Result<Self, EncodeError> {
-        let kept = Publish {
-            delivery: Delivery::AtMostOnce,
-            retain: false,
-            ..publish
-        };
-        let mut bytes = BytesMut::new();
-        Packet::from(kept).encode(KEPT, &mut bytes)?;
-        let Ok(Framed::Frame(frame)) = Frame::split(&mut bytes, KEPT, u32::MAX) else {
-            unreachable!("what was encoded can be framed")
-        };
+    /// Keeps what a PUBLISH says. The payload is copied: shared with the frame it would keep the
+    /// connection's whole read buffer alive.
+    pub fn new(
+        topic: TopicName<'_>,
+        publish: Publish<'_>,
+        qos: QoS,
+        publisher: Arc<str>,
+    ) -> Result<Self, EncodeError> {
+        let payload = Bytes::copy_from_slice(publish.payload);
         Ok(Self {
-            publish: frame,
+            topic: topic.as_str().into(),
+            bytes: SharedPublish::new(topic, publish.properties, payload)?,
+            is_empty: publish.payload.is_empty(),
+            expiry_interval: publish.message_expiry_interval(),
             qos,
             retain: publish.retain,
             publisher,
@@ -46,18 +44,16 @@ impl Message {
         })
     }
 
-    pub fn publish(&self) -> Publish<'_> {
-        match self.publish.decode(KEPT) {
-            Ok(Packet::Publish(publish)) => publish,
-            _ => unreachable!("what was encoded can be decoded"),
-        }
+    pub fn topic(&self) -> TopicName<'_> {
+        TopicName::new(&self.topic).expect("it came from a topic name")
     }
 
     pub fn has_expired(&self) -> bool {
-        let expiry = self.publish().message_expiry_interval();
-        expiry.is_some_and(|seconds| self.age() >= seconds)
+        self.expiry_interval
+            .is_some_and(|seconds| self.age() >= seconds)
     }
 
+    /// In seconds.
     fn age(&self) -> u32 {
         u32::try_from(self.published.elapsed().as_secs()).unwrap_or(u32::MAX)
     }
@@ -69,26 +65,29 @@ pub struct Outgoing {
     pub message: Arc<Message>,
     pub qos: QoS,
     pub retain: bool,
-    /// The identifiers of the subscriptions that it is sent for.
+    /// Those of the subscriptions that it is sent for.
     pub subscription_ids: Vec<SubscriptionId>,
 }
 
 impl Outgoing {
-    /// The properties that the subscriber gets.
-    pub fn properties(&self, version: Version) -> Vec<Property<'_>> {
-        if version != Version::V5 {
-            return Vec::new();
+    /// The PUBLISH for the subscriber; `None` if the message has expired.
+    pub fn encode(&self, delivery: Delivery, dialect: Dialect) -> Option<PublishBuf> {
+        let subscription_ids = match dialect.version() {
+            Version::V5 => &self.subscription_ids[..],
+            Version::V3_1 | Version::V3_1_1 => &[],
+        };
+        let mut waited = self.message.age();
+        if let (true, Some(seconds)) = (delivery.dup(), self.message.expiry_interval) {
+            // it had not expired when its delivery began, which has to come to an end
+            waited = waited.min(seconds.saturating_sub(1));
         }
-        let properties = self.message.publish().properties;
-        let properties = properties.iter().map(|property| match property {
-            Property::MessageExpiryInterval(seconds) => {
-                Property::MessageExpiryInterval(seconds.saturating_sub(self.message.age()))
-            }
-            property => property,
-        });
-        let ids = self.subscription_ids.iter().copied();
-        properties
-            .chain(ids.map(Property::SubscriptionIdentifier))
-            .collect()
+        let envelope = Envelope {
+            dialect,
+            delivery,
+            retain: self.retain,
+            subscription_ids,
+            waited,
+        };
+        self.message.bytes.copy_for(envelope).ok()
     }
 }

@@ -137,13 +137,6 @@ impl Session {
                 }
             };
         }
-        while self
-            .queue
-            .front()
-            .is_some_and(|it| it.message.has_expired())
-        {
-            self.queue.pop_front();
-        }
         let needs_packet_id = self.queue.front()?.qos != QoS::AtMostOnce;
         if needs_packet_id && self.sent >= self.max_sent {
             return None;
