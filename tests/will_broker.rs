@@ -5,6 +5,8 @@
 #[path = "../examples/will_broker/main.rs"]
 mod will_broker;
 
+mod common;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
@@ -15,9 +17,9 @@ use futures_util::{SinkExt, StreamExt};
 use mqtt_wire::monitor::Monitor;
 use mqtt_wire::{
     Ack, BinaryData, Codec, ConnAck, Connect, Delivery, Dialect, Disconnect, Frame, Limits, List,
-    Packet, PacketId, Properties, Property, Publish, QoS, ReasonCode, RetainHandling, Sender,
-    SubAck, Subscribe, Subscription, SubscriptionId, SubscriptionOptions, TopicFilter, TopicName,
-    Unsubscribe, Utf8Str, Version, Will,
+    Packet, PacketId, PacketType, Properties, Property, Publish, QoS, ReasonCode, RetainHandling,
+    Sender, SubAck, Subscribe, Subscription, SubscriptionId, SubscriptionOptions, TopicFilter,
+    TopicName, Unsubscribe, Utf8Str, Version, Will,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -1223,4 +1225,47 @@ async fn client_without_an_identifier_gets_one() {
         ids.dedup();
         assert_eq!(ids.len(), if version == V5 { 2 } else { 0 });
     }
+}
+
+/// What clients may send and what they may not, each on a connection of its own.
+#[tokio::test]
+async fn every_vector_is_answered_or_ends_its_connection() {
+    let address = broker().await;
+    let (mut answered, mut ended) = (0, 0);
+    for verdict in ["valid", "invalid"] {
+        let vectors = common::packet_vectors(verdict);
+        for vector in vectors.filter(|it| it.dialect.sender() == Sender::Client) {
+            let version = vector.dialect.version();
+            let is_connect = vector.name.starts_with("connect/");
+            let mut client = if is_connect {
+                Client::dial(address, version).await
+            } else {
+                Client::connect(address, connect(version, "vector")).await
+            };
+            let socket = client.packets.get_mut();
+            socket.write_all(&vector.bytes).await.unwrap();
+            let _ = socket.write_all(b"\xc0\x00").await; // the broker may have left
+            let _ = socket.shutdown().await;
+            let mut last = None;
+            while let Some(Ok(frame)) = timeout(PATIENCE, client.packets.next()).await.unwrap() {
+                // a version that nobody knows is answered in one that somebody may
+                if !is_connect {
+                    client.decode(&frame);
+                }
+                last = Some(frame.packet_type());
+            }
+            if last == Some(PacketType::PingResp) {
+                assert_eq!(verdict, "valid", "{}", vector.name);
+                answered += 1;
+            } else {
+                ended += 1;
+            }
+        }
+    }
+    // a valid DISCONNECT ends its connection too, and a Topic Alias, and AUTH
+    assert!(answered > 150 && ended > 250, "{answered} and {ended}");
+    Client::connect(address, connect(V5, "client"))
+        .await
+        .nothing_else()
+        .await;
 }

@@ -201,7 +201,9 @@ impl Connection {
             reason_code: ReasonCode::Success,
             properties: Properties::new(&properties),
         };
-        self.send(connack.into()).await
+        // before a CONNACK there is no DISCONNECT
+        let sent = self.send(connack.into()).await;
+        sent.map_err(|_| End::Left(Ending::ClosedByServer))
     }
 
     /// Sends what waits for the client, and all that was written before.
