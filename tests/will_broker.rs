@@ -996,6 +996,19 @@ async fn message_above_the_maximum_packet_size_is_left_out() {
 }
 
 #[tokio::test]
+async fn client_that_has_no_room_for_connack_is_closed_without_a_word() {
+    let address = broker().await;
+    let properties = [Property::MaximumPacketSize(NonZeroU32::new(10).unwrap())];
+    let mut tiny = Client::dial(address, V5).await;
+    tiny.send(Connect {
+        properties: Properties::new(&properties),
+        ..connect(V5, "tiny")
+    })
+    .await;
+    tiny.expect_close().await;
+}
+
+#[tokio::test]
 async fn no_more_messages_are_open_than_the_receive_maximum() {
     let address = broker().await;
     let properties = [Property::ReceiveMaximum(NonZeroU16::new(2).unwrap())];

@@ -11,8 +11,8 @@ use bytes::{Buf, BufMut};
 use futures_util::{SinkExt, StreamExt};
 use mqtt_wire::{
     Ack, Codec, ConnAck, Connect, DecodeError, Delivery, Dialect, Disconnect, EncodeError, Ending,
-    Frame, Limits, List, Packet, PacketId, Properties, Property, PropertyId, Publish, QoS,
-    ReasonCode, Reply, SubAck, Subscribe, TransportError, Unsubscribe, Utf8Str, Version,
+    Frame, Limits, List, Packet, PacketId, Properties, Property, Publish, QoS, ReasonCode, Reply,
+    SubAck, Subscribe, TransportError, Unsubscribe, Utf8Str, Version,
 };
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -30,6 +30,8 @@ const LIMITS: Limits = Limits {
 const RECEIVE_MAXIMUM: NonZeroU16 = NonZeroU16::new(100).unwrap();
 /// How long a client may take to send its CONNECT, and to read what it is sent.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a Will waits for its client to read why it is thrown out.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Messages that are sent before the next packet is read.
 const BATCH: usize = 64;
 
@@ -163,7 +165,7 @@ impl Connection {
         session_present: bool,
     ) -> Result<Infallible, End> {
         self.accept(connect, session_present).await?;
-        let patience = Duration::from_secs(self.keep_alive.into()).mul_f32(1.5);
+        let patience = Duration::from_secs(self.keep_alive.into()) * 3 / 2;
         let mut last_heard = Instant::now();
         loop {
             self.send_pending().await?;
@@ -327,10 +329,7 @@ impl Connection {
     }
 
     async fn subscribe(&mut self, subscribe: Subscribe<'_>) -> Result<(), End> {
-        let id = match subscribe.properties.get(PropertyId::SubscriptionIdentifier) {
-            Some(Property::SubscriptionIdentifier(id)) => Some(id),
-            _ => None,
-        };
+        let id = subscribe.subscription_identifier();
         let mut codes = Vec::new();
         for subscription in subscribe.subscriptions {
             let code = self.broker.subscribe(&self.link, subscription, id);
@@ -377,10 +376,13 @@ impl Connection {
             End::Closed(ending, code) => (Some(ending), Some(code)),
             End::TakenOver => (None, Some(ReasonCode::SessionTakenOver)),
         };
-        if let Some(code) = code.filter(|_| self.is_v5()) {
-            let _ = self.send(Disconnect::new(code).into()).await;
-        }
-        let _ = timeout(PATIENCE, self.packets.close()).await;
+        let farewell = async {
+            if let Some(code) = code.filter(|_| self.is_v5()) {
+                let _ = self.send(Disconnect::new(code).into()).await;
+            }
+            self.packets.close().await
+        };
+        let _ = timeout(FAREWELL, farewell).await;
         drop(self.packets);
         let said = code.map_or("", |code| code.name());
         match ending {
