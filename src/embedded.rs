@@ -3,9 +3,10 @@
 use embedded_io_async::{Read, Write};
 
 use crate::dialect::Dialect;
-use crate::error::{DecodeError, ErrorKind, Field};
+use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
 use crate::frame::{FrameRef, Framed};
 use crate::packet::Packet;
+use crate::stream::PublishHead;
 use crate::transport::TransportError;
 use crate::waivers::Waivers;
 
@@ -173,9 +174,10 @@ impl<'b, R: Read> PacketReader<'b, R> {
     }
 }
 
-/// Writes packets to a transport, through a buffer that the user lends.
+/// Writes packets to a transport, through a buffer that the user lends. See [`PacketReader`].
 ///
-/// The buffer's length limits whole packets, fixed header included. See [`PacketReader`].
+/// The buffer has to hold every packet, fixed header included, but for the payload of PUBLISH: one
+/// that does not fit is written straight from where it lies.
 #[derive(Debug)]
 pub struct PacketWriter<'b, W> {
     writer: W,
@@ -205,10 +207,22 @@ impl<'b, W: Write> PacketWriter<'b, W> {
     /// [`TransportError::Encode`] if the packet may not be sent or does not fit into the buffer;
     /// nothing was written then. [`TransportError::Io`].
     pub async fn write(&mut self, packet: Packet<'_>) -> Result<(), TransportError<W::Error>> {
-        let len = packet.encode_to_slice(self.dialect, self.buffer)?;
+        let whole = packet.encode_to_slice(self.dialect, self.buffer);
+        let (len, payload) = match (whole, packet) {
+            (Err(EncodeError::BufferTooSmall { .. }), Packet::Publish(publish)) => {
+                let head = PublishHead::from(publish);
+                let len = head.encode_to_slice(self.dialect, self.buffer)?;
+                (len, publish.payload)
+            }
+            (whole, _) => (whole?, &[][..]),
+        };
         let bytes = self.buffer.get(..len).unwrap_or_default();
         self.writer
             .write_all(bytes)
+            .await
+            .map_err(TransportError::Io)?;
+        self.writer
+            .write_all(payload)
             .await
             .map_err(TransportError::Io)
     }

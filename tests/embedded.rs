@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use embedded_io_async::{ErrorType, Read};
 use mqtt_wire::{
     ConnAck, Dialect, EncodeError, ErrorKind, FrameRef, Framed, Packet, PacketReader, PacketWriter,
-    ReasonCode, TransportError, Version,
+    Publish, ReasonCode, TopicName, TransportError, Version,
 };
 
 const CONNECT: &[u8] = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p";
@@ -246,4 +246,26 @@ fn packet_that_may_not_be_sent_or_does_not_fit_writes_nothing() {
     block_on(writer.write(Packet::PingResp)).unwrap();
     block_on(writer.flush()).unwrap();
     assert_eq!(written, *b"\xd0\x00\xff\xff\xff\xff\xff\xff");
+}
+
+#[test]
+fn payload_need_not_fit_into_the_buffer() {
+    let publish = Publish::new(TopicName::new("a/b").unwrap(), b"hello");
+    for room in 0..16 {
+        let mut written = [0; 12];
+        let mut buffer = vec![0; room];
+        let dialect = Dialect::from_client(Version::V3_1_1);
+        let mut writer = PacketWriter::new(&mut written[..], &mut buffer, dialect);
+        match block_on(writer.write(publish.into())) {
+            Ok(()) => {
+                assert!(room >= 7);
+                assert_eq!(written, *b"\x30\x0a\x00\x03a/bhello");
+            }
+            Err(error) => {
+                assert!(room < 7);
+                assert_eq!(error, EncodeError::BufferTooSmall { needed: 7 }.into());
+                assert_eq!(written, [0; 12]);
+            }
+        }
+    }
 }
