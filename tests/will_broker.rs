@@ -1066,7 +1066,26 @@ async fn client_that_exceeds_the_receive_maximum_is_closed() {
 }
 
 #[tokio::test]
-async fn many_messages_wait_for_a_slow_client() {
+async fn burst_of_messages_arrives_whole_and_in_order() {
+    let address = broker().await;
+    let mut subscriber = Client::subscribed(address, V5, "subscriber", "a").await;
+    let mut publisher = Client::connect(address, connect(V5, "publisher")).await;
+    for number in 0..3000 {
+        let text = number.to_string();
+        let publish = message("a", &text, QoS::AtMostOnce);
+        publisher.packets.feed(publish.into()).await.unwrap();
+    }
+    publisher.nothing_else().await;
+    for number in 0..3000 {
+        subscriber
+            .take(message("a", &number.to_string(), QoS::AtMostOnce))
+            .await;
+    }
+    subscriber.nothing_else().await;
+}
+
+#[tokio::test]
+async fn messages_wait_for_a_client_that_does_not_acknowledge() {
     let address = broker().await;
     let mut slow = Client::subscribed(address, V5, "slow", "a").await;
     let mut publisher = Client::connect(address, connect(V5, "publisher")).await;

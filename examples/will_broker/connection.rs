@@ -174,6 +174,8 @@ impl Connection {
                     last_heard = Instant::now();
                     let frame = frame.ok_or(End::Left(Ending::ClosedByClient))??;
                     self.answer(&frame).await?;
+                    // many packets come with one read: others have their turn between them
+                    tokio::task::consume_budget().await;
                 }
                 () = self.link.wake.notified() => {}
                 () = sleep_until(last_heard + patience), if self.keep_alive != 0 => {
