@@ -67,6 +67,7 @@ impl Envelope<'_> {
 
 /// Why a message is not forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ForwardError {
     /// The message has waited for its Message Expiry Interval: this copy is to be deleted (5.0
@@ -276,6 +277,8 @@ struct Copied<'e> {
     remaining_length: RemainingLength,
     property_length: u32,
     expiry: Option<u32>,
+    /// The bytes that [`put_own_fields`](Self::put_own_fields) writes.
+    own_len: usize,
 }
 
 impl<'e> Copied<'e> {
@@ -297,18 +300,18 @@ impl<'e> Copied<'e> {
             remaining_length: RemainingLength(0),
             property_length: 0,
             expiry,
+            own_len: 2 * usize::from(envelope.delivery.packet_id().is_some()),
         };
-        let id_len = 2 * usize::from(envelope.delivery.packet_id().is_some());
-        let mut length = message.payload.saturating_add(message.topic + id_len);
+        let mut shared = message.payload.saturating_add(message.topic);
         if envelope.dialect.is_v5() {
             let mut own = Counter::default();
             copy.put_own_properties(&mut own);
             let properties = RemainingLength::new(own.0.saturating_add(message.properties))?;
             copy.property_length = properties.0;
-            let block_len = variable_byte_integer_len(properties.0) + properties.0 as usize;
-            length = length.saturating_add(block_len);
+            copy.own_len += variable_byte_integer_len(properties.0) + own.0;
+            shared = shared.saturating_add(message.properties);
         }
-        copy.remaining_length = RemainingLength::new(length)?;
+        copy.remaining_length = RemainingLength::new(shared.saturating_add(copy.own_len))?;
         Ok(copy)
     }
 

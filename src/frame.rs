@@ -45,7 +45,7 @@ pub struct FrameRef<'a> {
 /// What framing has found out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Header {
-    pub(crate) len: u8,
+    len: u8,
     packet_type: PacketType,
     /// The mark of the dialect that the fixed header was judged by.
     judged_by: u8,

@@ -27,6 +27,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The [`guide`] shows how a server, a client, a gateway and a device without an allocator use it,
+//! how to come from other crates, and why things are as they are.
+//!
 //! # The parts
 //!
 //! * [`Dialect`] says which version is spoken and which side sends. It is an argument of decode
@@ -61,6 +64,7 @@
 //! encode into `&mut [u8]` with [`Packet::encode_to_slice`].
 
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![warn(
@@ -98,6 +102,7 @@ mod error;
 mod fit;
 pub mod forward;
 mod frame;
+pub mod guide;
 mod list;
 pub mod monitor;
 mod packet;

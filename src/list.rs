@@ -380,3 +380,28 @@ impl<'a, T: Item<'a>> fmt::Debug for Iter<'a, T> {
         f.debug_list().entries(self.clone()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+
+    use crate::{PacketId, ReasonCode, ReasonCodes, SubAck};
+
+    #[test]
+    fn a_list_is_its_items() {
+        let one = [ReasonCode::Success];
+        let two = [ReasonCode::Success, ReasonCode::NotAuthorized];
+        let list = ReasonCodes::from(&two[..]);
+        assert_eq!(list.len(), 2);
+        assert_eq!(Clone::clone(&list), list);
+        assert_ne!(list, ReasonCodes::from(&one));
+        assert_ne!(
+            SubAck::new(PacketId::MIN, list),
+            SubAck::new(PacketId::MIN, ReasonCodes::EMPTY)
+        );
+        let mut rest = list.iter();
+        assert_eq!(format!("{list:?} {rest:?}"), format!("{two:?} {two:?}"));
+        assert_eq!(rest.next(), Some(ReasonCode::Success));
+        assert_eq!(format!("{rest:?}"), format!("{:?}", &two[1..]));
+    }
+}

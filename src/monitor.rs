@@ -192,7 +192,9 @@ impl<'s> Monitor<'s> {
     ) {
         let keep_alive = self.service.keep_alive.unwrap_or(self.request.keep_alive);
         let sender = dialect.sender();
-        let silence = self.last_heard.and_then(|last| time.checked_sub(last));
+        // in nanoseconds: subtracting a Duration can panic, as far as the compiler can tell
+        let silence = |last: Duration| time.as_nanos().checked_sub(last.as_nanos());
+        let silence = self.last_heard.and_then(silence);
         if sender == Sender::Client {
             self.last_heard = Some(time);
         }
@@ -202,7 +204,7 @@ impl<'s> Monitor<'s> {
         if keep_alive == 0 || self.phase != Phase::Accepted {
             return;
         }
-        let allowed = Duration::from_secs(u64::from(keep_alive));
+        let allowed = u128::from(keep_alive) * 1_000_000_000;
         let mut breach = |kind, breaker| {
             report(Breach {
                 kind,

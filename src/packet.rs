@@ -379,6 +379,21 @@ packets! {
     /// The answer to UNSUBSCRIBE.
     UnsubAck(SubAck),
     /// A Client shows that it is alive and asks the same of the Server.
+    ///
+    /// ```
+    /// use mqtt_wire::{Dialect, Packet, Version};
+    ///
+    /// let bytes = [0xc0, 0x00]; // PINGREQ, Remaining Length 0
+    /// let dialect = Dialect::from_client(Version::V3_1_1);
+    /// assert_eq!(Packet::decode(&bytes, dialect)?, Packet::PingReq);
+    ///
+    /// let bytes = [0xd0, 0x00]; // PINGRESP, Remaining Length 0
+    /// assert_eq!(Packet::decode(&bytes, dialect.reply())?, Packet::PingResp);
+    /// let mut again = [0; 2];
+    /// Packet::PingResp.encode_to_slice(dialect.reply(), &mut again)?;
+    /// assert_eq!(again, bytes);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     PingReq,
     /// The answer to PINGREQ.
     PingResp,

@@ -26,7 +26,9 @@
 //! ```
 //!
 //! Waivers and optional rules hold as they do for whole packets. Two waivers matter to PUBLISH:
-//! [`Waivers::PACKET_ID_ZERO`] and [`Waivers::REMAINING_LENGTH_NOT_SHORTEST`].
+//! [`Waivers::PACKET_ID_ZERO`] and [`Waivers::REMAINING_LENGTH_NOT_SHORTEST`]. Nobody looks into
+//! payloads: whether one that Payload Format Indicator calls text is UTF-8 is up to the receiver
+//! (5.0, section 3.3.2.3.2).
 
 #[cfg(feature = "bytes")]
 mod decoder;
@@ -209,7 +211,7 @@ impl Splitter {
     ) -> Result<PartRef<'a>, DecodeError> {
         let bytes = *input;
         // what is behind the limit is not looked at, however much of it is there
-        let limit = self.limits.whole as usize;
+        let limit = (self.limits.whole as usize).max(header.len.into());
         let visible = bytes.get(..limit).unwrap_or(bytes);
         let next = NextField::find(visible, header, dialect);
         let is_inside = next.end <= header.packet_len();
@@ -255,7 +257,7 @@ impl FixedHeader {
     fn read(bytes: &[u8]) -> Option<Self> {
         let (&first_byte, after) = bytes.split_first()?;
         match data::read_variable_byte_integer(after) {
-            VariableByteInteger::Whole { value, length } => Some(Self {
+            VariableByteInteger::Whole { value, length, .. } => Some(Self {
                 first_byte,
                 len: 1 + length as u8,
                 remaining_length: value,
@@ -310,7 +312,7 @@ impl NextField {
         if dialect.is_v5() {
             let (field, at) = (Field::PropertyLength, last.end);
             last = match data::read_variable_byte_integer(after(at)) {
-                VariableByteInteger::Whole { value, length } => {
+                VariableByteInteger::Whole { value, length, .. } => {
                     next(field, at, at + length, value as usize)
                 }
                 VariableByteInteger::Unfinished => next(field, at, bytes.len(), 1),
@@ -413,6 +415,7 @@ impl<'a> HeadRef<'a> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PublishHead<'a> {
     /// See [`Publish::delivery`].
     pub delivery: Delivery,

@@ -289,8 +289,8 @@ fn split_share(bytes: &[u8]) -> Result<Option<SharedSubscription<'_>>, Flaw> {
     if name.is_empty() {
         return flaw(ErrorKind::EmptyShareName, SHARE.len());
     }
-    if let Some(at) = find_wildcard(name) {
-        return flaw(ErrorKind::SharedSubscription, SHARE.len() + at);
+    if let b"+" | b"#" = name {
+        return flaw(ErrorKind::SharedSubscription, SHARE.len());
     }
     match rest.split_first() {
         Some((_, filter)) if !filter.is_empty() => Ok(Some(SharedSubscription {
@@ -314,6 +314,27 @@ mod tests {
         }
         assert_eq!(TopicName::new(""), Err(ErrorKind::EmptyTopicName));
         assert_eq!(TopicName::new("a\0"), Err(ErrorKind::NullCharacter));
+    }
+
+    #[test]
+    fn levels_stand_between_slashes() {
+        for (text, levels) in [
+            ("a", &["a"][..]),
+            ("/", &["", ""]),
+            ("a//é", &["a", "", "é"]),
+        ] {
+            let name = TopicName::new(text).unwrap();
+            assert!(
+                name.levels()
+                    .eq(levels.iter().map(|level| level.as_bytes()))
+            );
+            let filter = TopicFilter::new(text).unwrap();
+            assert!(
+                filter
+                    .levels()
+                    .eq(levels.iter().map(|level| level.as_bytes()))
+            );
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Copies of messages: what travels on, what is lost, and that a shared copy is the packet.
-#![cfg(feature = "bytes")]
+#![cfg(all(feature = "bytes", feature = "std"))]
 
 mod made;
 

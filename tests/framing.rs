@@ -367,3 +367,33 @@ fn a_connect_with_flags_comes_out_and_is_judged_by_its_version() {
         }
     }
 }
+
+#[test]
+fn a_frame_shares_its_own_parts_and_copies_others() {
+    let dialect = Dialect::from_client(Version::V3_1_1);
+    let mut decoder = FrameDecoder::new(dialect, Limits::default());
+    decoder.extend(b"\x30\x04\x00\x01tp\x30\x04\x00\x01tq");
+    let mut next = || match decoder.next_frame() {
+        Ok(Framed::Frame(frame)) => frame,
+        other => panic!("{other:?}"),
+    };
+    let (frame, other) = (next(), next());
+    let bytes = frame.bytes();
+    for part in [&bytes[5..], &bytes[..1], &bytes[..], &bytes[2..3]] {
+        let shared = frame.share(part);
+        assert_eq!((shared.as_ptr(), &shared[..]), (part.as_ptr(), part));
+    }
+    // the frames lie one behind the other in one buffer
+    for part in [&other.bytes()[..], b"elsewhere"] {
+        let copied = frame.share(part);
+        assert_eq!(copied, part);
+        assert_ne!(copied.as_ptr(), part.as_ptr());
+    }
+    let before = other.share(&frame.bytes()[..]);
+    assert_eq!(before, frame.bytes());
+
+    assert_eq!(frame, frame.clone());
+    assert_ne!(frame, other);
+    assert_eq!(frame.as_ref(), frame.clone().as_ref());
+    assert_ne!(frame.as_ref(), other.as_ref());
+}

@@ -4,8 +4,8 @@ mod common;
 
 use common::{Vector, from_hex, packet_vectors};
 use mqtt_wire::{
-    DecodeError, Dialect, EncodeError, ErrorKind, FrameRef, Framed, OptionalRules, Packet, Version,
-    Waivers,
+    Connect, DecodeError, Dialect, EncodeError, ErrorKind, FrameRef, Framed, OptionalRules, Packet,
+    Utf8Str, Version, Waivers,
 };
 
 #[test]
@@ -47,6 +47,13 @@ fn what_no_waiver_names_is_refused_under_all_waivers() {
             refused += 1;
             let verdict = decode(&vector, Waivers::ALL, |_| {});
             assert!(verdict.is_err(), "{}: {verdict:?}", vector.name);
+            // and no later than without them
+            let framed =
+                |waivers| FrameRef::split(&vector.bytes, vector.dialect.waiving(waivers), u32::MAX);
+            let strict = framed(Waivers::NONE);
+            if strict.is_err() {
+                assert_eq!(framed(Waivers::ALL), strict, "{}", vector.name);
+            }
         }
     }
     assert!(refused > 250);
@@ -58,6 +65,79 @@ fn what_is_right_needs_no_waiver() {
         let strict = decode(&vector, Waivers::NONE, |_| {});
         let report = |error| panic!("{}: {error}", vector.name);
         assert_eq!(decode(&vector, Waivers::ALL, report), strict);
+    }
+}
+
+#[test]
+fn no_waiver_is_offered_for_what_its_devices_do_not_send() {
+    let (client, server) = (Dialect::from_client, Dialect::from_server);
+    for (dialect, hex, kind) in [
+        // flags other than 0010
+        (
+            client(Version::V3_1_1),
+            "41020001",
+            ErrorKind::FixedHeaderFlags,
+        ),
+        (
+            server(Version::V3_1_1),
+            "9103000100",
+            ErrorKind::FixedHeaderFlags,
+        ),
+        (
+            client(Version::V3_1_1),
+            "110c00044d5154540402003c0000",
+            ErrorKind::FixedHeaderFlags,
+        ),
+        // PUBREL, whose flags are 0010
+        (
+            client(Version::V3_1_1),
+            "60020001",
+            ErrorKind::FixedHeaderFlags,
+        ),
+        // UNSUBSCRIBE with flags 0000 is known from 3.1, and no other flags are
+        (
+            client(Version::V3_1_1),
+            "a0050001000161",
+            ErrorKind::FixedHeaderFlags,
+        ),
+        (
+            client(Version::V3_1),
+            "a4050001000161",
+            ErrorKind::FixedHeaderFlags,
+        ),
+        // CONNACK of another length than 3
+        (
+            server(Version::V3_1_1),
+            "200400000000",
+            ErrorKind::RemainingLength,
+        ),
+        // SUBACK with another code than 80, or not of 3.1
+        (
+            server(Version::V5),
+            "90040001009d",
+            ErrorKind::ReasonCodeNotAllowed,
+        ),
+        (
+            server(Version::V3_1),
+            "9003000103",
+            ErrorKind::ReasonCodeNotAllowed,
+        ),
+        // a number that is too long for 5.0
+        (
+            client(Version::V5),
+            "c08000",
+            ErrorKind::VariableByteIntegerNotShortest,
+        ),
+        // a bridge of another version
+        (
+            client(Version::V5),
+            "100e00044d5154548402003c00000163",
+            ErrorKind::UnsupportedProtocolLevel,
+        ),
+    ] {
+        let error = Packet::decode(&from_hex(hex), dialect).unwrap_err();
+        assert_eq!(error.kind(), kind, "{hex}: {error}");
+        assert_eq!(Waivers::of(&error.violation()), None, "{hex}: {error}");
     }
 }
 
@@ -236,6 +316,20 @@ fn a_client_identifier_of_3_1_is_short_only_where_that_is_asked_for() {
                 assert_eq!(error.statement().unwrap().id(), "U31-clientid");
             }
         }
+    }
+    // the other rule is not this one, and the other versions have no such rule
+    let long = "x".repeat(24);
+    let rules = [
+        OptionalRules::NO_DISCOURAGED_CHARACTERS,
+        OptionalRules::SHORT_CLIENT_ID,
+    ];
+    for (version, rule) in [(Version::V3_1, rules[0]), (Version::V3_1_1, rules[1])] {
+        let dialect = Dialect::from_client(version);
+        let mut bytes = [0; 64];
+        let connect = Packet::from(Connect::new(version, Utf8Str::new(&long).unwrap()));
+        let length = connect.encode_to_slice(dialect, &mut bytes).unwrap();
+        let decoded = Packet::decode(&bytes[..length], dialect.enforcing(rule));
+        assert_eq!(decoded, Ok(connect));
     }
 }
 

@@ -1,4 +1,5 @@
-//! Any stream in any pieces: the frames and the error are those of the whole stream.
+//! Any stream in any pieces: the frames and the error are those of the whole stream, also where
+//! large PUBLISH packets come apart into head and payload.
 //!
 //! The first byte picks how the decoder begins, the second the limits, the third the pieces; the
 //! rest is the stream.
@@ -6,12 +7,15 @@
 
 use libfuzzer_sys::fuzz_target;
 use mqtt_wire::Limits;
+use mqtt_wire::stream::StreamLimits;
 
 use model::dialects;
 use model::laws::{Start, gives_a_reason};
 
 #[path = "../../tests/model/mod.rs"]
 mod model;
+#[path = "../../tests/parts/mod.rs"]
+mod parts;
 
 fuzz_target!(|input: &[u8]| {
     let [start, limit, pieces, stream @ ..] = input else {
@@ -38,6 +42,11 @@ fuzz_target!(|input: &[u8]| {
     }
     assert_eq!(start.take_apart(limits, cut(stream, *pieces)), whole);
     start.waits_for_what_it_needs(limits, stream);
+    if let Start::In(dialect) = start {
+        let whole = u32::from(*pieces);
+        let publish = limits.packet;
+        parts::come_apart_alike(stream, dialect, StreamLimits { whole, publish });
+    }
 });
 
 /// Cuts into pieces of lengths that `seed` stands for: single bytes for 0.

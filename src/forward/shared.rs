@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::{Copied, Envelope, ForwardError, Lengths, check, expiry_of, lost, travelling};
-use crate::data::{BufMutWriter, Counter, Put, SliceWriter};
+use crate::data::{BufMutWriter, Put, SliceWriter};
 use crate::dialect::{Dialect, Version};
 use crate::error::EncodeError;
 use crate::packet::PacketType;
@@ -94,12 +94,10 @@ impl SharedPublish {
             payload: self.payload.len(),
         };
         let copy = Copied::new(message, self.expiry, envelope)?;
-        let mut own_fields_len = Counter::default();
-        copy.put_own_fields(&mut own_fields_len);
-        let own_fields = if own_fields_len.0 <= OWN_FIELDS {
+        let own_fields = if copy.own_len <= OWN_FIELDS {
             OwnFields::Inline(Small::new(|out| copy.put_own_fields(out)))
         } else {
-            let mut bytes = BytesMut::with_capacity(own_fields_len.0);
+            let mut bytes = BytesMut::with_capacity(copy.own_len);
             copy.put_own_fields(&mut BufMutWriter(&mut bytes));
             OwnFields::Shared(bytes.freeze())
         };

@@ -23,6 +23,32 @@ use crate::property::{self, Carrier, Properties, PropertyId};
 use crate::topic::TopicName;
 
 /// PUBLISH: an Application Message.
+///
+/// ```
+/// use mqtt_wire::{Delivery, Dialect, Packet, PacketId, Version};
+///
+/// let bytes = [
+///     0x3d, 0x12, //                   PUBLISH, Remaining Length 18; flags:
+///     //   1... DUP, .10. QoS 2, ...1 RETAIN
+///     0x00, 0x03, b'a', b'/', b'b', // Topic Name
+///     0x00, 0x0a, //                   Packet Identifier: 10
+///     0x05, 0x02, 0x00, 0x00, 0x00, 0x3c, // Properties, 5 bytes: Message Expiry Interval 60 s
+///     b'h', b'e', b'l', b'l', b'o', // Payload
+/// ];
+/// let dialect = Dialect::from_client(Version::V5);
+/// let packet = Packet::decode(&bytes, dialect)?;
+/// let Packet::Publish(publish) = packet else { unreachable!() };
+/// let packet_id = PacketId::new(10).unwrap();
+/// assert_eq!(publish.delivery, Delivery::ExactlyOnce { packet_id, dup: true });
+/// assert_eq!(publish.topic_name.unwrap(), "a/b");
+/// assert_eq!(publish.payload, b"hello");
+/// assert_eq!(publish.message_expiry_interval(), Some(60));
+///
+/// let mut again = [0; 20];
+/// packet.encode_to_slice(dialect, &mut again)?;
+/// assert_eq!(again, bytes);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Publish<'a> {

@@ -8,6 +8,13 @@
 mod round_trip;
 mod runtime;
 
+use core::panic::PanicInfo;
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    runtime::exit(runtime::PANICKED)
+}
+
 /// Called by `runtime` with the number of words on the command line.
 fn main(arguments: usize) -> i32 {
     let spoil = arguments > 1;

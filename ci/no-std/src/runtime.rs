@@ -1,10 +1,6 @@
 //! The little that Linux on x86-64 asks of a program, in place of libc and std.
 
 use core::arch::{asm, global_asm};
-use core::panic::PanicInfo;
-
-/// Apart from every status that `main` returns.
-const PANICKED: i32 = 101;
 
 // The kernel leaves the number of arguments at the top of the stack, and the stack without the alignment
 // that the calling convention promises to functions.
@@ -23,17 +19,15 @@ extern "C" fn start(arguments: usize) -> ! {
     exit(crate::main(arguments))
 }
 
-fn exit(status: i32) -> ! {
+/// Apart from every status that `main` returns.
+pub const PANICKED: i32 = 101;
+
+pub fn exit(status: i32) -> ! {
     const SYS_EXIT_GROUP: i32 = 231;
     // SAFETY: exit_group takes one integer, touches no memory of ours and does not return.
     unsafe {
         asm!("syscall", in("eax") SYS_EXIT_GROUP, in("edi") status, options(noreturn, nostack))
     }
-}
-
-#[panic_handler]
-fn panic(_: &PanicInfo<'_>) -> ! {
-    exit(PANICKED)
 }
 
 // Compilers call these four without being asked to. On targets without an operating system Rust's
