@@ -130,6 +130,7 @@ impl<'b, R: Read> PacketReader<'b, R> {
             };
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
+            let capacity = self.buffer.len();
             let room = self.buffer.get_mut(self.end..).unwrap_or_default();
             match self.reader.read(room).await.map_err(TransportError::Io)? {
                 0 if self.end == 0 => return Ok(None),
@@ -137,7 +138,7 @@ impl<'b, R: Read> PacketReader<'b, R> {
                     let received = self.end;
                     return Err(TransportError::EndInsidePacket { received, missing });
                 }
-                count => self.end += count,
+                count => self.end = capacity.min(self.end.saturating_add(count)),
             }
         }
     }
