@@ -4,7 +4,7 @@ use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 
 use crate::dialect::Dialect;
-use crate::error::{ErrorKind, Fault, Field, Refusal, fault};
+use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
 use crate::waivers::Waivers;
 
 /// The most bytes that a field with a two-byte length can have.
@@ -465,11 +465,14 @@ const fn wildcards(word: u64) -> u64 {
 ///
 /// The primitives are written out, for nom's own `take` and `be_u16` are not inlined and took a
 /// fifth of the time of decoding.
-pub(crate) type Parsed<'a, T> = nom::IResult<&'a [u8], T, Fault<'a>>;
+pub(crate) type Parsed<'a, T, E> = nom::IResult<&'a [u8], T, E>;
 
 /// The next `N` bytes.
 #[inline]
-fn array<const N: usize>(input: &[u8], field: Field) -> Parsed<'_, [u8; N]> {
+fn array<'a, E: Blame<'a>, const N: usize>(
+    input: &'a [u8],
+    field: Field,
+) -> Parsed<'a, [u8; N], E> {
     match input.split_first_chunk() {
         Some((bytes, rest)) => Ok((rest, *bytes)),
         None => truncated(input, field),
@@ -477,33 +480,46 @@ fn array<const N: usize>(input: &[u8], field: Field) -> Parsed<'_, [u8; N]> {
 }
 
 #[inline]
-pub(crate) fn byte(input: &[u8], field: Field) -> Parsed<'_, u8> {
+pub(crate) fn byte<'a, E: Blame<'a>>(input: &'a [u8], field: Field) -> Parsed<'a, u8, E> {
     let (rest, [byte]) = array(input, field)?;
     Ok((rest, byte))
 }
 
 #[inline]
-pub(crate) fn two_byte_integer(input: &[u8], field: Field) -> Parsed<'_, u16> {
+pub(crate) fn two_byte_integer<'a, E: Blame<'a>>(
+    input: &'a [u8],
+    field: Field,
+) -> Parsed<'a, u16, E> {
     let (rest, bytes) = array(input, field)?;
     Ok((rest, u16::from_be_bytes(bytes)))
 }
 
 #[inline]
-pub(crate) fn four_byte_integer(input: &[u8], field: Field) -> Parsed<'_, u32> {
+pub(crate) fn four_byte_integer<'a, E: Blame<'a>>(
+    input: &'a [u8],
+    field: Field,
+) -> Parsed<'a, u32, E> {
     let (rest, bytes) = array(input, field)?;
     Ok((rest, u32::from_be_bytes(bytes)))
 }
 
 /// A variable byte integer in its shortest form (5.0 MQTT-1.5.5-1).
 #[inline]
-pub(crate) fn variable_byte_integer(input: &[u8], field: Field) -> Parsed<'_, u32> {
+pub(crate) fn variable_byte_integer<'a, E: Blame<'a>>(
+    input: &'a [u8],
+    field: Field,
+) -> Parsed<'a, u32, E> {
     match input.split_first() {
         Some((&value @ 0..0x80, rest)) => Ok((rest, u32::from(value))),
         _ => long_variable_byte_integer(input, field),
     }
 }
 
-fn long_variable_byte_integer(input: &[u8], field: Field) -> Parsed<'_, u32> {
+#[cold]
+fn long_variable_byte_integer<'a, E: Blame<'a>>(
+    input: &'a [u8],
+    field: Field,
+) -> Parsed<'a, u32, E> {
     match read_variable_byte_integer(input) {
         VariableByteInteger::Whole { value, length } => {
             let rest = input.get(length..).unwrap_or_default();
@@ -562,7 +578,7 @@ pub(crate) const fn variable_byte_integer_len(value: u32) -> usize {
 
 /// Bytes behind a two-byte length. A fault is laid at the length.
 #[inline]
-pub(crate) fn prefixed(input: &[u8], field: Field) -> Parsed<'_, &[u8]> {
+pub(crate) fn prefixed<'a, E: Blame<'a>>(input: &'a [u8], field: Field) -> Parsed<'a, &'a [u8], E> {
     let (rest, length) = two_byte_integer(input, field)?;
     match rest.split_at_checked(usize::from(length)) {
         Some((bytes, rest)) => Ok((rest, bytes)),
@@ -571,24 +587,30 @@ pub(crate) fn prefixed(input: &[u8], field: Field) -> Parsed<'_, &[u8]> {
 }
 
 #[inline]
-pub(crate) fn binary_data(input: &[u8], field: Field) -> Parsed<'_, BinaryData<'_>> {
+pub(crate) fn binary_data<'a, E: Blame<'a>>(
+    input: &'a [u8],
+    field: Field,
+) -> Parsed<'a, BinaryData<'a>, E> {
     let (rest, bytes) = prefixed(input, field)?;
     Ok((rest, BinaryData(bytes)))
 }
 
 #[inline]
-pub(crate) fn utf8_string(input: &[u8], field: Field) -> Parsed<'_, Utf8Str<'_>> {
+pub(crate) fn utf8_string<'a, E: Blame<'a>>(
+    input: &'a [u8],
+    field: Field,
+) -> Parsed<'a, Utf8Str<'a>, E> {
     let (rest, bytes) = checked(input, field, check_text)?;
     Ok((rest, Utf8Str(bytes)))
 }
 
 /// A length-prefixed text that passes `check`.
 #[inline]
-pub(crate) fn checked<'a>(
+pub(crate) fn checked<'a, E: Blame<'a>>(
     input: &'a [u8],
     field: Field,
     check: impl Fn(&[u8]) -> Result<(), Flaw>,
-) -> Parsed<'a, &'a [u8]> {
+) -> Parsed<'a, &'a [u8], E> {
     let (rest, bytes) = prefixed(input, field)?;
     match check(bytes) {
         Ok(()) => Ok((rest, bytes)),
@@ -600,7 +622,10 @@ pub(crate) fn checked<'a>(
 }
 
 #[inline]
-pub(crate) fn packet_id(input: &[u8], dialect: Dialect) -> Parsed<'_, PacketId> {
+pub(crate) fn packet_id<'a, E: Blame<'a>>(
+    input: &'a [u8],
+    dialect: Dialect,
+) -> Parsed<'a, PacketId, E> {
     let (rest, value) = two_byte_integer(input, Field::PacketId)?;
     if value == 0 && !dialect.waives(Waivers::PACKET_ID_ZERO) {
         return fault(input, ErrorKind::PacketIdZero, Field::PacketId, 0);
@@ -609,7 +634,7 @@ pub(crate) fn packet_id(input: &[u8], dialect: Dialect) -> Parsed<'_, PacketId> 
 }
 
 #[inline(always)]
-fn truncated<T>(input: &[u8], field: Field) -> Result<T, nom::Err<Fault<'_>>> {
+fn truncated<'a, T, E: Blame<'a>>(input: &'a [u8], field: Field) -> Result<T, nom::Err<E>> {
     fault(input, ErrorKind::Truncated, field, 0)
 }
 
@@ -741,6 +766,7 @@ impl serde::Serialize for Hex<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Fault;
 
     #[test]
     fn the_fast_text_check_agrees_with_the_plain_one() {
@@ -792,7 +818,8 @@ mod tests {
             writer.put_variable_byte_integer(value);
             let length = 5 - writer.0.len();
             assert_eq!(length, variable_byte_integer_len(value));
-            let (rest, parsed) = variable_byte_integer(&bytes, Field::PropertyLength).unwrap();
+            let parsed = variable_byte_integer::<Fault>(&bytes, Field::PropertyLength);
+            let (rest, parsed) = parsed.unwrap();
             assert_eq!((parsed, rest.len()), (value, 5 - length));
         }
     }

@@ -4,8 +4,8 @@ use core::num::NonZeroUsize;
 
 use crate::data::{self, VariableByteInteger};
 use crate::dialect::{Dialect, Version};
-use crate::error::{DecodeError, ErrorKind, Fault, Field};
-use crate::packet::{self, Connect, Packet, PacketType};
+use crate::error::{Blame, DecodeError, ErrorKind, Fault, Field};
+use crate::packet::{self, Connect, Packet, PacketType, Parse};
 use crate::waivers::{self, Waivers};
 
 /// What the bytes at hand amount to.
@@ -200,23 +200,29 @@ impl<'a> FrameRef<'a> {
     /// It stays a function for each type, so that no packet waits for the registers of another,
     /// and writes the packet where the caller wants it.
     #[inline(never)]
-    pub(crate) fn parse<T>(
+    pub(crate) fn parse<T: Parse<'a>>(
         &self,
         dialect: Dialect,
-        parser: impl FnOnce(&'a [u8]) -> data::Parsed<'a, T>,
-        packet: impl FnOnce(T) -> Packet<'a>,
+        packet: impl FnOnce(T, PacketType) -> Packet<'a>,
     ) -> Result<Packet<'a>, DecodeError> {
-        let fault = match parser(self.body()) {
-            Ok(([], parsed)) => return Ok(packet(parsed)),
+        match T::parse::<()>(self, dialect) {
+            Ok(([], parsed)) => Ok(packet(parsed, self.packet_type())),
+            _ => Err(self.blame::<T>(dialect)),
+        }
+    }
+
+    /// Parses once more what has been refused, to name the fault.
+    #[cold]
+    #[inline(never)]
+    fn blame<T: Parse<'a>>(&self, dialect: Dialect) -> DecodeError {
+        let fault = match T::parse(self, dialect) {
             Ok((rest, _)) => {
                 let kind = ErrorKind::TrailingBytes;
                 nom::Err::Failure(Fault::new(rest, kind, Field::Packet, 0))
             }
             Err(fault) => fault,
         };
-        let packet_type = self.header.packet_type;
-        let dialect = Some(dialect);
-        Err(DecodeError::new(fault, self.bytes, packet_type, dialect))
+        DecodeError::new(fault, self.bytes, self.packet_type(), Some(dialect))
     }
 
     /// The version that a CONNECT names.

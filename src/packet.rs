@@ -25,10 +25,11 @@ pub use self::subscribe::{
 pub use self::unsubscribe::{TopicFilters, Unsubscribe};
 
 use crate::data::{
-    Counter, MAX_VARIABLE_BYTE_INTEGER, PacketId, Put, SliceWriter, variable_byte_integer_len,
+    Counter, MAX_VARIABLE_BYTE_INTEGER, PacketId, Parsed, Put, SliceWriter,
+    variable_byte_integer_len,
 };
 use crate::dialect::{Dialect, Sender, Version};
-use crate::error::{DecodeError, EncodeError, ErrorKind, Field, Refusal};
+use crate::error::{Blame, DecodeError, EncodeError, ErrorKind, Field, Refusal};
 use crate::frame::{FrameRef, Framed};
 use crate::waivers::Waivers;
 
@@ -470,24 +471,15 @@ impl<'a> Packet<'a> {
     ) -> Result<Self, DecodeError> {
         macro_rules! packet {
             ($name:ident) => {
-                frame.parse(
-                    dialect,
-                    move |body| $name::parse(body, dialect),
-                    Self::$name,
-                )
+                frame.parse(dialect, |it, _| Self::$name(it))
             };
         }
         match packet_type {
             PacketType::Connect => packet!(Connect),
             PacketType::ConnAck => packet!(ConnAck),
-            PacketType::Publish => {
-                let flags = frame.first_byte() & 0x0f;
-                let parser = move |body| Publish::parse(body, flags, dialect);
-                frame.parse(dialect, parser, Self::Publish)
-            }
+            PacketType::Publish => packet!(Publish),
             PacketType::PubAck | PacketType::PubRec | PacketType::PubRel | PacketType::PubComp => {
-                let parser = move |body| Ack::parse(body, packet_type, dialect);
-                frame.parse(dialect, parser, move |ack| match packet_type {
+                frame.parse(dialect, |ack, packet_type| match packet_type {
                     PacketType::PubAck => Self::PubAck(ack),
                     PacketType::PubRec => Self::PubRec(ack),
                     PacketType::PubRel => Self::PubRel(ack),
@@ -496,8 +488,7 @@ impl<'a> Packet<'a> {
             }
             PacketType::Subscribe => packet!(Subscribe),
             PacketType::SubAck | PacketType::UnsubAck => {
-                let parser = move |body| SubAck::parse(body, packet_type, dialect);
-                frame.parse(dialect, parser, move |suback| match packet_type {
+                frame.parse(dialect, |suback, packet_type| match packet_type {
                     PacketType::SubAck => Self::SubAck(suback),
                     _ => Self::UnsubAck(suback),
                 })
@@ -555,6 +546,12 @@ impl<'a> Packet<'a> {
             encode(body, packet_type, dialect.plain(), out)
         })
     }
+}
+
+/// What a packet has after its fixed header, on its way in.
+pub(crate) trait Parse<'a>: Sized {
+    /// Parses what follows the fixed header, which has been judged.
+    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E>;
 }
 
 /// What a packet has after its fixed header, on its way out.

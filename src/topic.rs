@@ -4,7 +4,7 @@ use crate::data::{
     self, Flaw, MAX_FIELD, Parsed, Utf8Str, check_text_slowly, find_wildcard, is_plain, text_traits,
 };
 use crate::dialect::Version;
-use crate::error::{ErrorKind, Field, fault};
+use crate::error::{Blame, ErrorKind, Field, fault};
 
 /// A Topic Name: text of at least one character that holds no wildcard.
 ///
@@ -51,7 +51,7 @@ impl<'a> TopicName<'a> {
 
     /// Parses a topic name that must not be empty.
     #[inline]
-    pub(crate) fn parse(input: &'a [u8], field: Field) -> Parsed<'a, Self> {
+    pub(crate) fn parse<E: Blame<'a>>(input: &'a [u8], field: Field) -> Parsed<'a, Self, E> {
         match Self::parse_or_empty(input, field)? {
             (rest, Some(name)) => Ok((rest, name)),
             (_, None) => fault(input, ErrorKind::EmptyTopicName, field, 0),
@@ -60,7 +60,10 @@ impl<'a> TopicName<'a> {
 
     /// Parses a topic name; `None` if it is empty.
     #[inline]
-    pub(crate) fn parse_or_empty(input: &'a [u8], field: Field) -> Parsed<'a, Option<Self>> {
+    pub(crate) fn parse_or_empty<E: Blame<'a>>(
+        input: &'a [u8],
+        field: Field,
+    ) -> Parsed<'a, Option<Self>, E> {
         let (rest, bytes) = data::checked(input, field, check_name)?;
         Ok((rest, (!bytes.is_empty()).then_some(Self(bytes))))
     }
@@ -127,7 +130,7 @@ impl<'a> TopicFilter<'a> {
 
     /// Parses a filter. In 5.0 shared subscriptions have a grammar.
     #[inline]
-    pub(crate) fn parse(input: &'a [u8], version: Version) -> Parsed<'a, Self> {
+    pub(crate) fn parse<E: Blame<'a>>(input: &'a [u8], version: Version) -> Parsed<'a, Self, E> {
         let (rest, bytes) = data::checked(input, Field::TopicFilter, |bytes| {
             check_filter(bytes)?;
             match version {
@@ -141,7 +144,7 @@ impl<'a> TopicFilter<'a> {
     /// Reads a filter that was checked before.
     #[inline]
     pub(crate) fn read_checked(input: &'a [u8]) -> Option<(&'a [u8], Self)> {
-        let (rest, bytes) = data::prefixed(input, Field::TopicFilter).ok()?;
+        let (rest, bytes) = data::prefixed::<()>(input, Field::TopicFilter).ok()?;
         Some((rest, Self::trusted(bytes)))
     }
 

@@ -2,7 +2,7 @@
 
 use crate::data::{self, BinaryData, Parsed, Put, QoS};
 use crate::dialect::{Dialect, Version};
-use crate::error::{Field, Refusal, fault};
+use crate::error::{Blame, Field, Refusal, fault};
 use crate::property::{self, Carrier, Properties};
 use crate::topic::TopicName;
 
@@ -42,12 +42,12 @@ impl<'a> Will<'a> {
 
     /// Parses the payload fields of the Will.
     #[inline]
-    pub(crate) fn parse(
+    pub(crate) fn parse<E: Blame<'a>>(
         input: &'a [u8],
         qos: QoS,
         retain: bool,
         dialect: Dialect,
-    ) -> Parsed<'a, Self> {
+    ) -> Parsed<'a, Self, E> {
         let (rest, properties) = property::parse(input, Carrier::Will, dialect)?;
         let (rest, topic) = TopicName::parse(rest, Field::WillTopic)?;
         let (rest, payload) = string_in_v3_1(rest, Field::WillPayload, dialect.version())?;
@@ -78,11 +78,11 @@ impl<'a> Will<'a> {
 
 /// Binary Data that 3.1 calls a string.
 #[inline]
-pub(crate) fn string_in_v3_1(
-    input: &[u8],
+pub(crate) fn string_in_v3_1<'a, E: Blame<'a>>(
+    input: &'a [u8],
     field: Field,
     version: Version,
-) -> Parsed<'_, BinaryData<'_>> {
+) -> Parsed<'a, BinaryData<'a>, E> {
     if version != Version::V3_1 {
         return data::binary_data(input, field);
     }

@@ -15,9 +15,10 @@
 
 use crate::data::{self, PacketId, Parsed, Put};
 use crate::dialect::{Dialect, Version};
-use crate::error::{ErrorKind, Field, Refusal, fault};
+use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
+use crate::frame::FrameRef;
 use crate::list::{self, List};
-use crate::packet::{Body, PacketType};
+use crate::packet::{Body, PacketType, Parse};
 use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode};
 use crate::waivers::Waivers;
@@ -52,13 +53,13 @@ impl<'a> SubAck<'a> {
             reason_codes,
         }
     }
+}
 
+impl<'a> Parse<'a> for SubAck<'a> {
     #[inline]
-    pub(crate) fn parse(
-        input: &'a [u8],
-        packet_type: PacketType,
-        dialect: Dialect,
-    ) -> Parsed<'a, Self> {
+    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
+        let input = frame.body();
+        let packet_type = frame.packet_type();
         let (rest, packet_id) = data::packet_id(input, dialect)?;
         let carrier = Carrier::Packet(packet_type);
         let (list, properties) = property::parse(rest, carrier, dialect)?;
@@ -140,7 +141,11 @@ fn is_granted_qos(code: ReasonCode, version: Version) -> bool {
 }
 
 #[inline]
-fn parse_code(input: &[u8], packet_type: PacketType, dialect: Dialect) -> Parsed<'_, ReasonCode> {
+fn parse_code<'a, E: Blame<'a>>(
+    input: &'a [u8],
+    packet_type: PacketType,
+    dialect: Dialect,
+) -> Parsed<'a, ReasonCode, E> {
     let version = dialect.version();
     if version == Version::V5 {
         return reason_code::parse(input, packet_type, dialect);

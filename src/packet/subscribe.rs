@@ -16,9 +16,10 @@
 
 use crate::data::{self, PacketId, Parsed, Put, QoS};
 use crate::dialect::{Dialect, Version};
-use crate::error::{ErrorKind, Field, Refusal, fault};
+use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
+use crate::frame::FrameRef;
 use crate::list::{self, List};
-use crate::packet::{Body, PacketType};
+use crate::packet::{Body, PacketType, Parse};
 use crate::property::{self, Carrier, Properties};
 use crate::topic::TopicFilter;
 
@@ -48,9 +49,12 @@ impl<'a> Subscribe<'a> {
             subscriptions,
         }
     }
+}
 
+impl<'a> Parse<'a> for Subscribe<'a> {
     #[inline]
-    pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
+    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
+        let input = frame.body();
         let (rest, packet_id) = data::packet_id(input, dialect)?;
         let (list, properties) = property::parse(rest, CARRIER, dialect)?;
         if list.is_empty() && dialect.version() != Version::V3_1 {
@@ -121,7 +125,7 @@ impl<'a> Subscription<'a> {
     }
 
     #[inline]
-    fn parse(input: &'a [u8], version: Version) -> Parsed<'a, Self> {
+    fn parse<E: Blame<'a>>(input: &'a [u8], version: Version) -> Parsed<'a, Self, E> {
         let v5 = version == Version::V5;
         let (at_options, filter) = TopicFilter::parse(input, version)?;
         let (rest, byte) = data::byte(at_options, Field::SubscriptionOptions)?;

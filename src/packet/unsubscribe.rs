@@ -11,9 +11,10 @@
 
 use crate::data::{self, PacketId, Parsed, Put};
 use crate::dialect::{Dialect, Version};
-use crate::error::{ErrorKind, Field, Refusal, fault};
+use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
+use crate::frame::FrameRef;
 use crate::list::{self, List};
-use crate::packet::{Body, PacketType};
+use crate::packet::{Body, PacketType, Parse};
 use crate::property::{self, Carrier, Properties};
 use crate::topic::TopicFilter;
 
@@ -43,9 +44,12 @@ impl<'a> Unsubscribe<'a> {
             topic_filters,
         }
     }
+}
 
+impl<'a> Parse<'a> for Unsubscribe<'a> {
     #[inline]
-    pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
+    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
+        let input = frame.body();
         let (rest, packet_id) = data::packet_id(input, dialect)?;
         let (list, properties) = property::parse(rest, CARRIER, dialect)?;
         if list.is_empty() && dialect.version() != Version::V3_1 {
