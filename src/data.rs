@@ -521,19 +521,17 @@ fn long_variable_byte_integer<'a, E: Blame<'a>>(
     field: Field,
 ) -> Parsed<'a, u32, E> {
     match read_variable_byte_integer(input) {
-        VariableByteInteger::Whole { value, length } => {
-            let rest = input.get(length..).unwrap_or_default();
-            if length == variable_byte_integer_len(value) {
-                Ok((rest, value))
-            } else {
-                fault(
-                    input,
-                    ErrorKind::VariableByteIntegerNotShortest,
-                    field,
-                    value,
-                )
-            }
-        }
+        VariableByteInteger::Whole {
+            value,
+            length,
+            is_shortest: true,
+        } => Ok((input.get(length..).unwrap_or_default(), value)),
+        VariableByteInteger::Whole { value, .. } => fault(
+            input,
+            ErrorKind::VariableByteIntegerNotShortest,
+            field,
+            value,
+        ),
         VariableByteInteger::Unfinished => truncated(input, field),
         VariableByteInteger::TooLong => {
             fault(input, ErrorKind::VariableByteIntegerTooLong, field, 0)
@@ -543,25 +541,33 @@ fn long_variable_byte_integer<'a, E: Blame<'a>>(
 
 /// What the beginning of some bytes is as a variable byte integer, in whatever form.
 pub(crate) enum VariableByteInteger {
-    Whole { value: u32, length: usize },
+    Whole {
+        value: u32,
+        length: usize,
+        is_shortest: bool,
+    },
     Unfinished,
     TooLong,
 }
 
 #[inline]
 pub(crate) fn read_variable_byte_integer(input: &[u8]) -> VariableByteInteger {
-    let mut value = 0;
-    for (index, &byte) in input.iter().take(4).enumerate() {
-        value |= u32::from(byte & 0x7f) << (7 * index);
-        if byte < 0x80 {
-            let length = index + 1;
-            return VariableByteInteger::Whole { value, length };
+    let low = |byte| u32::from(byte & 0x7f);
+    let whole = |value, length, last| VariableByteInteger::Whole {
+        value,
+        length,
+        is_shortest: last != 0,
+    };
+    match *input {
+        [a @ 0..0x80, ..] => whole(u32::from(a), 1, 1),
+        [a, b @ 0..0x80, ..] => whole(low(a) | low(b) << 7, 2, b),
+        [a, b, c @ 0..0x80, ..] => whole(low(a) | low(b) << 7 | low(c) << 14, 3, c),
+        [a, b, c, d @ 0..0x80, ..] => {
+            let value = low(a) | low(b) << 7 | low(c) << 14 | low(d) << 21;
+            whole(value, 4, d)
         }
-    }
-    if input.len() < 4 {
-        VariableByteInteger::Unfinished
-    } else {
-        VariableByteInteger::TooLong
+        [_, _, _, _, ..] => VariableByteInteger::TooLong,
+        _ => VariableByteInteger::Unfinished,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::num::NonZeroUsize;
 
-use crate::data::{self, VariableByteInteger};
+use crate::data::{self, VariableByteInteger, variable_byte_integer_len};
 use crate::dialect::{Dialect, Version};
 use crate::error::{Blame, DecodeError, ErrorKind, Fault, Field};
 use crate::packet::{self, Connect, Packet, PacketType, Parse};
@@ -167,7 +167,8 @@ impl<'a> FrameRef<'a> {
         judge_first_byte(first_byte, Some(dialect))?;
         let length_len = usize::from(self.header.len) - 1;
         let length = self.body().len() as u32;
-        packet::judge_remaining_length(first_byte, length, length_len, dialect).map_err(
+        let is_shortest = length_len == variable_byte_integer_len(length);
+        packet::judge_remaining_length(first_byte, length, is_shortest, dialect).map_err(
             |kind| {
                 let field = Field::RemainingLength;
                 DecodeError::header(kind, 1, field, length, first_byte, Some(dialect))
@@ -255,16 +256,21 @@ impl<'a> FrameRef<'a> {
                 kind, 1, field, value, first_byte, dialect,
             ))
         };
-        let (remaining_length, length_len) = match data::read_variable_byte_integer(after) {
-            VariableByteInteger::Whole { value, length } => (value, length),
-            VariableByteInteger::Unfinished => return Ok(need_more(1)),
-            VariableByteInteger::TooLong => {
-                return refused(ErrorKind::VariableByteIntegerTooLong, 0);
-            }
-        };
+        let (remaining_length, length_len, is_shortest) =
+            match data::read_variable_byte_integer(after) {
+                VariableByteInteger::Whole {
+                    value,
+                    length,
+                    is_shortest,
+                } => (value, length, is_shortest),
+                VariableByteInteger::Unfinished => return Ok(need_more(1)),
+                VariableByteInteger::TooLong => {
+                    return refused(ErrorKind::VariableByteIntegerTooLong, 0);
+                }
+            };
         if let Some(dialect) = dialect {
             if let Err(kind) =
-                packet::judge_remaining_length(first_byte, remaining_length, length_len, dialect)
+                packet::judge_remaining_length(first_byte, remaining_length, is_shortest, dialect)
             {
                 return refused(kind, remaining_length);
             }

@@ -36,11 +36,11 @@ enum Repr<'a, T> {
 pub trait Item<'a>: Copy + PartialEq + fmt::Debug + sealed::Read<'a> {}
 
 pub(crate) mod sealed {
-    use crate::dialect::Version;
+    use crate::dialect::Dialect;
 
     /// Reads an item from bytes that were checked while decoding.
     pub trait Read<'a>: Sized {
-        fn read(bytes: &'a [u8], version: Version) -> Option<(&'a [u8], Self)>;
+        fn read(bytes: &'a [u8], dialect: Dialect) -> Option<(&'a [u8], Self)>;
     }
 }
 
@@ -117,7 +117,7 @@ impl<'a, T: Item<'a>> List<'a, T> {
         Iter(match self.0 {
             Repr::Wire { bytes, dialect, .. } => IterRepr::Wire {
                 bytes,
-                version: dialect.version(),
+                dialect,
                 items: PhantomData,
             },
             Repr::Items(items) => IterRepr::Items(items.iter()),
@@ -213,7 +213,7 @@ pub struct Iter<'a, T>(IterRepr<'a, T>);
 enum IterRepr<'a, T> {
     Wire {
         bytes: &'a [u8],
-        version: Version,
+        dialect: Dialect,
         items: PhantomData<T>,
     },
     Items(core::slice::Iter<'a, T>),
@@ -222,9 +222,9 @@ enum IterRepr<'a, T> {
 impl<T> Clone for Iter<'_, T> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
-            IterRepr::Wire { bytes, version, .. } => IterRepr::Wire {
+            IterRepr::Wire { bytes, dialect, .. } => IterRepr::Wire {
                 bytes,
-                version: *version,
+                dialect: *dialect,
                 items: PhantomData,
             },
             IterRepr::Items(items) => IterRepr::Items(items.clone()),
@@ -238,8 +238,9 @@ impl<'a, T: Item<'a>> Iterator for Iter<'a, T> {
     #[inline]
     fn next(&mut self) -> Option<T> {
         match &mut self.0 {
-            IterRepr::Wire { bytes, version, .. } => {
-                let (rest, item) = T::read(bytes, *version)?;
+            IterRepr::Wire { bytes: [], .. } => None,
+            IterRepr::Wire { bytes, dialect, .. } => {
+                let (rest, item) = T::read(bytes, *dialect)?;
                 *bytes = rest;
                 Some(item)
             }

@@ -191,16 +191,15 @@ fn judge_first_byte_with_waivers(
     }
 }
 
-/// Judges a Remaining Length that is written in `length_len` bytes.
+/// Judges a Remaining Length, which is in its shortest form or not.
 #[inline]
 pub(crate) fn judge_remaining_length(
     first_byte: u8,
     remaining_length: u32,
-    length_len: usize,
+    is_shortest: bool,
     dialect: Dialect,
 ) -> Result<(), ErrorKind> {
     let fixed = FixedHeader::of(first_byte, dialect).remaining_length;
-    let is_shortest = length_len == variable_byte_integer_len(remaining_length);
     if is_shortest && fixed.is_none_or(|fixed| remaining_length == u32::from(fixed)) {
         return Ok(());
     }
@@ -464,6 +463,7 @@ impl<'a> Packet<'a> {
     }
 
     /// Decodes a frame whose fixed header has been judged.
+    #[inline]
     pub(crate) fn parse(
         frame: &FrameRef<'a>,
         packet_type: PacketType,

@@ -499,7 +499,7 @@ fn topic<'a, E: Blame<'a>, const CHECK: bool>(
 
 impl<'a> list::sealed::Read<'a> for Property<'a> {
     #[inline]
-    fn read(bytes: &'a [u8], _: Version) -> Option<(&'a [u8], Self)> {
+    fn read(bytes: &'a [u8], _: Dialect) -> Option<(&'a [u8], Self)> {
         let (&byte, value) = bytes.split_first()?;
         let (id, _) = (*TABLE.get(usize::from(byte))?)?;
         parse_value::<(), false>(value, id).ok()

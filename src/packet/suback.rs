@@ -183,11 +183,11 @@ fn granted_qos(byte: u8, version: Version) -> Option<ReasonCode> {
 
 impl<'a> list::sealed::Read<'a> for ReasonCode {
     #[inline]
-    fn read(bytes: &'a [u8], version: Version) -> Option<(&'a [u8], Self)> {
+    fn read(bytes: &'a [u8], dialect: Dialect) -> Option<(&'a [u8], Self)> {
         let (&byte, rest) = bytes.split_first()?;
-        let code = match version {
+        let code = match dialect.version() {
             Version::V5 => Self::try_from(byte).ok()?,
-            _ => granted_qos(byte, version)?,
+            version => granted_qos(byte, version)?,
         };
         Some((rest, code))
     }

@@ -102,7 +102,7 @@ const CARRIER: Carrier = Carrier::Packet(PacketType::Unsubscribe);
 
 impl<'a> list::sealed::Read<'a> for TopicFilter<'a> {
     #[inline]
-    fn read(bytes: &'a [u8], _: Version) -> Option<(&'a [u8], Self)> {
+    fn read(bytes: &'a [u8], _: Dialect) -> Option<(&'a [u8], Self)> {
         Self::read_checked(bytes)
     }
 }
