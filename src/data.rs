@@ -349,6 +349,19 @@ pub(crate) struct Flaw {
     pub(crate) at: usize,
 }
 
+impl Flaw {
+    /// The error of a parser of `text`.
+    #[inline]
+    pub(crate) fn fault<'a, T, E: Blame<'a>>(
+        self,
+        text: &'a [u8],
+        field: Field,
+    ) -> Result<T, nom::Err<E>> {
+        let at = text.get(self.at..).unwrap_or_default();
+        fault(at, self.kind, field, 0)
+    }
+}
+
 /// Checks that `bytes` are UTF-8 without U+0000.
 #[inline]
 pub(crate) const fn check_text(bytes: &[u8]) -> Result<(), Flaw> {
@@ -424,6 +437,18 @@ pub(crate) const fn is_plain<const TOPIC: bool>(bytes: &[u8]) -> bool {
         }
     }
     found == 0
+}
+
+/// Whether a word is ASCII without U+0000.
+#[inline]
+pub(crate) const fn is_plain_word(word: u64) -> bool {
+    (word | word.wrapping_sub(ONES)) & ONES << 7 == 0
+}
+
+/// Sets the top bits of the bytes that are `+` or `#` in a word of ASCII.
+#[inline]
+pub(crate) const fn wildcards_in_ascii(word: u64) -> u64 {
+    (ONES << 7).wrapping_sub((word | ONES << 3) ^ (ONES * 0x2b)) & ONES << 7
 }
 
 /// The place of the first `+` or `#`.
@@ -611,7 +636,7 @@ pub(crate) fn utf8_string<'a, E: Blame<'a>>(
 }
 
 /// A length-prefixed text that passes `check`.
-#[inline]
+#[inline(always)]
 pub(crate) fn checked<'a, E: Blame<'a>>(
     input: &'a [u8],
     field: Field,
@@ -620,10 +645,7 @@ pub(crate) fn checked<'a, E: Blame<'a>>(
     let (rest, bytes) = prefixed(input, field)?;
     match check(bytes) {
         Ok(()) => Ok((rest, bytes)),
-        Err(flaw) => {
-            let at = bytes.get(flaw.at..).unwrap_or_default();
-            fault(at, flaw.kind, field, 0)
-        }
+        Err(flaw) => flaw.fault(bytes, field),
     }
 }
 

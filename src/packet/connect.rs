@@ -301,8 +301,7 @@ fn wrong_version<'a, E: Blame<'a>>(
     let field = Field::ProtocolName;
     let (at_level, name) = data::prefixed(input, field)?;
     if let Err(flaw) = data::check_utf8(name) {
-        let at = name.get(flaw.at..).unwrap_or_default();
-        return fault(at, flaw.kind, field, 0);
+        return flaw.fault(name, field);
     }
     let mut names = candidates.iter().map(|version| version.protocol_name());
     if names.all(|candidate| candidate.as_bytes() != name) {
