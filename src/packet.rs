@@ -386,29 +386,26 @@ packets! {
     Auth(Auth),
 }
 
-/// Does the same with every [`Body`].
+/// Does the same with every [`Body`]; the packet type is a constant each time.
 macro_rules! with_body {
-    ($packet:expr, |$body:ident, $packet_type:ident| $then:expr) => {{
-        let $packet_type = $packet.packet_type();
+    ($packet:expr, |$body:ident, $packet_type:ident| $then:expr) => {
+        with_body!($packet, $body, $packet_type, $then,
+            Connect ConnAck Publish PubAck PubRec PubRel PubComp Subscribe SubAck
+            Unsubscribe UnsubAck Disconnect Auth; PingReq PingResp)
+    };
+    ($packet:expr, $body:ident, $packet_type:ident, $then:expr, $($name:ident)*; $($bare:ident)*) => {
         match $packet {
-            Packet::Connect($body) => $then,
-            Packet::ConnAck($body) => $then,
-            Packet::Publish($body) => $then,
-            Packet::PubAck($body)
-            | Packet::PubRec($body)
-            | Packet::PubRel($body)
-            | Packet::PubComp($body) => $then,
-            Packet::Subscribe($body) => $then,
-            Packet::SubAck($body) | Packet::UnsubAck($body) => $then,
-            Packet::Unsubscribe($body) => $then,
-            Packet::PingReq | Packet::PingResp => {
+            $(Packet::$name($body) => {
+                const $packet_type: PacketType = PacketType::$name;
+                $then
+            })*
+            $(Packet::$bare => {
+                const $packet_type: PacketType = PacketType::$bare;
                 let $body = &();
                 $then
-            }
-            Packet::Disconnect($body) => $then,
-            Packet::Auth($body) => $then,
+            })*
         }
-    }};
+    };
 }
 
 impl<'a> Packet<'a> {
@@ -508,8 +505,8 @@ impl<'a> Packet<'a> {
     ///
     /// As [`encode_to_slice`](Self::encode_to_slice), but for the room.
     pub fn encoded_len(&self, dialect: Dialect) -> Result<usize, EncodeError> {
-        with_body!(self, |body, packet_type| {
-            Ok(measure(body, packet_type, dialect.plain())?.total())
+        with_body!(self, |body, TYPE| {
+            Ok(measure(body, TYPE, dialect.plain())?.total())
         })
     }
 
@@ -524,8 +521,8 @@ impl<'a> Packet<'a> {
         dialect: Dialect,
         buffer: &mut [u8],
     ) -> Result<usize, EncodeError> {
-        with_body!(self, |body, packet_type| {
-            encode(body, packet_type, dialect.plain(), SliceWriter(buffer))
+        with_body!(self, |body, TYPE| {
+            encode_as(body, || TYPE, dialect.plain(), SliceWriter(buffer))
         })
     }
 
@@ -541,9 +538,9 @@ impl<'a> Packet<'a> {
         dialect: Dialect,
         buffer: &mut impl bytes::BufMut,
     ) -> Result<usize, EncodeError> {
-        with_body!(self, |body, packet_type| {
+        with_body!(self, |body, TYPE| {
             let out = crate::data::BufMutWriter(buffer);
-            encode(body, packet_type, dialect.plain(), out)
+            encode_as(body, || TYPE, dialect.plain(), out)
         })
     }
 }
@@ -598,18 +595,33 @@ fn measure(
 
 #[inline(always)]
 fn check(body: &impl Body, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-    let first_byte = (packet_type as u8) << 4 | packet_type.flags();
-    if FixedHeader::of(first_byte, dialect).flags == 0 {
-        if let Err(kind) = packet_type.judge(dialect) {
-            let value = u32::from(first_byte);
-            return Err(Refusal::Broken(kind, Field::PacketType, value));
-        }
+    if FixedHeader::of((packet_type as u8) << 4, dialect).flags == 0 {
+        check_type(packet_type, dialect)?;
     }
     body.check(packet_type, dialect)
 }
 
-/// Checks, measures and writes a packet: one function for each packet type.
+#[cold]
+fn check_type(packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+    let first_byte = (packet_type as u8) << 4 | packet_type.flags();
+    packet_type
+        .judge(dialect)
+        .map_err(|kind| Refusal::Broken(kind, Field::PacketType, u32::from(first_byte)))
+}
+
+/// [`encode`] for one packet type, which is known to the compiler.
 #[inline(never)]
+fn encode_as(
+    body: &impl Body,
+    packet_type: impl Fn() -> PacketType,
+    dialect: Dialect,
+    out: impl Put,
+) -> Result<usize, EncodeError> {
+    encode(body, packet_type(), dialect, out)
+}
+
+/// Checks, measures and writes a packet.
+#[inline(always)]
 fn encode(
     body: &impl Body,
     packet_type: PacketType,
@@ -621,8 +633,14 @@ fn encode(
     if out.room() < needed {
         return Err(EncodeError::BufferTooSmall { needed });
     }
-    out.put_byte((packet_type as u8) << 4 | body.flags(packet_type));
-    out.put_variable_byte_integer(length.0);
+    let first_byte = (packet_type as u8) << 4 | body.flags(packet_type);
+    match length.0 {
+        short @ 0..0x80 => out.put(&[first_byte, short as u8]),
+        long => {
+            out.put_byte(first_byte);
+            out.put_variable_byte_integer(long);
+        }
+    }
     body.put(dialect, &mut out);
     Ok(needed)
 }

@@ -523,11 +523,9 @@ pub(crate) fn check(
             false => Err(Refusal::NotInVersion(carrier.length_field())),
         };
     }
-    if properties.is_checked_for(carrier, dialect) {
-        return Ok(());
-    }
     let seen = match properties.is_empty() {
         true => Seen::default(),
+        false if properties.is_checked_for(carrier, dialect) => return Ok(()),
         false => check_items(properties, carrier, dialect.sender())?,
     };
     seen.finish(carrier)

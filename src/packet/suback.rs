@@ -80,7 +80,7 @@ impl<'a> Parse<'a> for SubAck<'a> {
 }
 
 impl Body for SubAck<'_> {
-    #[inline]
+    #[inline(always)]
     fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         let (version, carrier) = (dialect.version(), Carrier::Packet(packet_type));
         self.packet_id.check()?;
@@ -102,7 +102,7 @@ impl Body for SubAck<'_> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_u16(self.packet_id.get());
         property::put(&self.properties, dialect, out);
