@@ -595,18 +595,12 @@ fn measure(
 
 #[inline(always)]
 fn check(body: &impl Body, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-    if FixedHeader::of((packet_type as u8) << 4, dialect).flags == 0 {
-        check_type(packet_type, dialect)?;
+    if let Err(kind) = packet_type.judge(dialect) {
+        let first_byte = (packet_type as u8) << 4 | packet_type.flags();
+        let value = u32::from(first_byte);
+        return Err(Refusal::Broken(kind, Field::PacketType, value));
     }
     body.check(packet_type, dialect)
-}
-
-#[cold]
-fn check_type(packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-    let first_byte = (packet_type as u8) << 4 | packet_type.flags();
-    packet_type
-        .judge(dialect)
-        .map_err(|kind| Refusal::Broken(kind, Field::PacketType, u32::from(first_byte)))
 }
 
 /// [`encode`] for one packet type, which is known to the compiler.
