@@ -683,8 +683,19 @@ pub(crate) struct Fault<'a> {
     value: u32,
 }
 
-impl<'a> Fault<'a> {
-    pub(crate) const fn new(at: &'a [u8], kind: ErrorKind, field: Field, value: u32) -> Self {
+/// What a parser makes of a broken rule. Parsing runs with `()`, which says no more than that one
+/// is broken and costs nothing on the way; then once more with [`Fault`] to name it.
+pub(crate) trait Blame<'a> {
+    fn new(at: &'a [u8], kind: ErrorKind, field: Field, value: u32) -> Self;
+}
+
+impl<'a> Blame<'a> for () {
+    #[inline]
+    fn new(_: &'a [u8], _: ErrorKind, _: Field, _: u32) -> Self {}
+}
+
+impl<'a> Blame<'a> for Fault<'a> {
+    fn new(at: &'a [u8], kind: ErrorKind, field: Field, value: u32) -> Self {
         Self {
             at,
             kind,
@@ -706,11 +717,11 @@ impl<'a> nom::error::ParseError<&'a [u8]> for Fault<'a> {
 
 /// The error of a parser that found fault with `field` at the beginning of `at`.
 #[inline(always)]
-pub(crate) fn fault<T>(
-    at: &[u8],
+pub(crate) fn fault<'a, T, E: Blame<'a>>(
+    at: &'a [u8],
     kind: ErrorKind,
     field: Field,
     value: u32,
-) -> Result<T, nom::Err<Fault<'_>>> {
-    Err(nom::Err::Failure(Fault::new(at, kind, field, value)))
+) -> Result<T, nom::Err<E>> {
+    Err(nom::Err::Failure(E::new(at, kind, field, value)))
 }

@@ -2,10 +2,10 @@
 
 use core::num::NonZeroUsize;
 
-use crate::data::{self, VariableByteInteger};
+use crate::data::{self, VariableByteInteger, variable_byte_integer_len};
 use crate::dialect::{Dialect, Version};
-use crate::error::{DecodeError, ErrorKind, Fault, Field};
-use crate::packet::{self, Connect, Packet, PacketType};
+use crate::error::{Blame, DecodeError, ErrorKind, Fault, Field};
+use crate::packet::{self, Connect, Packet, PacketType, Parse};
 use crate::waivers::{self, Waivers};
 
 /// What the bytes at hand amount to.
@@ -160,7 +160,8 @@ impl<'a> FrameRef<'a> {
         let first_byte = self.first_byte();
         judge_first_byte(first_byte, Some(dialect))?;
         let length_len = usize::from(self.header.len) - 1;
-        packet::judge_remaining_length(first_byte, remaining_length, length_len, dialect).map_err(
+        let is_shortest = length_len == variable_byte_integer_len(remaining_length);
+        packet::judge_remaining_length(first_byte, remaining_length, is_shortest, dialect).map_err(
             |kind| {
                 let field = Field::RemainingLength;
                 let dialect = Some(dialect);
@@ -203,23 +204,29 @@ impl<'a> FrameRef<'a> {
     /// It stays a function for each type, so that no packet waits for the registers of another,
     /// and writes the packet where the caller wants it.
     #[inline(never)]
-    pub(crate) fn parse<T>(
+    pub(crate) fn parse<T: Parse<'a>>(
         &self,
         dialect: Dialect,
-        parser: impl FnOnce(&'a [u8]) -> data::Parsed<'a, T>,
-        packet: impl FnOnce(T) -> Packet<'a>,
+        packet: impl FnOnce(T, PacketType) -> Packet<'a>,
     ) -> Result<Packet<'a>, DecodeError> {
-        let fault = match parser(self.body()) {
-            Ok(([], parsed)) => return Ok(packet(parsed)),
+        match T::parse::<()>(self, dialect) {
+            Ok(([], parsed)) => Ok(packet(parsed, self.packet_type())),
+            _ => Err(self.blame::<T>(dialect)),
+        }
+    }
+
+    /// Parses once more what has been refused, to name the fault.
+    #[cold]
+    #[inline(never)]
+    fn blame<T: Parse<'a>>(&self, dialect: Dialect) -> DecodeError {
+        let fault = match T::parse(self, dialect) {
             Ok((rest, _)) => {
                 let kind = ErrorKind::TrailingBytes;
                 nom::Err::Failure(Fault::new(rest, kind, Field::Packet, 0))
             }
             Err(fault) => fault,
         };
-        let packet_type = self.header.packet_type;
-        let dialect = Some(dialect);
-        Err(DecodeError::new(fault, self.bytes, packet_type, dialect))
+        DecodeError::new(fault, self.bytes, self.packet_type(), Some(dialect))
     }
 
     /// The version that a CONNECT names.
@@ -252,16 +259,21 @@ impl<'a> FrameRef<'a> {
                 kind, 1, field, value, first_byte, dialect,
             ))
         };
-        let (remaining_length, length_len) = match data::read_variable_byte_integer(after) {
-            VariableByteInteger::Whole { value, length } => (value, length),
-            VariableByteInteger::Unfinished => return Ok(need_more(1)),
-            VariableByteInteger::TooLong => {
-                return refused(ErrorKind::VariableByteIntegerTooLong, 0);
-            }
-        };
+        let (remaining_length, length_len, is_shortest) =
+            match data::read_variable_byte_integer(after) {
+                VariableByteInteger::Whole {
+                    value,
+                    length,
+                    is_shortest,
+                } => (value, length, is_shortest),
+                VariableByteInteger::Unfinished => return Ok(need_more(1)),
+                VariableByteInteger::TooLong => {
+                    return refused(ErrorKind::VariableByteIntegerTooLong, 0);
+                }
+            };
         if let Some(dialect) = dialect {
             if let Err(kind) =
-                packet::judge_remaining_length(first_byte, remaining_length, length_len, dialect)
+                packet::judge_remaining_length(first_byte, remaining_length, is_shortest, dialect)
             {
                 return refused(kind, remaining_length);
             }

@@ -34,7 +34,7 @@ enum Repr<'a, T> {
     WireWithout {
         bytes: &'a [u8],
         gap: u32,
-        version: Version,
+        dialect: Dialect,
     },
     /// A lent slice without the item at `gap`.
     ItemsWithout {
@@ -47,11 +47,11 @@ enum Repr<'a, T> {
 pub trait Item<'a>: Copy + PartialEq + fmt::Debug + sealed::Read<'a> {}
 
 pub(crate) mod sealed {
-    use crate::dialect::Version;
+    use crate::dialect::Dialect;
 
     /// Reads an item from bytes that were checked while decoding.
     pub trait Read<'a>: Sized {
-        fn read(bytes: &'a [u8], version: Version) -> Option<(&'a [u8], Self)>;
+        fn read(bytes: &'a [u8], dialect: Dialect) -> Option<(&'a [u8], Self)>;
     }
 }
 
@@ -127,10 +127,10 @@ impl<'a, T: Item<'a>> List<'a, T> {
     #[must_use]
     #[inline]
     pub fn iter(&self) -> Iter<'a, T> {
-        let wire = |bytes, then, version| IterRepr::Wire {
+        let wire = |bytes, then, dialect| IterRepr::Wire {
             bytes,
             then,
-            version,
+            dialect,
             items: PhantomData,
         };
         let lent = |items: &'a [T], then| IterRepr::Items {
@@ -138,16 +138,16 @@ impl<'a, T: Item<'a>> List<'a, T> {
             then,
         };
         Iter(match self.0 {
-            Repr::Wire { bytes, dialect, .. } => wire(bytes, &[], dialect.version()),
+            Repr::Wire { bytes, dialect, .. } => wire(bytes, &[], dialect),
             Repr::Items(items) => lent(items, &[]),
             Repr::WireWithout {
                 bytes,
                 gap,
-                version,
+                dialect,
             } => {
                 let (before, at_gap) = bytes.split_at_checked(gap as usize).unwrap_or_default();
-                let then = T::read(at_gap, version).map_or(&[][..], |(then, _)| then);
-                wire(before, then, version)
+                let then = T::read(at_gap, dialect).map_or(&[][..], |(then, _)| then);
+                wire(before, then, dialect)
             }
             Repr::ItemsWithout { items, gap } => {
                 let (before, at_gap) = items.split_at_checked(gap as usize).unwrap_or_default();
@@ -177,10 +177,9 @@ impl<'a, T: Item<'a>> List<'a, T> {
                 carrier,
                 dialect,
             } => {
-                let version = dialect.version();
                 let mut at = bytes;
                 let after = loop {
-                    match T::read(at, version) {
+                    match T::read(at, dialect) {
                         Some((after, item)) if unwanted(&item) => break after,
                         Some((after, _)) => at = after,
                         None => return *self,
@@ -193,7 +192,7 @@ impl<'a, T: Item<'a>> List<'a, T> {
                     Some(_) => Self(Repr::WireWithout {
                         bytes,
                         gap: u32::try_from(gap).unwrap_or(u32::MAX),
-                        version,
+                        dialect,
                     }),
                 }
             }
@@ -308,7 +307,7 @@ enum IterRepr<'a, T> {
     Wire {
         bytes: &'a [u8],
         then: &'a [u8],
-        version: Version,
+        dialect: Dialect,
         items: PhantomData<T>,
     },
     Items {
@@ -323,12 +322,12 @@ impl<T> Clone for Iter<'_, T> {
             IterRepr::Wire {
                 bytes,
                 then,
-                version,
+                dialect,
                 ..
             } => IterRepr::Wire {
                 bytes,
                 then,
-                version: *version,
+                dialect: *dialect,
                 items: PhantomData,
             },
             IterRepr::Items { items, then } => IterRepr::Items {
@@ -346,29 +345,29 @@ impl<'a, T: Item<'a>> Iterator for Iter<'a, T> {
     fn next(&mut self) -> Option<T> {
         match &mut self.0 {
             IterRepr::Wire {
+                bytes: [],
+                then: [],
+                ..
+            } => None,
+            IterRepr::Wire {
                 bytes,
                 then,
-                version,
+                dialect,
                 ..
-            } => match T::read(bytes, *version) {
-                Some((rest, item)) => {
-                    *bytes = rest;
-                    Some(item)
-                }
-                None if then.is_empty() => None,
-                None => {
+            } => {
+                if bytes.is_empty() {
                     *bytes = core::mem::take(then);
-                    self.next()
                 }
-            },
-            IterRepr::Items { items, then } => match items.next() {
-                Some(item) => Some(*item),
-                None if then.is_empty() => None,
-                None => {
+                let (rest, item) = T::read(bytes, *dialect)?;
+                *bytes = rest;
+                Some(item)
+            }
+            IterRepr::Items { items, then } => {
+                if items.len() == 0 {
                     *items = core::mem::take(then).iter();
-                    self.next()
                 }
-            },
+                items.next().copied()
+            }
         }
     }
 }

@@ -25,10 +25,11 @@ pub use self::subscribe::{
 pub use self::unsubscribe::{TopicFilters, Unsubscribe};
 
 use crate::data::{
-    Counter, MAX_VARIABLE_BYTE_INTEGER, PacketId, Put, SliceWriter, variable_byte_integer_len,
+    Counter, MAX_VARIABLE_BYTE_INTEGER, PacketId, Parsed, Put, SliceWriter,
+    variable_byte_integer_len,
 };
 use crate::dialect::{Dialect, Sender, Version};
-use crate::error::{DecodeError, EncodeError, ErrorKind, Field, Refusal};
+use crate::error::{Blame, DecodeError, EncodeError, ErrorKind, Field, Refusal};
 use crate::frame::{FrameRef, Framed};
 use crate::waivers::Waivers;
 
@@ -191,16 +192,15 @@ fn judge_first_byte_with_waivers(
     }
 }
 
-/// Judges a Remaining Length that is written in `length_len` bytes.
+/// Judges a Remaining Length, which is in its shortest form or not.
 #[inline]
 pub(crate) fn judge_remaining_length(
     first_byte: u8,
     remaining_length: u32,
-    length_len: usize,
+    is_shortest: bool,
     dialect: Dialect,
 ) -> Result<(), ErrorKind> {
     let fixed = FixedHeader::of(first_byte, dialect).remaining_length;
-    let is_shortest = length_len == variable_byte_integer_len(remaining_length);
     if is_shortest && fixed.is_none_or(|fixed| remaining_length == u32::from(fixed)) {
         return Ok(());
     }
@@ -403,29 +403,26 @@ packets! {
     Auth(Auth),
 }
 
-/// Does the same with every [`Body`].
+/// Does the same with every [`Body`]; the packet type is a constant each time.
 macro_rules! with_body {
-    ($packet:expr, |$body:ident, $packet_type:ident| $then:expr) => {{
-        let $packet_type = $packet.packet_type();
+    ($packet:expr, |$body:ident, $packet_type:ident| $then:expr) => {
+        with_body!($packet, $body, $packet_type, $then,
+            Connect ConnAck Publish PubAck PubRec PubRel PubComp Subscribe SubAck
+            Unsubscribe UnsubAck Disconnect Auth; PingReq PingResp)
+    };
+    ($packet:expr, $body:ident, $packet_type:ident, $then:expr, $($name:ident)*; $($bare:ident)*) => {
         match $packet {
-            Packet::Connect($body) => $then,
-            Packet::ConnAck($body) => $then,
-            Packet::Publish($body) => $then,
-            Packet::PubAck($body)
-            | Packet::PubRec($body)
-            | Packet::PubRel($body)
-            | Packet::PubComp($body) => $then,
-            Packet::Subscribe($body) => $then,
-            Packet::SubAck($body) | Packet::UnsubAck($body) => $then,
-            Packet::Unsubscribe($body) => $then,
-            Packet::PingReq | Packet::PingResp => {
+            $(Packet::$name($body) => {
+                const $packet_type: PacketType = PacketType::$name;
+                $then
+            })*
+            $(Packet::$bare => {
+                const $packet_type: PacketType = PacketType::$bare;
                 let $body = &();
                 $then
-            }
-            Packet::Disconnect($body) => $then,
-            Packet::Auth($body) => $then,
+            })*
         }
-    }};
+    };
 }
 
 impl<'a> Packet<'a> {
@@ -480,6 +477,7 @@ impl<'a> Packet<'a> {
     }
 
     /// Decodes a frame whose fixed header has been judged.
+    #[inline]
     pub(crate) fn parse(
         frame: &FrameRef<'a>,
         packet_type: PacketType,
@@ -487,24 +485,15 @@ impl<'a> Packet<'a> {
     ) -> Result<Self, DecodeError> {
         macro_rules! packet {
             ($name:ident) => {
-                frame.parse(
-                    dialect,
-                    move |body| $name::parse(body, dialect),
-                    Self::$name,
-                )
+                frame.parse(dialect, |it, _| Self::$name(it))
             };
         }
         match packet_type {
             PacketType::Connect => packet!(Connect),
             PacketType::ConnAck => packet!(ConnAck),
-            PacketType::Publish => {
-                let flags = frame.first_byte() & 0x0f;
-                let parser = move |body| Publish::parse(body, flags, dialect);
-                frame.parse(dialect, parser, Self::Publish)
-            }
+            PacketType::Publish => packet!(Publish),
             PacketType::PubAck | PacketType::PubRec | PacketType::PubRel | PacketType::PubComp => {
-                let parser = move |body| Ack::parse(body, packet_type, dialect);
-                frame.parse(dialect, parser, move |ack| match packet_type {
+                frame.parse(dialect, |ack, packet_type| match packet_type {
                     PacketType::PubAck => Self::PubAck(ack),
                     PacketType::PubRec => Self::PubRec(ack),
                     PacketType::PubRel => Self::PubRel(ack),
@@ -513,8 +502,7 @@ impl<'a> Packet<'a> {
             }
             PacketType::Subscribe => packet!(Subscribe),
             PacketType::SubAck | PacketType::UnsubAck => {
-                let parser = move |body| SubAck::parse(body, packet_type, dialect);
-                frame.parse(dialect, parser, move |suback| match packet_type {
+                frame.parse(dialect, |suback, packet_type| match packet_type {
                     PacketType::SubAck => Self::SubAck(suback),
                     _ => Self::UnsubAck(suback),
                 })
@@ -542,9 +530,7 @@ impl<'a> Packet<'a> {
         &self,
         dialect: Dialect,
     ) -> Result<RemainingLength, EncodeError> {
-        with_body!(self, |body, packet_type| {
-            measure(body, packet_type, dialect.plain())
-        })
+        with_body!(self, |body, TYPE| measure(body, TYPE, dialect.plain()))
     }
 
     /// Writes the packet to the beginning of `buffer` and returns its length.
@@ -558,8 +544,8 @@ impl<'a> Packet<'a> {
         dialect: Dialect,
         buffer: &mut [u8],
     ) -> Result<usize, EncodeError> {
-        with_body!(self, |body, packet_type| {
-            encode(body, packet_type, dialect.plain(), SliceWriter(buffer))
+        with_body!(self, |body, TYPE| {
+            encode_as(body, || TYPE, dialect.plain(), SliceWriter(buffer))
         })
     }
 
@@ -575,11 +561,17 @@ impl<'a> Packet<'a> {
         dialect: Dialect,
         buffer: &mut impl bytes::BufMut,
     ) -> Result<usize, EncodeError> {
-        with_body!(self, |body, packet_type| {
+        with_body!(self, |body, TYPE| {
             let out = crate::data::BufMutWriter(buffer);
-            encode(body, packet_type, dialect.plain(), out)
+            encode_as(body, || TYPE, dialect.plain(), out)
         })
     }
+}
+
+/// What a packet has after its fixed header, on its way in.
+pub(crate) trait Parse<'a>: Sized {
+    /// Parses what follows the fixed header, which has been judged.
+    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E>;
 }
 
 /// What a packet has after its fixed header, on its way out.
@@ -623,18 +615,27 @@ pub(crate) fn measure(
 
 #[inline(always)]
 fn check(body: &impl Body, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-    let first_byte = (packet_type as u8) << 4 | packet_type.flags();
-    if FixedHeader::of(first_byte, dialect).flags == 0 {
-        if let Err(kind) = packet_type.judge(dialect) {
-            let value = u32::from(first_byte);
-            return Err(Refusal::Broken(kind, Field::PacketType, value));
-        }
+    if let Err(kind) = packet_type.judge(dialect) {
+        let first_byte = (packet_type as u8) << 4 | packet_type.flags();
+        let value = u32::from(first_byte);
+        return Err(Refusal::Broken(kind, Field::PacketType, value));
     }
     body.check(packet_type, dialect)
 }
 
-/// Checks, measures and writes a packet: one function for each packet type.
+/// [`encode`] for one packet type, which is known to the compiler.
 #[inline(never)]
+fn encode_as(
+    body: &impl Body,
+    packet_type: impl Fn() -> PacketType,
+    dialect: Dialect,
+    out: impl Put,
+) -> Result<usize, EncodeError> {
+    encode(body, packet_type(), dialect, out)
+}
+
+/// Checks, measures and writes a packet.
+#[inline(always)]
 pub(crate) fn encode(
     body: &impl Body,
     packet_type: PacketType,
@@ -646,8 +647,14 @@ pub(crate) fn encode(
     if out.room() < needed {
         return Err(EncodeError::BufferTooSmall { needed });
     }
-    out.put_byte((packet_type as u8) << 4 | body.flags(packet_type));
-    out.put_variable_byte_integer(length.0);
+    let first_byte = (packet_type as u8) << 4 | body.flags(packet_type);
+    match length.0 {
+        short @ 0..0x80 => out.put(&[first_byte, short as u8]),
+        long => {
+            out.put_byte(first_byte);
+            out.put_variable_byte_integer(long);
+        }
+    }
     body.put(dialect, &mut out);
     Ok(needed)
 }

@@ -8,7 +8,7 @@ use core::num::{NonZeroU16, NonZeroU32};
 
 use crate::data::{self, BinaryData, Counter, Parsed, Put, QoS, SubscriptionId, Utf8Str};
 use crate::dialect::{Dialect, Sender, Version};
-use crate::error::{ErrorKind, Fault, Field, Refusal, fault};
+use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
 use crate::list::{self, List};
 use crate::packet::PacketType;
 use crate::topic::TopicName;
@@ -361,13 +361,13 @@ impl Seen {
 
 /// Property Length and properties in 5.0; nothing before.
 #[inline(always)]
-pub(crate) fn parse(
-    input: &[u8],
+pub(crate) fn parse<'a, E: Blame<'a>>(
+    input: &'a [u8],
     carrier: Carrier,
     dialect: Dialect,
-) -> Parsed<'_, Properties<'_>> {
+) -> Parsed<'a, Properties<'a>, E> {
     if !dialect.is_v5() {
-        return Ok((input, Properties::EMPTY));
+        return Ok((input, Properties::checked(&[], carrier, dialect)));
     }
     let field = carrier.length_field();
     let (rest, length) = data::variable_byte_integer(input, field)?;
@@ -385,11 +385,11 @@ pub(crate) fn parse(
 }
 
 /// Checks all properties of a block.
-fn check_block<'a>(
+fn check_block<'a, E: Blame<'a>>(
     block: &'a [u8],
     carrier: Carrier,
     sender: Sender,
-) -> Result<Seen, nom::Err<Fault<'a>>> {
+) -> Result<Seen, nom::Err<E>> {
     let mut seen = Seen::default();
     let mut rest = block;
     while !rest.is_empty() {
@@ -397,14 +397,14 @@ fn check_block<'a>(
         if let Err(kind) = seen.add(id, carrier, sender) {
             return fault(rest, kind, Field::Property(id), id as u32);
         }
-        (rest, _) = parse_value::<true>(value, id)?;
+        (rest, _) = parse_value::<E, true>(value, id)?;
     }
     Ok(seen)
 }
 
 /// The identifier: a variable byte integer, though none of the 27 needs a second byte.
 #[inline]
-fn parse_id(input: &[u8], carrier: Carrier) -> Parsed<'_, PropertyId> {
+fn parse_id<'a, E: Blame<'a>>(input: &'a [u8], carrier: Carrier) -> Parsed<'a, PropertyId, E> {
     let field = Field::PropertyIdentifier;
     let (rest, byte) = data::variable_byte_integer(input, field)?;
     match TABLE.get(byte as usize) {
@@ -419,7 +419,10 @@ fn parse_id(input: &[u8], carrier: Carrier) -> Parsed<'_, PropertyId> {
 
 /// The value of a property; its text is checked if `CHECK`, and else was before.
 #[inline]
-fn parse_value<const CHECK: bool>(input: &[u8], id: PropertyId) -> Parsed<'_, Property<'_>> {
+fn parse_value<'a, E: Blame<'a>, const CHECK: bool>(
+    input: &'a [u8],
+    id: PropertyId,
+) -> Parsed<'a, Property<'a>, E> {
     use PropertyId as P;
     let field = Field::Property(id);
     let text = |input| {
@@ -445,7 +448,7 @@ fn parse_value<const CHECK: bool>(input: &[u8], id: PropertyId) -> Parsed<'_, Pr
         P::PayloadFormatIndicator => property!(PayloadFormatIndicator, flag),
         P::MessageExpiryInterval => property!(MessageExpiryInterval, number),
         P::ContentType => property!(ContentType, text),
-        P::ResponseTopic => property!(ResponseTopic, |input| topic::<CHECK>(input, field)),
+        P::ResponseTopic => property!(ResponseTopic, |input| topic::<E, CHECK>(input, field)),
         P::CorrelationData => property!(CorrelationData, |input| data::binary_data(input, field)),
         P::SubscriptionIdentifier => property!(SubscriptionIdentifier, |input| {
             let value = |input| data::variable_byte_integer(input, field);
@@ -498,7 +501,7 @@ fn parse_value<const CHECK: bool>(input: &[u8], id: PropertyId) -> Parsed<'_, Pr
 
 /// A byte that is 0 or 1.
 #[inline]
-fn flag(input: &[u8], field: Field) -> Parsed<'_, bool> {
+fn flag<'a, E: Blame<'a>>(input: &'a [u8], field: Field) -> Parsed<'a, bool, E> {
     let (rest, value) = data::byte(input, field)?;
     match value {
         0 => Ok((rest, false)),
@@ -509,12 +512,12 @@ fn flag(input: &[u8], field: Field) -> Parsed<'_, bool> {
 
 /// A number that is not 0.
 #[inline]
-fn not_0<'a, N, T>(
+fn not_0<'a, E: Blame<'a>, N, T>(
     input: &'a [u8],
     field: Field,
-    number: impl Fn(&'a [u8]) -> Parsed<'a, N>,
+    number: impl Fn(&'a [u8]) -> Parsed<'a, N, E>,
     new: impl Fn(N) -> Option<T>,
-) -> Parsed<'a, T> {
+) -> Parsed<'a, T, E> {
     let (rest, value) = number(input)?;
     match new(value) {
         Some(value) => Ok((rest, value)),
@@ -523,7 +526,10 @@ fn not_0<'a, N, T>(
 }
 
 #[inline]
-fn topic<const CHECK: bool>(input: &[u8], field: Field) -> Parsed<'_, TopicName<'_>> {
+fn topic<'a, E: Blame<'a>, const CHECK: bool>(
+    input: &'a [u8],
+    field: Field,
+) -> Parsed<'a, TopicName<'a>, E> {
     if CHECK {
         return TopicName::parse(input, field);
     }
@@ -533,10 +539,10 @@ fn topic<const CHECK: bool>(input: &[u8], field: Field) -> Parsed<'_, TopicName<
 
 impl<'a> list::sealed::Read<'a> for Property<'a> {
     #[inline]
-    fn read(bytes: &'a [u8], _: Version) -> Option<(&'a [u8], Self)> {
+    fn read(bytes: &'a [u8], _: Dialect) -> Option<(&'a [u8], Self)> {
         let (&byte, value) = bytes.split_first()?;
         let (id, _) = (*TABLE.get(usize::from(byte))?)?;
-        parse_value::<false>(value, id).ok()
+        parse_value::<(), false>(value, id).ok()
     }
 }
 
@@ -557,11 +563,9 @@ pub(crate) fn check(
             false => Err(Refusal::NotInVersion(carrier.length_field())),
         };
     }
-    if properties.is_checked_for(carrier, dialect) {
-        return Ok(());
-    }
     let seen = match properties.is_empty() {
         true => Seen::default(),
+        false if properties.is_checked_for(carrier, dialect) => return Ok(()),
         false => check_items(properties, carrier, dialect.sender())?,
     };
     seen.finish(carrier)

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::data::{self, Parsed, Put};
 use crate::dialect::{Dialect, Sender};
-use crate::error::{ErrorKind, Field, Refusal, fault};
+use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
 use crate::packet::PacketType;
 use crate::property::{self, Carrier, Properties};
 
@@ -199,11 +199,11 @@ impl core::error::Error for UnknownReasonCode {}
 
 /// A Reason Code of 5.0 that this packet may carry.
 #[inline]
-pub(crate) fn parse(
-    input: &[u8],
+pub(crate) fn parse<'a, E: Blame<'a>>(
+    input: &'a [u8],
     packet_type: PacketType,
     dialect: Dialect,
-) -> Parsed<'_, ReasonCode> {
+) -> Parsed<'a, ReasonCode, E> {
     let (rest, byte) = data::byte(input, Field::ReasonCode)?;
     let code = ReasonCode::try_from(byte)
         .map_err(|_| ErrorKind::ReasonCodeNotAllowed)
@@ -217,19 +217,21 @@ pub(crate) fn parse(
 /// The end of PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT and AUTH: nothing before 5.0; in 5.0
 /// Reason Code and properties, of which the last or both may be missing.
 #[inline(always)]
-pub(crate) fn parse_with_properties(
-    input: &[u8],
+pub(crate) fn parse_with_properties<'a, E: Blame<'a>>(
+    input: &'a [u8],
     packet_type: PacketType,
     dialect: Dialect,
-) -> Parsed<'_, (ReasonCode, Properties<'_>)> {
+) -> Parsed<'a, (ReasonCode, Properties<'a>), E> {
+    let carrier = Carrier::Packet(packet_type);
+    let no_properties = Properties::checked(&[], carrier, dialect);
     if input.is_empty() || !dialect.is_v5() {
-        return Ok((input, (ReasonCode::Success, Properties::EMPTY)));
+        return Ok((input, (ReasonCode::Success, no_properties)));
     }
     let (rest, code) = parse(input, packet_type, dialect)?;
     if rest.is_empty() {
-        return Ok((rest, (code, Properties::EMPTY)));
+        return Ok((rest, (code, no_properties)));
     }
-    let (rest, properties) = property::parse(rest, Carrier::Packet(packet_type), dialect)?;
+    let (rest, properties) = property::parse(rest, carrier, dialect)?;
     Ok((rest, (code, properties)))
 }
 

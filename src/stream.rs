@@ -42,7 +42,7 @@ use crate::data::{self, Put, QoS, SliceWriter, VariableByteInteger};
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
 use crate::frame::{FrameRef, Framed};
-use crate::packet::{self, Body, Delivery, Packet, PacketType, Publish, RemainingLength};
+use crate::packet::{self, Body, Delivery, Packet, PacketType, Parse, Publish, RemainingLength};
 use crate::property::Properties;
 use crate::topic::TopicName;
 use crate::waivers::{self, OptionalRules, Waivers};
@@ -378,7 +378,7 @@ impl<'a> HeadRef<'a> {
         let frame = FrameRef::beginning(self.bytes, PacketType::Publish, header.len);
         let publish = waivers::grant_and_decode(dialect, report, |dialect| {
             frame.judge_header(header.remaining_length, dialect)?;
-            match Publish::parse(frame.body(), header.first_byte & 0x0f, dialect) {
+            match Publish::parse(&frame, dialect) {
                 Ok((_, publish)) => Ok(publish),
                 Err(fault) => {
                     let (packet_type, dialect) = (PacketType::Publish, Some(dialect));

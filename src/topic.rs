@@ -4,7 +4,7 @@ use crate::data::{
     self, Flaw, MAX_FIELD, Parsed, Utf8Str, check_text_slowly, find_wildcard, is_plain, text_traits,
 };
 use crate::dialect::Version;
-use crate::error::{ErrorKind, Field, fault};
+use crate::error::{Blame, ErrorKind, Field, fault};
 
 /// A Topic Name: text of at least one character that holds no wildcard.
 ///
@@ -51,7 +51,7 @@ impl<'a> TopicName<'a> {
 
     /// Parses a topic name that must not be empty.
     #[inline]
-    pub(crate) fn parse(input: &'a [u8], field: Field) -> Parsed<'a, Self> {
+    pub(crate) fn parse<E: Blame<'a>>(input: &'a [u8], field: Field) -> Parsed<'a, Self, E> {
         match Self::parse_or_empty(input, field)? {
             (rest, Some(name)) => Ok((rest, name)),
             (_, None) => fault(input, ErrorKind::EmptyTopicName, field, 0),
@@ -60,7 +60,10 @@ impl<'a> TopicName<'a> {
 
     /// Parses a topic name; `None` if it is empty.
     #[inline]
-    pub(crate) fn parse_or_empty(input: &'a [u8], field: Field) -> Parsed<'a, Option<Self>> {
+    pub(crate) fn parse_or_empty<E: Blame<'a>>(
+        input: &'a [u8],
+        field: Field,
+    ) -> Parsed<'a, Option<Self>, E> {
         let (rest, bytes) = data::checked(input, field, check_name)?;
         Ok((rest, (!bytes.is_empty()).then_some(Self(bytes))))
     }
@@ -172,22 +175,22 @@ impl<'a> TopicFilter<'a> {
     }
 
     /// Parses a filter. In 5.0 shared subscriptions have a grammar.
-    #[inline]
-    pub(crate) fn parse(input: &'a [u8], version: Version) -> Parsed<'a, Self> {
-        let (rest, bytes) = data::checked(input, Field::TopicFilter, |bytes| {
-            check_filter(bytes)?;
-            match version {
-                Version::V5 => check_share(bytes),
-                Version::V3_1 | Version::V3_1_1 => Ok(()),
+    #[inline(always)]
+    pub(crate) fn parse<E: Blame<'a>>(input: &'a [u8], version: Version) -> Parsed<'a, Self, E> {
+        let field = Field::TopicFilter;
+        let (rest, bytes) = data::checked(input, field, check_filter)?;
+        if version == Version::V5 {
+            if let Err(flaw) = check_share(bytes) {
+                return flaw.fault(bytes, field);
             }
-        })?;
+        }
         Ok((rest, Self(bytes)))
     }
 
     /// Reads a filter that was checked before.
     #[inline]
     pub(crate) fn read_checked(input: &'a [u8]) -> Option<(&'a [u8], Self)> {
-        let (rest, bytes) = data::prefixed(input, Field::TopicFilter).ok()?;
+        let (rest, bytes) = data::prefixed::<()>(input, Field::TopicFilter).ok()?;
         Some((rest, Self::trusted(bytes)))
     }
 
@@ -242,6 +245,55 @@ const fn check_name_slowly(bytes: &[u8]) -> Result<(), Flaw> {
 
 #[inline]
 const fn check_filter(bytes: &[u8]) -> Result<(), Flaw> {
+    if is_plain_filter(bytes) {
+        return Ok(());
+    }
+    check_filter_slowly(bytes)
+}
+
+/// Whether `bytes` are at least eight, ASCII without U+0000, and their wildcards fill their levels:
+/// eight bytes at a time. What is not plain may still be right.
+const fn is_plain_filter(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some((chunk, after)) = rest.split_first_chunk() {
+        if !is_plain_word(*chunk, bytes, bytes.len() - rest.len()) {
+            return false;
+        }
+        rest = after;
+    }
+    match bytes.last_chunk() {
+        Some(last) => is_plain_word(*last, bytes, bytes.len() - last.len()),
+        None => false,
+    }
+}
+
+/// Checks eight bytes of a filter, which stand at `at`.
+#[inline]
+const fn is_plain_word(word: [u8; 8], filter: &[u8], at: usize) -> bool {
+    let word = u64::from_le_bytes(word);
+    if !data::is_plain_word(word) {
+        return false;
+    }
+    let mut wildcards = data::wildcards_in_ascii(word);
+    while wildcards != 0 {
+        if !fills_level(filter, at + wildcards.trailing_zeros() as usize / 8) {
+            return false;
+        }
+        wildcards &= wildcards - 1;
+    }
+    true
+}
+
+/// Whether the wildcard at a place has its level to itself, and `#` is in the last one.
+#[inline]
+const fn fills_level(bytes: &[u8], at: usize) -> bool {
+    let Some((before, after)) = bytes.split_at_checked(at) else {
+        return false;
+    };
+    matches!(before, [] | [.., b'/']) && matches!(after, [_] | [b'+', b'/', ..])
+}
+
+const fn check_filter_slowly(bytes: &[u8]) -> Result<(), Flaw> {
     if bytes.is_empty() {
         return Err(Flaw {
             kind: ErrorKind::EmptyTopicFilter,
@@ -357,6 +409,33 @@ mod tests {
                 Err(ErrorKind::SingleLevelWildcard),
                 "{filter}"
             );
+        }
+    }
+
+    #[test]
+    fn the_fast_filter_check_agrees_with_the_plain_one() {
+        // all filters of eight and of nine of four characters
+        for filter in 0..1 << 18 {
+            let filter: [u8; 9] = core::array::from_fn(|place| b"a/+#"[filter >> (2 * place) & 3]);
+            for filter in [&filter[..8], &filter] {
+                let is_filter = check_filter_slowly(filter).is_ok();
+                assert_eq!(is_plain_filter(filter), is_filter, "{filter:?}");
+            }
+        }
+        // every byte value at every place of every length up to 20, between slashes
+        for length in 1..=20 {
+            for place in 0..length {
+                for value in 0..=255 {
+                    let mut filter = [b'/'; 20];
+                    filter[place] = value;
+                    let filter = &filter[..length];
+                    let ascii = value != 0 && value < 0x80;
+                    let is_filter = ascii && (value != b'#' || place + 1 == length);
+                    let is_plain = is_filter && length >= 8;
+                    assert_eq!(is_plain_filter(filter), is_plain, "{filter:?}");
+                    assert_eq!(check_filter(filter).is_ok(), is_filter, "{filter:?}");
+                }
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::BitOr;
 
 use crate::dialect::{Dialect, Version};
-use crate::error::{DecodeError, ErrorKind, Fault, Field, Violation};
+use crate::error::{Blame, DecodeError, ErrorKind, Fault, Field, Violation};
 use crate::packet::{Packet, PacketType};
 use crate::property::{Properties, Property};
 

@@ -6,7 +6,7 @@ pub use self::fate::{Ending, WillFate, WillTerms};
 
 use crate::data::{self, BinaryData, Parsed, Put, QoS};
 use crate::dialect::{Dialect, Version};
-use crate::error::{Field, Refusal, fault};
+use crate::error::{Blame, Field, Refusal, fault};
 use crate::packet::{Delivery, Publish};
 use crate::property::{self, Carrier, Properties, Property};
 use crate::topic::TopicName;
@@ -70,12 +70,12 @@ impl<'a> Will<'a> {
 
     /// Parses the payload fields of the Will.
     #[inline]
-    pub(crate) fn parse(
+    pub(crate) fn parse<E: Blame<'a>>(
         input: &'a [u8],
         qos: QoS,
         retain: bool,
         dialect: Dialect,
-    ) -> Parsed<'a, Self> {
+    ) -> Parsed<'a, Self, E> {
         let (rest, properties) = property::parse(input, Carrier::Will, dialect)?;
         let (rest, topic) = TopicName::parse(rest, Field::WillTopic)?;
         let (rest, payload) = string_in_v3_1(rest, Field::WillPayload, dialect.version())?;
@@ -106,11 +106,11 @@ impl<'a> Will<'a> {
 
 /// Binary Data that 3.1 calls a string.
 #[inline]
-pub(crate) fn string_in_v3_1(
-    input: &[u8],
+pub(crate) fn string_in_v3_1<'a, E: Blame<'a>>(
+    input: &'a [u8],
     field: Field,
     version: Version,
-) -> Parsed<'_, BinaryData<'_>> {
+) -> Parsed<'a, BinaryData<'a>, E> {
     if version != Version::V3_1 {
         return data::binary_data(input, field);
     }

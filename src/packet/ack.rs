@@ -11,8 +11,9 @@
 
 use crate::data::{self, PacketId, Parsed, Put};
 use crate::dialect::Dialect;
-use crate::error::{Field, Refusal};
-use crate::packet::{Body, PacketType};
+use crate::error::{Blame, Field, Refusal};
+use crate::frame::FrameRef;
+use crate::packet::{Body, PacketType, Parse};
 use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode};
 
@@ -69,13 +70,13 @@ impl<'a> Ack<'a> {
             properties: Properties::EMPTY,
         }
     }
+}
 
+impl<'a> Parse<'a> for Ack<'a> {
     #[inline]
-    pub(crate) fn parse(
-        input: &'a [u8],
-        packet_type: PacketType,
-        dialect: Dialect,
-    ) -> Parsed<'a, Self> {
+    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
+        let input = frame.body();
+        let packet_type = frame.packet_type();
         let (rest, packet_id) = data::packet_id(input, dialect)?;
         let (rest, (reason_code, properties)) =
             reason_code::parse_with_properties(rest, packet_type, dialect)?;

@@ -12,8 +12,9 @@
 
 use crate::data::{Parsed, Put};
 use crate::dialect::Dialect;
-use crate::error::{ErrorKind, Field, Refusal, fault};
-use crate::packet::{Body, PacketType};
+use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
+use crate::frame::FrameRef;
+use crate::packet::{Body, PacketType, Parse};
 use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode};
 
@@ -60,9 +61,12 @@ impl<'a> Auth<'a> {
             properties,
         }
     }
+}
 
+impl<'a> Parse<'a> for Auth<'a> {
     #[inline]
-    pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
+    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
+        let input = frame.body();
         let (rest, (reason_code, properties)) =
             reason_code::parse_with_properties(input, PacketType::Auth, dialect)?;
         if properties.is_empty() {

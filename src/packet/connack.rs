@@ -14,8 +14,9 @@
 
 use crate::data::{self, Parsed, Put};
 use crate::dialect::{Dialect, Version};
-use crate::error::{ErrorKind, Fault, Field, Refusal, fault};
-use crate::packet::{Body, PacketType};
+use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
+use crate::frame::FrameRef;
+use crate::packet::{Body, PacketType, Parse};
 use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode, ReturnCode};
 
@@ -77,9 +78,12 @@ impl<'a> ConnAck<'a> {
             properties: Properties::EMPTY,
         }
     }
+}
 
+impl<'a> Parse<'a> for ConnAck<'a> {
     #[inline]
-    pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
+    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
+        let input = frame.body();
         let (at_code, flags) = data::byte(input, Field::ConnAckFlags)?;
         let session_present = match (dialect.version(), flags) {
             (Version::V3_1, _) | (_, 0..=1) => flags & 0x01 != 0,
@@ -151,7 +155,10 @@ fn contradicts(session_present: bool, reason_code: ReasonCode, dialect: Dialect)
 
 /// A Reason Code that refuses, where a return code should stand: one that means the same as one.
 #[cold]
-fn parse_code_of_v5(input: &[u8], dialect: Dialect) -> Result<ReasonCode, nom::Err<Fault<'_>>> {
+fn parse_code_of_v5<'a, E: Blame<'a>>(
+    input: &'a [u8],
+    dialect: Dialect,
+) -> Result<ReasonCode, nom::Err<E>> {
     let v5 = Dialect::new(Version::V5, dialect.sender());
     let (_, code) = reason_code::parse(input, PacketType::ConnAck, v5)?;
     match ReturnCode::try_from(code) {
@@ -163,7 +170,7 @@ fn parse_code_of_v5(input: &[u8], dialect: Dialect) -> Result<ReasonCode, nom::E
     }
 }
 
-fn parse_return_code(input: &[u8]) -> Parsed<'_, ReasonCode> {
+fn parse_return_code<'a, E: Blame<'a>>(input: &'a [u8]) -> Parsed<'a, ReasonCode, E> {
     let (rest, byte) = data::byte(input, Field::ReasonCode)?;
     match ReturnCode::try_from(byte) {
         Ok(code) => Ok((rest, code.into())),

@@ -29,8 +29,9 @@ use nom::combinator::all_consuming;
 
 use crate::data::{self, BinaryData, Parsed, Put, QoS, Utf8Str};
 use crate::dialect::{Dialect, Version};
-use crate::error::{ErrorKind, Fault, Field, Refusal, fault};
-use crate::packet::{Body, PacketType};
+use crate::error::{Blame, ErrorKind, Fault, Field, Refusal, fault};
+use crate::frame::FrameRef;
+use crate::packet::{Body, PacketType, Parse};
 use crate::property::{self, Carrier, Properties};
 use crate::waivers::Waivers;
 use crate::will::{Will, check_string_in_v3_1, string_in_v3_1};
@@ -117,10 +118,21 @@ impl<'a> Connect<'a> {
         }
     }
 
-    /// Parses the packet after its fixed header. The dialect's version has been found, or will
-    /// be found wanting, by [`parse_version`].
+    fn flags(&self) -> ConnectFlags {
+        let mut flags = u8::from(self.clean_start) << 1;
+        if let Some(will) = &self.will {
+            flags |= 0x04 | (will.qos as u8) << 3 | u8::from(will.retain) << 5;
+        }
+        flags |= u8::from(self.password.is_some()) << 6;
+        flags |= u8::from(self.user_name.is_some()) << 7;
+        ConnectFlags(flags)
+    }
+}
+
+impl<'a> Parse<'a> for Connect<'a> {
     #[inline]
-    pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
+    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
+        let input = frame.body();
         let version = dialect.version();
         let Some(rest) = after_version(input, version, dialect.waivers()) else {
             match wrong_version(input, &[version])? {}
@@ -165,16 +177,6 @@ impl<'a> Connect<'a> {
             password,
         };
         Ok((&[], connect))
-    }
-
-    fn flags(&self) -> ConnectFlags {
-        let mut flags = u8::from(self.clean_start) << 1;
-        if let Some(will) = &self.will {
-            flags |= 0x04 | (will.qos as u8) << 3 | u8::from(will.retain) << 5;
-        }
-        flags |= u8::from(self.password.is_some()) << 6;
-        flags |= u8::from(self.user_name.is_some()) << 7;
-        ConnectFlags(flags)
     }
 }
 
@@ -230,7 +232,7 @@ struct ConnectFlags(u8);
 
 impl ConnectFlags {
     #[inline]
-    fn parse(input: &[u8], dialect: Dialect) -> Parsed<'_, Self> {
+    fn parse<'a, E: Blame<'a>>(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self, E> {
         let (rest, byte) = data::byte(input, Field::ConnectFlags)?;
         let flags = Self(byte);
         match flags.check(dialect) {
@@ -293,7 +295,10 @@ impl ConnectFlags {
 }
 
 /// The version whose Protocol Name and Protocol Level the input begins with.
-pub(crate) fn parse_version(input: &[u8], waivers: Waivers) -> Parsed<'_, Version> {
+pub(crate) fn parse_version<'a, E: Blame<'a>>(
+    input: &'a [u8],
+    waivers: Waivers,
+) -> Parsed<'a, Version, E> {
     for version in Version::ALL {
         if let Some(rest) = after_version(input, version, waivers) {
             return Ok((rest, version));
@@ -322,15 +327,14 @@ fn after_version(input: &[u8], version: Version, waivers: Waivers) -> Option<&[u
 
 /// Names what is wrong with a Protocol Name and Protocol Level that are of no `candidate`.
 #[cold]
-fn wrong_version<'a>(
+fn wrong_version<'a, E: Blame<'a>>(
     input: &'a [u8],
     candidates: &[Version],
-) -> Result<Infallible, nom::Err<Fault<'a>>> {
+) -> Result<Infallible, nom::Err<E>> {
     let field = Field::ProtocolName;
     let (at_level, name) = data::prefixed(input, field)?;
     if let Err(flaw) = data::check_utf8(name) {
-        let at = name.get(flaw.at..).unwrap_or_default();
-        return fault(at, flaw.kind, field, 0);
+        return flaw.fault(name, field);
     }
     let mut names = candidates.iter().map(|version| version.protocol_name());
     if names.all(|candidate| candidate.as_bytes() != name) {
@@ -343,7 +347,11 @@ fn wrong_version<'a>(
 }
 
 #[inline]
-fn parse_client_id(input: &[u8], flags: ConnectFlags, dialect: Dialect) -> Parsed<'_, Utf8Str<'_>> {
+fn parse_client_id<'a, E: Blame<'a>>(
+    input: &'a [u8],
+    flags: ConnectFlags,
+    dialect: Dialect,
+) -> Parsed<'a, Utf8Str<'a>, E> {
     let (rest, client_id) = data::utf8_string(input, Field::ClientId)?;
     match check_client_id(client_id, flags.clean_start(), dialect.version()) {
         Err(_) if dialect.waives(Waivers::EMPTY_CLIENT_ID) => Ok((rest, client_id)),
@@ -371,14 +379,14 @@ fn check_client_id(
 
 /// Names the flag that should have announced the bytes left over, if they read as its field.
 #[cold]
-fn left_over(
-    rest: &[u8],
+fn left_over<'a, E: Blame<'a>>(
+    rest: &'a [u8],
     flags: ConnectFlags,
     dialect: Dialect,
-) -> Result<Infallible, nom::Err<Fault<'_>>> {
-    let field = |input| data::prefixed(input, Field::Packet);
+) -> Result<Infallible, nom::Err<E>> {
+    let field = |input| data::prefixed::<()>(input, Field::Packet);
     let one = all_consuming(field).parse(rest).is_ok();
-    let will = Will::parse(rest, QoS::AtMostOnce, false, dialect);
+    let will = Will::parse::<()>(rest, QoS::AtMostOnce, false, dialect);
     let (kind, field) = match will {
         Ok(([], _)) if flags.will().is_none() => (ErrorKind::UnannouncedWill, Field::WillTopic),
         _ if one && !flags.user_name() => (ErrorKind::UnannouncedUserName, Field::UserName),

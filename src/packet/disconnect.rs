@@ -10,8 +10,9 @@
 
 use crate::data::{Parsed, Put};
 use crate::dialect::Dialect;
-use crate::error::{Field, Refusal};
-use crate::packet::{Body, PacketType};
+use crate::error::{Blame, Field, Refusal};
+use crate::frame::FrameRef;
+use crate::packet::{Body, PacketType, Parse};
 use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode};
 
@@ -63,9 +64,12 @@ impl<'a> Disconnect<'a> {
             properties: Properties::EMPTY,
         }
     }
+}
 
+impl<'a> Parse<'a> for Disconnect<'a> {
     #[inline]
-    pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
+    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
+        let input = frame.body();
         let packet_type = PacketType::Disconnect;
         let (rest, (reason_code, properties)) =
             reason_code::parse_with_properties(input, packet_type, dialect)?;

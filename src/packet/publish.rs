@@ -17,8 +17,9 @@ use core::fmt;
 
 use crate::data::{self, PacketId, Parsed, Put, QoS};
 use crate::dialect::Dialect;
-use crate::error::{ErrorKind, Field, Refusal, fault};
-use crate::packet::{Body, PacketType};
+use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
+use crate::frame::FrameRef;
+use crate::packet::{Body, PacketType, Parse};
 use crate::property::{self, Carrier, Properties, PropertyId};
 use crate::topic::TopicName;
 
@@ -78,12 +79,13 @@ impl<'a> Publish<'a> {
             payload,
         }
     }
+}
 
-    /// Parses the packet after its fixed header, whose flags [`packet::judge`] has passed.
-    ///
-    /// [`packet::judge`]: crate::packet::judge
+impl<'a> Parse<'a> for Publish<'a> {
     #[inline]
-    pub(crate) fn parse(input: &'a [u8], flags: u8, dialect: Dialect) -> Parsed<'a, Self> {
+    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
+        let input = frame.body();
+        let flags = frame.first_byte();
         let (rest, topic_name) = TopicName::parse_or_empty(input, Field::TopicName)?;
         let (rest, delivery) = match QoS::from_bits(flags >> 1) {
             Some(QoS::AtMostOnce) | None => (rest, Delivery::AtMostOnce),

@@ -15,9 +15,10 @@
 
 use crate::data::{self, PacketId, Parsed, Put};
 use crate::dialect::{Dialect, Version};
-use crate::error::{ErrorKind, Field, Refusal, fault};
+use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
+use crate::frame::FrameRef;
 use crate::list::{self, List};
-use crate::packet::{Body, PacketType};
+use crate::packet::{Body, PacketType, Parse};
 use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode};
 use crate::waivers::Waivers;
@@ -94,13 +95,13 @@ impl<'a> SubAck<'a> {
             reason_codes,
         }
     }
+}
 
+impl<'a> Parse<'a> for SubAck<'a> {
     #[inline]
-    pub(crate) fn parse(
-        input: &'a [u8],
-        packet_type: PacketType,
-        dialect: Dialect,
-    ) -> Parsed<'a, Self> {
+    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
+        let input = frame.body();
+        let packet_type = frame.packet_type();
         let (rest, packet_id) = data::packet_id(input, dialect)?;
         let carrier = Carrier::Packet(packet_type);
         let (list, properties) = property::parse(rest, carrier, dialect)?;
@@ -121,7 +122,7 @@ impl<'a> SubAck<'a> {
 }
 
 impl Body for SubAck<'_> {
-    #[inline]
+    #[inline(always)]
     fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         let (version, carrier) = (dialect.version(), Carrier::Packet(packet_type));
         self.packet_id.check()?;
@@ -143,7 +144,7 @@ impl Body for SubAck<'_> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_u16(self.packet_id.get());
         property::put(&self.properties, dialect, out);
@@ -182,7 +183,11 @@ fn is_granted_qos(code: ReasonCode, version: Version) -> bool {
 }
 
 #[inline]
-fn parse_code(input: &[u8], packet_type: PacketType, dialect: Dialect) -> Parsed<'_, ReasonCode> {
+fn parse_code<'a, E: Blame<'a>>(
+    input: &'a [u8],
+    packet_type: PacketType,
+    dialect: Dialect,
+) -> Parsed<'a, ReasonCode, E> {
     let version = dialect.version();
     if version == Version::V5 {
         return reason_code::parse(input, packet_type, dialect);
@@ -220,11 +225,11 @@ fn granted_qos(byte: u8, version: Version) -> Option<ReasonCode> {
 
 impl<'a> list::sealed::Read<'a> for ReasonCode {
     #[inline]
-    fn read(bytes: &'a [u8], version: Version) -> Option<(&'a [u8], Self)> {
+    fn read(bytes: &'a [u8], dialect: Dialect) -> Option<(&'a [u8], Self)> {
         let (&byte, rest) = bytes.split_first()?;
-        let code = match version {
+        let code = match dialect.version() {
             Version::V5 => Self::try_from(byte).ok()?,
-            _ => granted_qos(byte, version)?,
+            version => granted_qos(byte, version)?,
         };
         Some((rest, code))
     }

@@ -18,9 +18,10 @@ use core::fmt;
 
 use crate::data::{self, PacketId, Parsed, Put, QoS};
 use crate::dialect::{Dialect, Version};
-use crate::error::{ErrorKind, Field, Refusal, fault};
+use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
+use crate::frame::FrameRef;
 use crate::list::{self, List};
-use crate::packet::{Body, PacketType};
+use crate::packet::{Body, PacketType, Parse};
 use crate::property::{self, Carrier, Properties};
 use crate::topic::TopicFilter;
 
@@ -79,9 +80,12 @@ impl<'a> Subscribe<'a> {
             subscriptions,
         }
     }
+}
 
+impl<'a> Parse<'a> for Subscribe<'a> {
     #[inline]
-    pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
+    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
+        let input = frame.body();
         let (rest, packet_id) = data::packet_id(input, dialect)?;
         let (list, properties) = property::parse(rest, CARRIER, dialect)?;
         if list.is_empty() && dialect.version() != Version::V3_1 {
@@ -153,7 +157,7 @@ impl<'a> Subscription<'a> {
     }
 
     #[inline]
-    fn parse(input: &'a [u8], version: Version) -> Parsed<'a, Self> {
+    fn parse<E: Blame<'a>>(input: &'a [u8], version: Version) -> Parsed<'a, Self, E> {
         let v5 = version == Version::V5;
         let (at_options, filter) = TopicFilter::parse(input, version)?;
         let (rest, byte) = data::byte(at_options, Field::SubscriptionOptions)?;
@@ -194,10 +198,10 @@ impl<'a> Subscription<'a> {
 
 impl<'a> list::sealed::Read<'a> for Subscription<'a> {
     #[inline]
-    fn read(bytes: &'a [u8], version: Version) -> Option<(&'a [u8], Self)> {
+    fn read(bytes: &'a [u8], dialect: Dialect) -> Option<(&'a [u8], Self)> {
         let (rest, filter) = TopicFilter::read_checked(bytes)?;
         let (&byte, rest) = rest.split_first()?;
-        let options = SubscriptionOptions::from_byte(byte, version).ok()?;
+        let options = SubscriptionOptions::from_byte(byte, dialect.version()).ok()?;
         Some((rest, Self { filter, options }))
     }
 }

@@ -11,9 +11,10 @@
 
 use crate::data::{self, PacketId, Parsed, Put};
 use crate::dialect::{Dialect, Version};
-use crate::error::{ErrorKind, Field, Refusal, fault};
+use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
+use crate::frame::FrameRef;
 use crate::list::{self, List};
-use crate::packet::{Body, PacketType};
+use crate::packet::{Body, PacketType, Parse};
 use crate::property::{self, Carrier, Properties};
 use crate::topic::TopicFilter;
 
@@ -64,9 +65,12 @@ impl<'a> Unsubscribe<'a> {
             topic_filters,
         }
     }
+}
 
+impl<'a> Parse<'a> for Unsubscribe<'a> {
     #[inline]
-    pub(crate) fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self> {
+    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
+        let input = frame.body();
         let (rest, packet_id) = data::packet_id(input, dialect)?;
         let (list, properties) = property::parse(rest, CARRIER, dialect)?;
         if list.is_empty() && dialect.version() != Version::V3_1 {
@@ -119,7 +123,7 @@ const CARRIER: Carrier = Carrier::Packet(PacketType::Unsubscribe);
 
 impl<'a> list::sealed::Read<'a> for TopicFilter<'a> {
     #[inline]
-    fn read(bytes: &'a [u8], _: Version) -> Option<(&'a [u8], Self)> {
+    fn read(bytes: &'a [u8], _: Dialect) -> Option<(&'a [u8], Self)> {
         Self::read_checked(bytes)
     }
 }
