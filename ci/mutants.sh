@@ -32,6 +32,6 @@ done
 
 out=$PWD
 cd "$work"
-cargo test --profile mutants --features serde --package mqtt-wire "${tests[@]}"
-cargo mutants --package mqtt-wire --features serde --profile mutants --baseline skip --timeout 30 --jobs 2 \
+cargo test --profile mutants --features serde,arbitrary --package mqtt-wire "${tests[@]}"
+cargo mutants --package mqtt-wire --features serde,arbitrary --profile mutants --baseline skip --timeout 30 --jobs 2 \
     --no-shuffle --output "$out" "$@" -- "${tests[@]}"

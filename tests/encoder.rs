@@ -380,6 +380,18 @@ fn an_empty_topic_name_needs_an_alias() {
 
 #[test]
 fn packets_belong_to_a_side_and_a_version() {
+    // the first byte that the packet would have had is told
+    let subscription = [Subscription::new(
+        TopicFilter::new("f").unwrap(),
+        QoS::AtMostOnce,
+    )];
+    let server = Dialect::from_server(Version::V5);
+    let Err(EncodeError::Violation(violation)) = subscribe(&subscription).encoded_len(server)
+    else {
+        panic!("a Server does not subscribe");
+    };
+    assert_eq!(violation.value(), 0x82);
+
     for version in Version::ALL {
         let (client, server) = (Dialect::from_client(version), Dialect::from_server(version));
         accepts(client, Packet::PingReq);

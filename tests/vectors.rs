@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::Vector;
 use mqtt_wire::{
-    DecodeError, Dialect, FrameRef, Framed, Packet, PacketType, ReturnCode, Sender, Version,
+    DecodeError, Dialect, ErrorKind, FrameRef, Framed, Packet, PacketType, ReturnCode, Sender,
+    Version,
 };
 use serde_json::{Value, json};
 
@@ -160,6 +161,11 @@ fn a_valid_packet_is_read_the_same_whatever_follows_it() {
             };
             assert_eq!(frame.bytes(), first.bytes);
             assert_eq!(frame.decode(first.dialect), decode(first));
+
+            // as one packet it has bytes behind it
+            let error = Packet::decode(&bytes, first.dialect).unwrap_err();
+            let expected = (ErrorKind::TrailingBytes, first.bytes.len());
+            assert_eq!((error.kind(), error.offset()), expected, "{}", first.name);
         }
     }
 }

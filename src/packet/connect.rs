@@ -29,7 +29,7 @@ use nom::combinator::all_consuming;
 
 use crate::data::{self, BinaryData, Parsed, Put, QoS, Utf8Str};
 use crate::dialect::{Dialect, Version};
-use crate::error::{Blame, ErrorKind, Fault, Field, Refusal, fault};
+use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
 use crate::frame::FrameRef;
 use crate::packet::{Body, PacketType, Parse};
 use crate::property::{self, Carrier, Properties};
