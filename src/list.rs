@@ -157,6 +157,18 @@ impl<'a, T: Item<'a>> List<'a, T> {
         })
     }
 
+    /// Calls `each` with one item after the other until it fails.
+    #[inline]
+    pub(crate) fn try_for_each<E>(
+        &self,
+        mut each: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self.0 {
+            Repr::Items(items) => items.iter().try_for_each(|item| each(*item)),
+            _ => self.iter().try_for_each(each),
+        }
+    }
+
     /// The number of items. On a decoded packet this walks the list.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -368,6 +380,30 @@ impl<'a, T: Item<'a>> Iterator for Iter<'a, T> {
                 }
                 items.next().copied()
             }
+        }
+    }
+
+    /// As by `next`, without asking for each item what kind of list it is in.
+    #[inline]
+    fn fold<B, F: FnMut(B, T) -> B>(self, init: B, mut each: F) -> B {
+        match self.0 {
+            IterRepr::Items { items, then } => {
+                let folded = items.copied().fold(init, &mut each);
+                then.iter().copied().fold(folded, each)
+            }
+            IterRepr::Wire {
+                bytes,
+                then,
+                dialect,
+                ..
+            } => [bytes, then].into_iter().fold(init, |folded, mut rest| {
+                let mut folded = folded;
+                while let Some((after, item)) = T::read(rest, dialect) {
+                    folded = each(folded, item);
+                    rest = after;
+                }
+                folded
+            }),
         }
     }
 }

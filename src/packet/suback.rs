@@ -133,7 +133,7 @@ impl Body for SubAck<'_> {
         if self.reason_codes.is_checked_for(carrier, dialect) {
             return Ok(());
         }
-        self.reason_codes.iter().try_for_each(|code| {
+        self.reason_codes.try_for_each(|code| {
             if version == Version::V5 {
                 reason_code::check(code, packet_type, dialect)
             } else if packet_type == PacketType::SubAck && is_granted_qos(code, version) {

@@ -116,8 +116,8 @@ impl Body for Subscribe<'_> {
         if self.subscriptions.is_checked_for(CARRIER, dialect) {
             return Ok(());
         }
-        let mut subscriptions = self.subscriptions.iter();
-        subscriptions.try_for_each(|subscription| subscription.check(dialect))
+        self.subscriptions
+            .try_for_each(|subscription| subscription.check(dialect))
     }
 
     #[inline]

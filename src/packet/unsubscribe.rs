@@ -101,8 +101,8 @@ impl Body for Unsubscribe<'_> {
         if !dialect.is_v5() || self.topic_filters.is_checked_for(CARRIER, dialect) {
             return Ok(());
         }
-        let mut filters = self.topic_filters.iter();
-        filters.try_for_each(|filter| filter.check_share().map_err(broken))
+        self.topic_filters
+            .try_for_each(|filter| filter.check_share().map_err(broken))
     }
 
     #[inline]
