@@ -30,11 +30,12 @@ enum Repr<'a, T> {
         dialect: Dialect,
     },
     Items(&'a [T]),
-    /// Checked bytes without the item that begins at byte `gap`.
+    /// Checked bytes without the item that begins at byte `gap`. A whole dialect would make every
+    /// list larger.
     WireWithout {
         bytes: &'a [u8],
         gap: u32,
-        dialect: Dialect,
+        version: Version,
     },
     /// A lent slice without the item at `gap`.
     ItemsWithout {
@@ -143,8 +144,9 @@ impl<'a, T: Item<'a>> List<'a, T> {
             Repr::WireWithout {
                 bytes,
                 gap,
-                dialect,
+                version,
             } => {
+                let dialect = Dialect::from_server(version);
                 let (before, at_gap) = bytes.split_at_checked(gap as usize).unwrap_or_default();
                 let then = T::read(at_gap, dialect).map_or(&[][..], |(then, _)| then);
                 wire(before, then, dialect)
@@ -204,7 +206,7 @@ impl<'a, T: Item<'a>> List<'a, T> {
                     Some(_) => Self(Repr::WireWithout {
                         bytes,
                         gap: u32::try_from(gap).unwrap_or(u32::MAX),
-                        dialect,
+                        version: dialect.version(),
                     }),
                 }
             }
