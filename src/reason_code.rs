@@ -248,7 +248,7 @@ pub(crate) fn check(
 }
 
 /// Writes what [`parse_with_properties`] reads, as short as may be.
-#[inline]
+#[inline(always)]
 pub(crate) fn put_with_properties(
     code: ReasonCode,
     properties: &Properties<'_>,

@@ -134,7 +134,7 @@ impl Body for Publish<'_> {
         self.delivery.flags() | u8::from(self.retain)
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_prefixed(self.topic_name.as_ref().map_or(b"", TopicName::as_bytes));
         if let Some(packet_id) = self.delivery.packet_id() {
