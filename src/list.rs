@@ -398,14 +398,19 @@ impl<'a, T: Item<'a>> Iterator for Iter<'a, T> {
                 then,
                 dialect,
                 ..
-            } => [bytes, then].into_iter().fold(init, |folded, mut rest| {
-                let mut folded = folded;
-                while let Some((after, item)) = T::read(rest, dialect) {
-                    folded = each(folded, item);
-                    rest = after;
+            } => {
+                let mut folded = init;
+                for mut rest in [bytes, then] {
+                    while !rest.is_empty() {
+                        let Some((after, item)) = T::read(rest, dialect) else {
+                            break;
+                        };
+                        folded = each(folded, item);
+                        rest = after;
+                    }
                 }
                 folded
-            }),
+            }
         }
     }
 }

@@ -101,7 +101,7 @@ impl Body for Ack<'_> {
         property::check(&self.properties, Carrier::Packet(packet_type), dialect)
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_u16(self.packet_id.get());
         reason_code::put_with_properties(self.reason_code, &self.properties, dialect, out);

@@ -89,7 +89,7 @@ impl Body for Auth<'_> {
         property::check(&self.properties, carrier, dialect)
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_byte(self.reason_code as u8);
         property::put(&self.properties, dialect, out);

@@ -137,7 +137,7 @@ impl Body for ConnAck<'_> {
         property::check(&self.properties, carrier, dialect)
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_byte(u8::from(self.session_present));
         out.put_byte(match ReturnCode::try_from(self.reason_code) {

@@ -92,7 +92,7 @@ impl Body for Disconnect<'_> {
         property::check(&self.properties, Carrier::Packet(packet_type), dialect)
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
         reason_code::put_with_properties(self.reason_code, &self.properties, dialect, out);
     }

@@ -120,7 +120,7 @@ impl Body for Subscribe<'_> {
             .try_for_each(|subscription| subscription.check(dialect))
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_u16(self.packet_id.get());
         property::put(&self.properties, dialect, out);

@@ -105,7 +105,7 @@ impl Body for Unsubscribe<'_> {
             .try_for_each(|filter| filter.check_share().map_err(broken))
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_u16(self.packet_id.get());
         property::put(&self.properties, dialect, out);
