@@ -30,6 +30,7 @@ EXPLAINED = {
     r".*: tshark complains: Unknown version \(.*\)": "a connection that does not begin with CONNECT",
     r"CONNACK.reason_code: '0x84', tshark '0x01'": "an answer to Protocol Level 9, which it reads as if in 5.0",
     r"SUBSCRIBE.subscriptions.\d+.qos: 1, tshark 253": "in 3.1 it does not leave out the six unused bits",
+    r"SUBACK.reason_codes.\d+: '0x01', tshark '0xfd'": "in 3.1 it does not leave out the six unused bits",
 }
 
 # What tells tshark the version, before a vector that is no CONNECT.
