@@ -8,7 +8,7 @@ import hashlib
 import json
 import pathlib
 
-# the order of the model's dialects()
+# the order of the laws' dialects()
 VERSIONS = ["3.1", "3.1.1", "5.0"]
 ACCEPT = 6
 

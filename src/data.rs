@@ -165,6 +165,12 @@ impl<'a> BinaryData<'a> {
         Ok(Self(bytes))
     }
 
+    /// Bytes that are not encoded, or were checked before.
+    #[cfg(feature = "model")]
+    pub(crate) const fn trusted(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8] {
@@ -279,6 +285,9 @@ impl fmt::Display for PacketId {
 pub struct SubscriptionId(NonZeroU32);
 
 impl SubscriptionId {
+    /// The identifier 1.
+    pub const MIN: Self = Self(NonZeroU32::MIN);
+
     /// The identifier with this value; `None` for 0 and above 268,435,455.
     #[must_use]
     pub const fn new(value: u32) -> Option<Self> {

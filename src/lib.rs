@@ -88,6 +88,8 @@ mod dialect;
 mod error;
 mod frame;
 mod list;
+#[cfg(feature = "model")]
+pub mod model;
 pub mod monitor;
 mod packet;
 mod property;

@@ -1,14 +1,13 @@
 //! Streams of packets, cut anywhere, come apart into the same frames and the same error.
-#![cfg(feature = "bytes")]
+#![cfg(all(feature = "bytes", feature = "arbitrary", feature = "proptest"))]
 
-mod model;
+mod laws;
 
 use arbitrary::Unstructured;
-use model::laws::Start;
-use model::{OwnedPacket, dialects, noise};
+use laws::{Start, dialects, noise};
 use mqtt_wire::{
     Connect, Dialect, ErrorKind, FrameDecoder, FrameRef, Framed, Limits, Packet, PacketType,
-    Publish, Sender, TopicName, Utf8Str, Version,
+    Publish, Sender, TopicName, Utf8Str, Version, model,
 };
 
 const NO_LIMITS: Limits = Limits {
@@ -62,8 +61,8 @@ fn streams() -> impl Iterator<Item = (Start, Vec<u8>)> {
     running.chain(accepted).flat_map(|(start, dialect, begin)| {
         ENDINGS.iter().zip(0..).map(move |(ending, index)| {
             let short_packets = (index * 1_000..)
-                .map(|seed| OwnedPacket::valid(dialect, &mut Unstructured::new(&noise(seed))))
-                .map(|packet| packet.unwrap().encode(dialect))
+                .map(|seed| model::Packet::valid(dialect, &mut Unstructured::new(&noise(seed))))
+                .map(|packet| packet.encode(dialect).unwrap())
                 .filter(|bytes| bytes.len() < 30);
             let middle: Vec<_> = short_packets.take(4).flatten().collect();
             (start, [&begin, &middle[..], ending].concat())

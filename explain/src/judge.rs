@@ -162,23 +162,15 @@ fn read_packets(json: Value) -> Result<Packets, String> {
     }
 
     let terms = Terms::deserialize(&json).map_err(|error| error.to_string())?;
-    let version = Version::ALL
-        .into_iter()
-        .find(|version| version.to_string() == terms.version)
-        .ok_or_else(|| format!("unknown version {:?}", terms.version))?;
+    let version = read_version(&terms.version)?;
     let mut waivers = Waivers::NONE;
     for name in &terms.waivers {
         let waiver = Waivers::from_name(name).ok_or_else(|| format!("unknown waiver {name:?}"))?;
         waivers = waivers | waiver;
     }
-    let sent = |piece: Piece| {
-        let sender = match piece.from.as_str() {
-            "client" => Sender::Client,
-            "server" => Sender::Server,
-            other => return Err(format!("unknown sender {other:?}")),
-        };
+    let sent = |piece: Piece| -> Result<Sent, String> {
         Ok(Sent {
-            dialect: Dialect::new(version, sender).waiving(waivers),
+            dialect: Dialect::new(version, read_sender(&piece.from)?).waiving(waivers),
             bytes: decode_hex(&piece.hex).ok_or("bad hex")?,
             time: piece.milliseconds.map(Duration::from_millis),
         })
@@ -191,6 +183,20 @@ fn read_packets(json: Value) -> Result<Packets, String> {
     let piece = Piece::deserialize(&json).map_err(|error| error.to_string())?;
     let Sent { dialect, bytes, .. } = sent(piece)?;
     Ok(Packets::One(dialect, bytes))
+}
+
+pub fn read_version(name: &str) -> Result<Version, String> {
+    let mut versions = Version::ALL.into_iter();
+    let version = versions.find(|version| version.to_string() == name);
+    version.ok_or_else(|| format!("unknown version {name:?}"))
+}
+
+pub fn read_sender(name: &str) -> Result<Sender, String> {
+    match name {
+        "client" => Ok(Sender::Client),
+        "server" => Ok(Sender::Server),
+        other => Err(format!("unknown sender {other:?}")),
+    }
 }
 
 #[derive(Serialize)]
@@ -361,7 +367,7 @@ fn decode_hex(text: &str) -> Option<Vec<u8>> {
     pairs.collect()
 }
 
-fn encode_hex(bytes: &[u8]) -> String {
+pub fn encode_hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
     digits.map(digit).collect()

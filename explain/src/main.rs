@@ -3,6 +3,7 @@
 mod capture;
 mod conversation;
 mod dissect;
+mod encode;
 mod hint;
 mod input;
 mod json;
@@ -107,6 +108,26 @@ enum Command {
     /// exit status is 1 in the end; otherwise it is 0.
     #[command(verbatim_doc_comment)]
     Judge,
+
+    /// Turns JSON back into bytes
+    ///
+    /// Reads what `--json` and `judge` print, one object after the other or a list of them, or
+    /// packets as they stand there as "packet". Each is encoded by the rules, as short as may be;
+    /// what breaks one, or has a member that the packet does not have, is not written, nor is
+    /// anything after it.
+    ///
+    /// Version and side are those of "dialect", or "version" and "from"; else those of the options,
+    /// or the only ones that the packet can have.
+    ///
+    ///   mqtt-explain --json --show-secrets session.bin | mqtt-explain encode > same.bin
+    ///   echo '{"type": "PINGREQ"}' | mqtt-explain encode --mqtt 5.0 --hex
+    ///
+    /// Exit status:
+    ///    0  everything is written
+    ///    1  a packet breaks a rule, or was refused when it was read
+    ///   64  wrong usage, or the input could not be read
+    #[command(verbatim_doc_comment)]
+    Encode(encode::Options),
 }
 
 #[derive(Args)]
@@ -201,6 +222,15 @@ enum Side {
     Server,
 }
 
+impl From<Side> for Sender {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Client => Self::Client,
+            Side::Server => Self::Server,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Color {
     Auto,
@@ -251,6 +281,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Some(Command::Judge) => judge::run(io::stdin().lock(), BufWriter::new(io::stdout().lock()))
             .map(|all_read| ExitCode::from(u8::from(!all_read))),
+        Some(Command::Encode(options)) => encode::run(&options),
         None => explain(&cli.explain),
     };
     match done {
@@ -375,10 +406,7 @@ struct Printer<'a> {
 impl Printer<'_> {
     /// Bytes of one side.
     fn stream(&mut self, bytes: &[u8]) -> io::Result<Status> {
-        let sender = self.options.from.map(|side| match side {
-            Side::Client => Sender::Client,
-            Side::Server => Sender::Server,
-        });
+        let sender = self.options.from.map(Sender::from);
         let stream = Stream::read(bytes, self.options.mqtt, sender, self.options.terms());
         let is_valid = stream.records.first().is_some_and(Record::is_accepted);
         if let Some(what) = hint::foreign(bytes).filter(|_| !is_valid) {

@@ -7,10 +7,10 @@
 use libfuzzer_sys::fuzz_target;
 use mqtt_wire::{FrameRef, Framed};
 
-use model::{dialects, laws};
+use laws::dialects;
 
-#[path = "../../tests/model/mod.rs"]
-mod model;
+#[path = "../../tests/laws/mod.rs"]
+mod laws;
 
 fuzz_target!(|input: &[u8]| {
     let [dialect, stream @ ..] = input else {

@@ -7,11 +7,10 @@
 use libfuzzer_sys::fuzz_target;
 use mqtt_wire::Limits;
 
-use model::dialects;
-use model::laws::{Start, gives_a_reason};
+use laws::{Start, dialects, gives_a_reason};
 
-#[path = "../../tests/model/mod.rs"]
-mod model;
+#[path = "../../tests/laws/mod.rs"]
+mod laws;
 
 fuzz_target!(|input: &[u8]| {
     let [start, limit, pieces, stream @ ..] = input else {

@@ -1,14 +1,15 @@
 //! Packets of the model: valid ones round-trip and are relayed; of those with errors encode says
-//! what decode says.
+//! what decode says. And valid conversations are without a breach.
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
+use mqtt_wire::Dialect;
+use mqtt_wire::model::{NearlyValid, Valid, ValidConversation};
+use mqtt_wire::monitor::Monitor;
 
-use model::{Any, Valid, laws};
-
-#[path = "../../tests/model/mod.rs"]
-mod model;
+#[path = "../../tests/laws/mod.rs"]
+mod laws;
 
 fuzz_target!(|input: &[u8]| {
     let _ = check(&mut Unstructured::new(input));
@@ -16,17 +17,29 @@ fuzz_target!(|input: &[u8]| {
 
 fn check(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     match input.arbitrary::<u8>()? {
-        0..128 => {
-            let Any(dialect, packet) = Any::arbitrary(input)?;
-            packet.lend(|packet| laws::encodes_as_strictly_as_it_decodes(packet, dialect));
+        0..112 => {
+            let NearlyValid(dialect, packet) = NearlyValid::arbitrary(input)?;
+            laws::model_encodes_as_strictly_as_it_decodes(&packet, dialect);
         }
-        128..224 => {
+        112..192 => {
             let Valid(dialect, packet) = Valid::arbitrary(input)?;
-            packet.lend(|packet| laws::round_trips(packet, dialect));
+            laws::model_round_trips(&packet, dialect);
+        }
+        192..224 => {
+            let Valid(dialect, packet) = Valid::arbitrary(input)?;
+            laws::relays(&packet.encode(dialect).unwrap(), dialect);
         }
         _ => {
-            let Valid(dialect, packet) = Valid::arbitrary(input)?;
-            laws::relays(&packet.encode(dialect), dialect);
+            let ValidConversation(conversation) = ValidConversation::arbitrary(input)?;
+            let mut monitor = Monitor::new();
+            for (sender, packet) in &conversation.packets {
+                let dialect = Dialect::new(conversation.version, *sender);
+                let observed = packet.lend(dialect, |packet| {
+                    let length = packet.encoded_len(dialect).unwrap();
+                    monitor.observe(dialect, &packet, length, |breach| panic!("{breach}"));
+                });
+                observed.unwrap();
+            }
         }
     }
     Ok(())

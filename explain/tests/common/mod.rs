@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 /// What the program said.
 pub struct Run {
     pub output: String,
+    pub errors: String,
     pub status: i32,
 }
 
@@ -16,7 +17,7 @@ pub fn explain<'a>(args: impl IntoIterator<Item = &'a str>, input: &[u8]) -> Run
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     // it may not want to read
@@ -24,6 +25,7 @@ pub fn explain<'a>(args: impl IntoIterator<Item = &'a str>, input: &[u8]) -> Run
     let done = child.wait_with_output().unwrap();
     Run {
         output: String::from_utf8(done.stdout).unwrap(),
+        errors: String::from_utf8(done.stderr).unwrap(),
         status: done.status.code().unwrap(),
     }
 }

@@ -1,11 +1,12 @@
 //! A second encoder, as plain as may be: it checks nothing and leaves nothing out.
 
-use mqtt_wire::{Connect, Delivery, Packet, Properties, Property, ReasonCode, ReturnCode, Version};
+use mqtt_wire::model::{Connect, Packet, Property};
+use mqtt_wire::{Delivery, ReasonCode, ReturnCode, Version};
 
-use super::laws::frame;
+use super::frame;
 
 /// The bytes that a packet would have in `version` if it broke no rule of it.
-pub fn encode(packet: &Packet<'_>, version: Version) -> Vec<u8> {
+pub fn encode(packet: &Packet, version: Version) -> Vec<u8> {
     let mut out = Writer {
         body: Vec::new(),
         v5: version == Version::V5,
@@ -19,11 +20,10 @@ pub fn encode(packet: &Packet<'_>, version: Version) -> Vec<u8> {
                 Ok(code) if !out.v5 => out.body.push(code as u8),
                 _ => out.byte(connack.reason_code),
             }
-            out.properties(connack.properties);
+            out.properties(&connack.properties);
         }
         Packet::Publish(publish) => {
-            let topic_name = publish.topic_name.as_ref();
-            out.field(topic_name.map_or(&b""[..], |topic| topic.as_bytes()));
+            out.field(publish.topic_name.as_deref().unwrap_or_default());
             let (qos, packet_id, dup) = match publish.delivery {
                 Delivery::AtMostOnce => (0, None, false),
                 Delivery::AtLeastOnce { packet_id, dup } => (1, Some(packet_id), dup),
@@ -33,18 +33,18 @@ pub fn encode(packet: &Packet<'_>, version: Version) -> Vec<u8> {
             if let Some(packet_id) = packet_id {
                 out.short(packet_id.get());
             }
-            out.properties(publish.properties);
-            out.body.extend(publish.payload);
+            out.properties(&publish.properties);
+            out.body.extend(&publish.payload);
         }
         Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
             out.short(ack.packet_id.get());
-            out.reason(ack.reason_code, ack.properties);
+            out.reason(ack.reason_code, &ack.properties);
         }
         Packet::Subscribe(subscribe) => {
             out.short(subscribe.packet_id.get());
-            out.properties(subscribe.properties);
-            for subscription in subscribe.subscriptions {
-                out.field(subscription.filter.as_bytes());
+            out.properties(&subscribe.properties);
+            for subscription in &subscribe.subscriptions {
+                out.field(&subscription.filter);
                 let options = subscription.options;
                 out.body.push(
                     options.qos as u8
@@ -56,19 +56,22 @@ pub fn encode(packet: &Packet<'_>, version: Version) -> Vec<u8> {
         }
         Packet::SubAck(suback) | Packet::UnsubAck(suback) => {
             out.short(suback.packet_id.get());
-            out.properties(suback.properties);
-            suback.reason_codes.iter().for_each(|code| out.byte(code));
+            out.properties(&suback.properties);
+            let codes = suback.reason_codes.iter();
+            codes.for_each(|code| out.byte(*code));
         }
         Packet::Unsubscribe(unsubscribe) => {
             out.short(unsubscribe.packet_id.get());
-            out.properties(unsubscribe.properties);
-            for filter in unsubscribe.topic_filters {
-                out.field(filter.as_bytes());
+            out.properties(&unsubscribe.properties);
+            for filter in &unsubscribe.topic_filters {
+                out.field(filter);
             }
         }
         Packet::PingReq | Packet::PingResp => {}
-        Packet::Disconnect(disconnect) => out.reason(disconnect.reason_code, disconnect.properties),
-        Packet::Auth(auth) => out.reason(auth.reason_code, auth.properties),
+        Packet::Disconnect(disconnect) => {
+            out.reason(disconnect.reason_code, &disconnect.properties);
+        }
+        Packet::Auth(auth) => out.reason(auth.reason_code, &auth.properties),
     }
     if let Packet::PubRel(_) | Packet::Subscribe(_) | Packet::Unsubscribe(_) = packet {
         flags = 2;
@@ -82,40 +85,40 @@ struct Writer {
 }
 
 impl Writer {
-    fn connect(&mut self, connect: &Connect<'_>) {
+    fn connect(&mut self, connect: &Connect) {
         self.field(connect.version.protocol_name());
         self.body.push(connect.version.protocol_level());
         let mut flags = u8::from(connect.clean_start) * 2;
-        if let Some(will) = connect.will {
+        if let Some(will) = &connect.will {
             flags += 4 + will.qos as u8 * 8 + u8::from(will.retain) * 32;
         }
         flags += u8::from(connect.password.is_some()) * 64;
         flags += u8::from(connect.user_name.is_some()) * 128;
         self.body.push(flags);
         self.short(connect.keep_alive);
-        self.properties(connect.properties);
-        self.field(connect.client_id.as_bytes());
-        if let Some(will) = connect.will {
-            self.properties(will.properties);
-            self.field(will.topic.as_bytes());
-            self.field(will.payload);
+        self.properties(&connect.properties);
+        self.field(&connect.client_id);
+        if let Some(will) = &connect.will {
+            self.properties(&will.properties);
+            self.field(&will.topic);
+            self.field(&will.payload);
         }
-        if let Some(user_name) = connect.user_name {
-            self.field(user_name.as_bytes());
+        if let Some(user_name) = &connect.user_name {
+            self.field(user_name);
         }
-        if let Some(password) = connect.password {
+        if let Some(password) = &connect.password {
             self.field(password);
         }
     }
 
-    fn reason(&mut self, code: ReasonCode, properties: Properties<'_>) {
+    fn reason(&mut self, code: ReasonCode, properties: &[Property]) {
         if self.v5 {
             self.byte(code);
             self.properties(properties);
         }
     }
 
-    fn properties(&mut self, properties: Properties<'_>) {
+    fn properties(&mut self, properties: &[Property]) {
         if !self.v5 {
             return;
         }
@@ -130,7 +133,7 @@ impl Writer {
         self.body.extend(&frame(0, &block.body)[1..]);
     }
 
-    fn property(&mut self, property: Property<'_>) {
+    fn property(&mut self, property: &Property) {
         use Property as P;
 
         self.body.push(property.id() as u8);
@@ -141,9 +144,9 @@ impl Writer {
             | P::RetainAvailable(flag)
             | P::WildcardSubscriptionAvailable(flag)
             | P::SubscriptionIdentifierAvailable(flag)
-            | P::SharedSubscriptionAvailable(flag) => self.byte(flag),
-            P::MaximumQoS(qos) => self.body.push(qos as u8),
-            P::ServerKeepAlive(number) | P::TopicAliasMaximum(number) => self.short(number),
+            | P::SharedSubscriptionAvailable(flag) => self.byte(*flag),
+            P::MaximumQoS(qos) => self.body.push(*qos as u8),
+            P::ServerKeepAlive(number) | P::TopicAliasMaximum(number) => self.short(*number),
             P::ReceiveMaximum(number) | P::TopicAlias(number) => self.short(number.get()),
             P::MessageExpiryInterval(number)
             | P::SessionExpiryInterval(number)
@@ -162,12 +165,12 @@ impl Writer {
             | P::AuthenticationMethod(text)
             | P::ResponseInformation(text)
             | P::ServerReference(text)
-            | P::ReasonString(text) => self.field(text.as_bytes()),
-            P::ResponseTopic(topic) => self.field(topic.as_bytes()),
+            | P::ReasonString(text)
+            | P::ResponseTopic(text) => self.field(text),
             P::CorrelationData(data) | P::AuthenticationData(data) => self.field(data),
             P::UserProperty(name, value) => {
-                self.field(name.as_bytes());
-                self.field(value.as_bytes());
+                self.field(name);
+                self.field(value);
             }
             other => unreachable!("{other:?} is not in the standard"),
         }

@@ -1,0 +1,776 @@
+//! Makes conversations: step by step, each step one that the rules allow.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::num::{NonZeroU16, NonZeroU32};
+
+use super::make::{Choices, Errors, Maker, has};
+use super::{
+    Ack, Auth, ConnAck, Connect, Conversation, Disconnect, Packet, Property, Publish, SubAck,
+    Unsubscribe,
+};
+use crate::data::{PacketId, QoS, SubscriptionId};
+use crate::dialect::{Dialect, Sender, Version};
+use crate::packet::{Delivery, PacketType};
+use crate::property::PropertyId;
+use crate::reason_code::ReasonCode;
+use crate::topic::TopicFilter;
+
+/// A conversation in which neither side breaks a rule.
+pub(super) fn valid(version: Version, choices: &mut impl Choices) -> Conversation {
+    Talk::new(version, choices, Errors::NONE).hold()
+}
+
+/// A conversation of packets that are valid by themselves, in which some steps are made without
+/// regard to the rules.
+pub(super) fn nearly_valid(version: Version, choices: &mut impl Choices) -> Conversation {
+    let errors = Errors::some(choices);
+    Talk::new(version, choices, errors).hold()
+}
+
+/// Both sides of a connection, as far as the next step depends on what they said before.
+struct Talk<C> {
+    maker: Maker<C>,
+    version: Version,
+    /// The errors against the conversation; the packets have none.
+    errors: Errors,
+    packets: Vec<(Sender, Packet)>,
+    client: Side,
+    server: Side,
+    request: Request,
+    service: Service,
+    /// The oldest first, by the time when their stage was reached.
+    exchanges: Vec<Exchange>,
+    /// The highest QoS that was granted to a subscription.
+    granted: Option<QoS>,
+    subscription_ids: Vec<SubscriptionId>,
+}
+
+/// What a side announced as a receiver, and the Topic Aliases that it has set as a sender.
+struct Side {
+    receive_maximum: u16,
+    maximum_packet_size: u32,
+    topic_alias_maximum: u16,
+    aliases: Vec<NonZeroU16>,
+}
+
+impl Side {
+    const fn new() -> Self {
+        Self {
+            receive_maximum: u16::MAX,
+            maximum_packet_size: u32::MAX,
+            topic_alias_maximum: 0,
+            aliases: Vec::new(),
+        }
+    }
+
+    fn announce(&mut self, properties: &[Property]) {
+        for property in properties {
+            match property {
+                Property::ReceiveMaximum(value) => self.receive_maximum = value.get(),
+                Property::MaximumPacketSize(value) => self.maximum_packet_size = value.get(),
+                Property::TopicAliasMaximum(value) => self.topic_alias_maximum = *value,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What the CONNECT asked for.
+struct Request {
+    session_outlives: bool,
+    problem_information: bool,
+    method: Option<String>,
+}
+
+/// What the Server offers.
+struct Service {
+    maximum_qos: QoS,
+    retain: bool,
+    wildcards: bool,
+    subscription_ids: bool,
+    shared: bool,
+}
+
+struct Exchange {
+    owner: Sender,
+    packet_id: PacketId,
+    stage: Stage,
+}
+
+/// The packet that comes next.
+#[derive(Clone, PartialEq)]
+enum Stage {
+    PubAck,
+    PubRec,
+    PubRel,
+    PubComp,
+    /// With the QoS of each filter.
+    SubAck(Vec<QoS>),
+    /// With so many filters.
+    UnsubAck(usize),
+}
+
+impl<C: Choices> Talk<C> {
+    fn new(version: Version, choices: C, errors: Errors) -> Self {
+        Self {
+            maker: Maker::new(choices, Dialect::from_client(version), Errors::NONE),
+            version,
+            errors,
+            packets: Vec::new(),
+            client: Side::new(),
+            server: Side::new(),
+            request: Request {
+                session_outlives: false,
+                problem_information: true,
+                method: None,
+            },
+            service: Service {
+                maximum_qos: QoS::ExactlyOnce,
+                retain: true,
+                wildcards: true,
+                subscription_ids: true,
+                shared: true,
+            },
+            exchanges: Vec::new(),
+            granted: None,
+            subscription_ids: Vec::new(),
+        }
+    }
+
+    fn hold(mut self) -> Conversation {
+        if self.open() || self.strays() {
+            let (one_in, most) = self.maker.choices.choose((8, 30), &[(16, 60), (100, 300)]);
+            for _ in 0..most {
+                let count = self.maker.choices.count();
+                if self.below(one_in) == 0 || !self.step() && !self.strays() {
+                    break;
+                }
+                self.maker.choices.part(count, true);
+            }
+        }
+        while self.errors.left > 0 && self.packets.len() > 1 {
+            self.disturb();
+            // one if there is to be one; of many, more
+            if self.errors.left < u8::MAX || self.below(2) == 0 {
+                break;
+            }
+        }
+        Conversation {
+            version: self.version,
+            packets: self.packets,
+        }
+    }
+
+    // ---- opening ---------------------------------------------------------------------------
+
+    /// CONNECT to CONNACK. Whether the connection is accepted.
+    fn open(&mut self) -> bool {
+        let Packet::Connect(mut connect) = self.make(Sender::Client, PacketType::Connect) else {
+            return false;
+        };
+        with_room(&mut connect.properties);
+        if !self.send(Sender::Client, Packet::Connect(connect.clone())) {
+            return false;
+        }
+        self.client.announce(&connect.properties);
+        let mut response_information = false;
+        for property in &connect.properties {
+            match property {
+                Property::SessionExpiryInterval(value) => {
+                    self.request.session_outlives = *value > 0;
+                }
+                Property::RequestProblemInformation(value) => {
+                    self.request.problem_information = *value;
+                }
+                Property::RequestResponseInformation(value) => response_information = *value,
+                Property::AuthenticationMethod(name) => {
+                    self.request.method = Some(name.clone());
+                }
+                _ => {}
+            }
+        }
+        if self.request.method.is_some() || self.is_v5() && self.strays() {
+            self.authenticate();
+        }
+        self.accept(&connect, response_information)
+    }
+
+    /// CONNACK. Whether it accepts the connection.
+    fn accept(&mut self, connect: &Connect, response_information: bool) -> bool {
+        let Packet::ConnAck(mut connack) = self.make(Sender::Server, PacketType::ConnAck) else {
+            return false;
+        };
+        if self.below(8) < 7 {
+            connack.reason_code = ReasonCode::Success;
+        }
+        let accepted = connack.reason_code == ReasonCode::Success;
+        let is_simple = (1..=23).contains(&connect.client_id.len())
+            && connect
+                .client_id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric());
+        if is_simple && !accepted {
+            connack.reason_code = match connack.reason_code {
+                _ if self.strays() => ReasonCode::ClientIdentifierNotValid,
+                ReasonCode::ClientIdentifierNotValid => ReasonCode::ServerUnavailable,
+                other => other,
+            };
+        }
+        let has_session = self.maker.choices.flag() && self.version != Version::V3_1;
+        connack.session_present =
+            accepted && has_session && (!connect.clean_start || self.strays());
+        self.fit_connack(&mut connack, connect, response_information);
+        with_room(&mut connack.properties);
+        if !self.send(Sender::Server, Packet::ConnAck(connack.clone())) {
+            return false;
+        }
+        self.server.announce(&connack.properties);
+        for property in &connack.properties {
+            match property {
+                Property::MaximumQoS(value) => self.service.maximum_qos = *value,
+                Property::RetainAvailable(value) => self.service.retain = *value,
+                Property::WildcardSubscriptionAvailable(value) => self.service.wildcards = *value,
+                Property::SubscriptionIdentifierAvailable(value) => {
+                    self.service.subscription_ids = *value;
+                }
+                Property::SharedSubscriptionAvailable(value) => self.service.shared = *value,
+                _ => {}
+            }
+        }
+        accepted
+    }
+
+    /// The properties of the CONNACK that answer those of the CONNECT.
+    fn fit_connack(&mut self, connack: &mut ConnAck, connect: &Connect, informs: bool) {
+        use PropertyId as Id;
+
+        if !self.is_v5() {
+            return;
+        }
+        let accepted = connack.reason_code == ReasonCode::Success;
+        let will = connect.will.as_ref();
+        let (will_qos, will_retain) =
+            will.map_or((QoS::AtMostOnce, false), |will| (will.qos, will.retain));
+        connack.properties.retain(|property| match property {
+            Property::MaximumQoS(qos) => *qos >= will_qos || self.errors.left > 0 && self.strays(),
+            Property::RetainAvailable(false) => !will_retain || self.strays(),
+            Property::ResponseInformation(_) => informs || self.strays(),
+            Property::AssignedClientIdentifier(_) => connect.client_id.is_empty(),
+            _ => true,
+        });
+        if connect.client_id.is_empty()
+            && accepted
+            && !has(&connack.properties, Id::AssignedClientIdentifier)
+            && !self.strays()
+        {
+            let assigned = self.maker.property(Id::AssignedClientIdentifier);
+            connack.properties.push(assigned);
+        }
+        self.fit_method(&mut connack.properties);
+    }
+
+    /// The Authentication Method is that of the CONNECT, or there is no authentication.
+    fn fit_method(&mut self, properties: &mut Vec<Property>) {
+        if self.strays() {
+            return;
+        }
+        properties.retain(|property| match property.id() {
+            PropertyId::AuthenticationMethod => false,
+            PropertyId::AuthenticationData => self.request.method.is_some(),
+            _ => true,
+        });
+        if let Some(method) = &self.request.method {
+            properties.push(Property::AuthenticationMethod(method.clone()));
+        }
+    }
+
+    // ---- steps -----------------------------------------------------------------------------
+
+    /// Whether the connection goes on.
+    fn step(&mut self) -> bool {
+        match self.below(16) {
+            0 => {
+                self.send(Sender::Client, Packet::PingReq);
+                self.send(Sender::Server, Packet::PingResp);
+            }
+            1..3 => self.publish(Sender::Client),
+            3..6 => {
+                if self.granted.is_some() || self.strays() {
+                    self.publish(Sender::Server);
+                }
+            }
+            6..11 => self.answer(),
+            11..13 => self.subscribe(),
+            13 => self.unsubscribe(),
+            14 => self.authenticate_again(),
+            _ => return self.below(4) != 3 || !self.disconnect(),
+        }
+        true
+    }
+
+    fn publish(&mut self, sender: Sender) {
+        let Packet::Publish(mut publish) = self.make(sender, PacketType::Publish) else {
+            return;
+        };
+        let mut highest = match sender {
+            Sender::Client => self.service.maximum_qos,
+            Sender::Server => self.granted.unwrap_or(QoS::AtMostOnce),
+        };
+        let receive_maximum = usize::from(self.side(sender.other()).receive_maximum);
+        if self.open_messages(sender) >= receive_maximum && !self.strays() {
+            highest = QoS::AtMostOnce;
+        }
+        let qos = publish.delivery.qos();
+        let qos = match qos > highest && self.strays() {
+            true => qos,
+            false => qos.min(highest),
+        };
+        let packet_id = match publish.delivery.packet_id() {
+            Some(packet_id) => self.free_id(sender, packet_id),
+            None => PacketId::MIN,
+        };
+        let dup = false; // it is no repetition
+        publish.delivery = match qos {
+            QoS::AtMostOnce => Delivery::AtMostOnce,
+            QoS::AtLeastOnce => Delivery::AtLeastOnce { packet_id, dup },
+            QoS::ExactlyOnce => Delivery::ExactlyOnce { packet_id, dup },
+        };
+        if sender == Sender::Client && publish.retain && !self.service.retain {
+            publish.retain = self.strays();
+        }
+        let known = &self.subscription_ids;
+        publish.properties.retain(|property| match property {
+            Property::SubscriptionIdentifier(id) => known.contains(id),
+            _ => true,
+        });
+        let alias = self.fit_alias(sender, &mut publish);
+        if !self.send(sender, Packet::Publish(publish)) {
+            return;
+        }
+        if let Some(alias) = alias {
+            self.side_mut(sender).aliases.push(alias);
+        }
+        match qos {
+            QoS::AtMostOnce => {}
+            QoS::AtLeastOnce => self.begin(sender, packet_id, Stage::PubAck),
+            QoS::ExactlyOnce => self.begin(sender, packet_id, Stage::PubRec),
+        }
+    }
+
+    /// Keeps the Topic Alias within the receiver's maximum, and the topic name where the alias
+    /// is new, which is the answer.
+    fn fit_alias(&mut self, sender: Sender, publish: &mut Publish) -> Option<NonZeroU16> {
+        let maximum = self.side(sender.other()).topic_alias_maximum;
+        let mut properties = core::mem::take(&mut publish.properties);
+        let mut alias = None;
+        properties.retain_mut(|property| {
+            let Property::TopicAlias(value) = property else {
+                return true;
+            };
+            if maximum > 0 && !self.strays() {
+                // few, so that they are used again
+                let small = 1 + value.get() % maximum.min(4);
+                *value = NonZeroU16::new(small).unwrap_or(NonZeroU16::MIN);
+            } else if maximum == 0 && !self.strays() {
+                return false;
+            }
+            alias = Some(*value);
+            true
+        });
+        publish.properties = properties;
+        let is_set = alias.is_some_and(|alias| self.side(sender).aliases.contains(&alias));
+        // without an alias the packet would not be valid by itself
+        if publish.topic_name.is_none() && !is_set && (alias.is_none() || !self.strays()) {
+            publish.topic_name = Some(self.maker.topic_name());
+        }
+        alias.filter(|_| publish.topic_name.is_some())
+    }
+
+    /// The next packet of an open exchange.
+    fn answer(&mut self) {
+        let count = u32::try_from(self.exchanges.len()).unwrap_or(u32::MAX);
+        if count == 0 {
+            return;
+        }
+        let index = self.below(count) as usize;
+        let Some(Exchange { owner, stage, .. }) = self.exchanges.get(index) else {
+            return;
+        };
+        let (owner, stage) = (*owner, stage.clone());
+        let (answerer, packet_type) = match stage {
+            Stage::PubAck => (owner.other(), PacketType::PubAck),
+            Stage::PubRec => (owner.other(), PacketType::PubRec),
+            Stage::PubRel => (owner, PacketType::PubRel),
+            Stage::PubComp => (owner.other(), PacketType::PubComp),
+            Stage::SubAck(_) => (Sender::Server, PacketType::SubAck),
+            Stage::UnsubAck(_) => (Sender::Server, PacketType::UnsubAck),
+        };
+        // a Client answers the oldest first
+        let is_same = |other: &Exchange| other.owner == owner && other.stage == stage;
+        let index = match answerer {
+            Sender::Client if !self.strays() => {
+                self.exchanges.iter().position(is_same).unwrap_or(index)
+            }
+            _ => index,
+        };
+        let Some(packet_id) = self.exchanges.get(index).map(|exchange| exchange.packet_id) else {
+            return;
+        };
+        let packet = match self.make(answerer, packet_type) {
+            Packet::PubAck(ack) => Packet::PubAck(Ack { packet_id, ..ack }),
+            Packet::PubRec(ack) => Packet::PubRec(Ack { packet_id, ..ack }),
+            // another code would mean that there was nothing to answer
+            Packet::PubRel(ack) => Packet::PubRel(Ack {
+                packet_id,
+                reason_code: ReasonCode::Success,
+                ..ack
+            }),
+            Packet::PubComp(ack) => Packet::PubComp(Ack {
+                packet_id,
+                reason_code: ReasonCode::Success,
+                ..ack
+            }),
+            Packet::SubAck(suback) => Packet::SubAck(SubAck {
+                packet_id,
+                reason_codes: self.grant(&stage),
+                ..suback
+            }),
+            Packet::UnsubAck(unsuback) => Packet::UnsubAck(SubAck {
+                packet_id,
+                reason_codes: self.grant(&stage),
+                ..unsuback
+            }),
+            other => other,
+        };
+        if !self.send(answerer, packet.clone()) {
+            return;
+        }
+        let next = match &packet {
+            Packet::PubRec(ack) if !ack.reason_code.is_failure() => Some(Stage::PubRel),
+            Packet::PubRel(_) => Some(Stage::PubComp),
+            Packet::SubAck(suback) => {
+                let granted = suback.reason_codes.iter();
+                let granted = granted.filter_map(|code| QoS::try_from(*code as u8).ok());
+                self.granted = granted.chain(self.granted).max();
+                None
+            }
+            _ => None,
+        };
+        if index < self.exchanges.len() {
+            self.exchanges.remove(index);
+        }
+        if let Some(stage) = next {
+            self.begin(owner, packet_id, stage);
+        }
+    }
+
+    /// A code for each filter: at most the QoS that was asked for and that the Server has.
+    fn grant(&mut self, stage: &Stage) -> Vec<ReasonCode> {
+        let mut codes: Vec<_> = match stage {
+            Stage::SubAck(asked) => asked
+                .iter()
+                .map(|asked| {
+                    let code = self.maker.reason_code(PacketType::SubAck);
+                    let highest = (*asked).min(self.service.maximum_qos);
+                    match QoS::try_from(code as u8).map(|granted| granted.min(highest)) {
+                        Ok(QoS::AtMostOnce) => ReasonCode::GRANTED_QOS_0,
+                        Ok(QoS::AtLeastOnce) => ReasonCode::GrantedQos1,
+                        Ok(QoS::ExactlyOnce) => ReasonCode::GrantedQos2,
+                        Err(_) => code,
+                    }
+                })
+                .collect(),
+            Stage::UnsubAck(filters) if self.is_v5() => (0..*filters)
+                .map(|_| self.maker.reason_code(PacketType::UnsubAck))
+                .collect(),
+            _ => return Vec::new(),
+        };
+        if self.strays() {
+            codes.push(ReasonCode::Success);
+        }
+        codes
+    }
+
+    fn subscribe(&mut self) {
+        let Packet::Subscribe(mut subscribe) = self.make(Sender::Client, PacketType::Subscribe)
+        else {
+            return;
+        };
+        for subscription in &mut subscribe.subscriptions {
+            let Ok(filter) = TopicFilter::new(&subscription.filter) else {
+                continue;
+            };
+            let is_served = (self.service.wildcards || !filter.has_wildcard() || self.strays())
+                && (self.service.shared || filter.shared().is_none() || self.strays());
+            if !is_served {
+                subscription.filter = self.maker.topic_name().replace("$share/", "");
+                if subscription.filter.is_empty() {
+                    subscription.filter.push('t');
+                }
+            }
+        }
+        if !self.service.subscription_ids {
+            subscribe.properties.retain(|property| {
+                property.id() != PropertyId::SubscriptionIdentifier || self.strays()
+            });
+        }
+        let packet_id = self.free_id(Sender::Client, subscribe.packet_id);
+        subscribe.packet_id = packet_id;
+        let subscriptions = subscribe.subscriptions.iter();
+        let stage = Stage::SubAck(subscriptions.map(|it| it.options.qos).collect());
+        if !self.send(Sender::Client, Packet::Subscribe(subscribe.clone())) {
+            return;
+        }
+        self.subscription_ids
+            .extend(
+                subscribe
+                    .properties
+                    .iter()
+                    .filter_map(|property| match property {
+                        Property::SubscriptionIdentifier(id) => Some(*id),
+                        _ => None,
+                    }),
+            );
+        self.begin(Sender::Client, packet_id, stage);
+    }
+
+    fn unsubscribe(&mut self) {
+        let Packet::Unsubscribe(unsubscribe) = self.make(Sender::Client, PacketType::Unsubscribe)
+        else {
+            return;
+        };
+        let packet_id = self.free_id(Sender::Client, unsubscribe.packet_id);
+        let stage = Stage::UnsubAck(unsubscribe.topic_filters.len());
+        let unsubscribe = Unsubscribe {
+            packet_id,
+            ..unsubscribe
+        };
+        if self.send(Sender::Client, Packet::Unsubscribe(unsubscribe)) {
+            self.begin(Sender::Client, packet_id, stage);
+        }
+    }
+
+    /// The Client asks for it, both sides may take steps, and the Server ends it.
+    fn authenticate_again(&mut self) {
+        if !self.is_v5() || self.request.method.is_none() && !self.strays() {
+            return;
+        }
+        if !self.strays() && !self.auth(Sender::Client, ReasonCode::ReAuthenticate) {
+            return;
+        }
+        self.authenticate();
+        self.auth(Sender::Server, ReasonCode::Success);
+    }
+
+    /// Steps of both sides, or none.
+    fn authenticate(&mut self) {
+        for _ in 0..2 {
+            let count = self.maker.choices.count();
+            if self.below(2) == 0 {
+                return;
+            }
+            for sender in [Sender::Server, Sender::Client] {
+                self.auth(sender, ReasonCode::ContinueAuthentication);
+            }
+            self.maker.choices.part(count, true);
+        }
+    }
+
+    fn auth(&mut self, sender: Sender, reason_code: ReasonCode) -> bool {
+        let Packet::Auth(auth) = self.make(sender, PacketType::Auth) else {
+            return false;
+        };
+        let mut properties = auth.properties;
+        if self.request.method.is_some() {
+            self.fit_method(&mut properties);
+        }
+        let reason_code = match self.strays() {
+            true => auth.reason_code,
+            false => reason_code,
+        };
+        let auth = Auth {
+            reason_code,
+            properties,
+        };
+        self.send(sender, Packet::Auth(auth))
+    }
+
+    /// Whether one side has said good-bye.
+    fn disconnect(&mut self) -> bool {
+        let sender = match self.is_v5() && self.maker.choices.flag() {
+            true => Sender::Server,
+            false => Sender::Client,
+        };
+        let Packet::Disconnect(Disconnect {
+            reason_code,
+            mut properties,
+        }) = self.make(sender, PacketType::Disconnect)
+        else {
+            return false;
+        };
+        if !self.request.session_outlives {
+            properties.retain(|property| {
+                property.id() != PropertyId::SessionExpiryInterval || self.strays()
+            });
+        }
+        let disconnect = Disconnect {
+            reason_code,
+            properties,
+        };
+        self.send(sender, Packet::Disconnect(disconnect))
+    }
+
+    // ---- errors ----------------------------------------------------------------------------
+
+    /// Changes the order of the packets, or one that answers.
+    fn disturb(&mut self) {
+        let count = u32::try_from(self.packets.len()).unwrap_or(u32::MAX);
+        let index = self.below(count) as usize;
+        let other = self.below(count) as usize;
+        match self.below(5) {
+            0 => drop(self.packets.remove(index)),
+            1 => self.packets.swap(index, other),
+            2 => {
+                let Some(mut packet) = self.packets.get(index).cloned() else {
+                    return;
+                };
+                if let (_, Packet::Publish(publish)) = &mut packet {
+                    if let Delivery::AtLeastOnce { dup, .. } | Delivery::ExactlyOnce { dup, .. } =
+                        &mut publish.delivery
+                    {
+                        *dup = self.maker.choices.flag();
+                    }
+                }
+                self.packets.insert(other.max(index), packet);
+            }
+            3 => {
+                let ping = (Sender::Client, Packet::PingReq);
+                self.packets.insert(other, ping);
+            }
+            _ => {
+                if let Some((_, packet)) = self.packets.get_mut(index) {
+                    *packet = match packet.clone() {
+                        Packet::PubAck(ack) => Packet::PubRec(ack),
+                        Packet::PubRec(ack) => Packet::PubAck(ack),
+                        other => other,
+                    };
+                }
+            }
+        }
+    }
+
+    fn strays(&mut self) -> bool {
+        self.errors.strays(&mut self.maker.choices)
+    }
+
+    // ---- parts -----------------------------------------------------------------------------
+
+    fn below(&mut self, end: u32) -> u32 {
+        self.maker.choices.below(end)
+    }
+
+    fn is_v5(&self) -> bool {
+        self.version == Version::V5
+    }
+
+    fn make(&mut self, sender: Sender, packet_type: PacketType) -> Packet {
+        self.maker.dialect = Dialect::new(self.version, sender);
+        self.maker.room = 300;
+        self.maker.packet(packet_type)
+    }
+
+    /// Whether the packet may be sent; then it is.
+    fn send(&mut self, sender: Sender, mut packet: Packet) -> bool {
+        if sender == Sender::Server && !self.request.problem_information && !self.strays() {
+            leave_out_problem_information(&mut packet);
+        }
+        let dialect = Dialect::new(self.version, sender);
+        let length = packet.lend(dialect, |packet| packet.encoded_len(dialect));
+        let Ok(Ok(length)) = length else {
+            return false;
+        };
+        let maximum = self.side(sender.other()).maximum_packet_size;
+        if u32::try_from(length).unwrap_or(u32::MAX) > maximum && !self.strays() {
+            return false;
+        }
+        self.packets.push((sender, packet));
+        true
+    }
+
+    fn begin(&mut self, owner: Sender, packet_id: PacketId, stage: Stage) {
+        self.exchanges.push(Exchange {
+            owner,
+            packet_id,
+            stage,
+        });
+    }
+
+    /// The first identifier from `packet_id` on that `owner` does not use.
+    fn free_id(&mut self, owner: Sender, mut packet_id: PacketId) -> PacketId {
+        let is_used = |packet_id| {
+            let mut exchanges = self.exchanges.iter();
+            exchanges.any(|it| it.owner == owner && it.packet_id == packet_id)
+        };
+        if is_used(packet_id) && self.errors.strays(&mut self.maker.choices) {
+            return packet_id;
+        }
+        while is_used(packet_id) {
+            packet_id = packet_id.next();
+        }
+        packet_id
+    }
+
+    fn open_messages(&self, owner: Sender) -> usize {
+        let exchanges = self.exchanges.iter().filter(|it| it.owner == owner);
+        exchanges
+            .filter(|it| !matches!(it.stage, Stage::SubAck(_) | Stage::UnsubAck(_)))
+            .count()
+    }
+
+    const fn side(&self, sender: Sender) -> &Side {
+        match sender {
+            Sender::Client => &self.client,
+            Sender::Server => &self.server,
+        }
+    }
+
+    const fn side_mut(&mut self, sender: Sender) -> &mut Side {
+        match sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        }
+    }
+}
+
+/// Raises a Maximum Packet Size that would leave the other side nothing to say.
+fn with_room(properties: &mut [Property]) {
+    const ENOUGH: NonZeroU32 = match NonZeroU32::new(64) {
+        Some(size) => size,
+        None => NonZeroU32::MAX,
+    };
+    for property in properties {
+        if let Property::MaximumPacketSize(size) = property {
+            *size = ENOUGH.max(*size);
+        }
+    }
+}
+
+/// Leaves out what only CONNACK, DISCONNECT and PUBLISH may have if the Client asked for no
+/// Problem Information.
+fn leave_out_problem_information(packet: &mut Packet) {
+    let properties = match packet {
+        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
+            &mut ack.properties
+        }
+        Packet::SubAck(suback) | Packet::UnsubAck(suback) => &mut suback.properties,
+        Packet::Auth(auth) => &mut auth.properties,
+        _ => return,
+    };
+    properties.retain(|property| {
+        !matches!(
+            property.id(),
+            PropertyId::ReasonString | PropertyId::UserProperty
+        )
+    });
+}

@@ -1,0 +1,241 @@
+//! Conversations that the model makes: the valid ones are without a breach, the others break each
+//! rule; and as streams they come apart wherever they are cut.
+#![cfg(all(feature = "bytes", feature = "arbitrary", feature = "proptest"))]
+
+mod laws;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arbitrary::{Arbitrary, Unstructured};
+use laws::{Start, noise};
+use mqtt_wire::model::{
+    self, Conversation, NearlyValidConversation, ValidConversation, strategies,
+};
+use mqtt_wire::monitor::{Breach, BreachKind, Monitor};
+use mqtt_wire::{Delivery, Dialect, Limits, Packet, PacketType, Sender, Version};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+fn conversation() -> impl Strategy<Value = Conversation> {
+    let version = prop_oneof![
+        Just(Version::V3_1),
+        Just(Version::V3_1_1),
+        Just(Version::V5)
+    ];
+    version.prop_flat_map(strategies::conversation)
+}
+
+proptest! {
+    #![proptest_config(cases(1_000))]
+
+    #[test]
+    fn valid_conversations_are_without_a_breach(conversation in conversation()) {
+        prop_assert_eq!(breaches(&conversation), []);
+    }
+
+    #[test]
+    fn packets_of_conversations_are_valid(
+        conversation in Just(Version::V5).prop_flat_map(strategies::nearly_valid_conversation),
+    ) {
+        for (sender, packet) in conversation.packets {
+            let dialect = Dialect::new(conversation.version, sender);
+            let bytes = packet.encode(dialect).unwrap();
+            prop_assert!(Packet::decode(&bytes, dialect).is_ok());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(500))]
+
+    #[test]
+    fn streams_come_apart_wherever_they_are_cut(
+        conversation in conversation(),
+        cuts in proptest::collection::vec(any::<Index>(), 0..20),
+    ) {
+        const NO_LIMITS: Limits = Limits { packet: u32::MAX, first_packet: u32::MAX };
+        for sender in [Sender::Client, Sender::Server] {
+            let start = match sender {
+                Sender::Client => Start::Accept,
+                Sender::Server => Start::In(Dialect::from_server(conversation.version)),
+            };
+            let packets = conversation.encode().unwrap().into_iter();
+            let packets: Vec<_> = packets
+                .filter_map(|(from, bytes)| (from == sender).then_some(bytes))
+                .collect();
+            let stream = packets.concat();
+            let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
+            cuts.extend([0, stream.len()]);
+            cuts.sort_unstable();
+            let pieces = cuts.windows(2).map(|cut| &stream[cut[0]..cut[1]]);
+
+            let apart = start.take_apart(NO_LIMITS, pieces);
+            prop_assert_eq!(&apart.frames, &packets);
+            prop_assert_eq!(apart.ending, Ok(2));
+            prop_assert_eq!(&start.take_apart(NO_LIMITS, stream.chunks(1)).frames, &packets);
+            prop_assert_eq!(start.take_apart_whole(NO_LIMITS, &stream).frames, packets);
+            start.waits_for_what_it_needs(NO_LIMITS, &stream);
+        }
+    }
+}
+
+#[test]
+fn valid_conversations_have_all_packets_and_go_on_for_long() {
+    let mut packets = BTreeMap::new();
+    let (mut longest, mut released, mut aliases) = (0, 0, 0);
+    for seed in 0..2_000 {
+        let ValidConversation(conversation) = of_seed(seed);
+        assert_eq!(breaches(&conversation), [], "{conversation:#?}");
+        longest = longest.max(conversation.packets.len());
+        for (sender, packet) in &conversation.packets {
+            let dialect = Dialect::new(conversation.version, *sender);
+            *packets.entry((dialect, packet.packet_type())).or_insert(0) += 1;
+            released += u32::from(matches!(packet, model::Packet::PubComp(_)));
+            let no_topic = |packet: &model::Publish| packet.topic_name.is_none();
+            aliases += u32::from(matches!(packet, model::Packet::Publish(it) if no_topic(it)));
+        }
+    }
+    for dialect in laws::dialects() {
+        for packet_type in PacketType::ALL {
+            let count = packets.get(&(dialect, packet_type)).copied().unwrap_or(0);
+            let is_sent = packet_type.is_sent_in(dialect);
+            assert_eq!(count > 0, is_sent, "{dialect:?}, {packet_type}: {count}");
+        }
+    }
+    assert!(longest > 60, "{longest}");
+    assert!(released > 100 && aliases > 10, "{released}, {aliases}");
+}
+
+#[test]
+fn nearly_valid_conversations_break_all_rules_that_valid_packets_can_break() {
+    let mut kinds = BTreeSet::new();
+    let mut without = 0;
+    for seed in 0..6_000 {
+        let NearlyValidConversation(conversation) = of_seed(seed);
+        let breaches = breaches(&conversation);
+        without += u32::from(breaches.is_empty());
+        kinds.extend(breaches.iter().map(Breach::kind));
+    }
+    let out_of_reach = [
+        // needs a waiver: the CONNECT is not valid by itself
+        BreachKind::EmptyClientIdAccepted,
+        // need times
+        BreachKind::KeepAliveMissed,
+        BreachKind::ServerKeepAliveMissed,
+        BreachKind::KeepAliveNotEnforced,
+    ];
+    let missing = BreachKind::ALL.iter().filter(|kind| !kinds.contains(kind));
+    let missing: Vec<_> = missing
+        .filter(|kind| !out_of_reach.contains(kind))
+        .collect();
+    assert_eq!(missing, [&BreachKind::Resent; 0], "{without} break none");
+    assert!(without < 3_000, "{without}");
+}
+
+fn of_seed<T: for<'b> Arbitrary<'b>>(seed: u64) -> T {
+    let noise: Vec<_> = (0..4).flat_map(|part| noise(4 * seed + part)).collect();
+    T::arbitrary(&mut Unstructured::new(&noise)).unwrap()
+}
+
+/// What a monitor says of a conversation.
+fn breaches(conversation: &Conversation) -> Vec<Breach> {
+    let mut monitor = Monitor::new();
+    let mut breaches = Vec::new();
+    for (sender, packet) in &conversation.packets {
+        let dialect = Dialect::new(conversation.version, *sender);
+        let observed = packet.lend(dialect, |packet| {
+            let length = packet.encoded_len(dialect).unwrap();
+            monitor.observe(dialect, &packet, length, |breach| breaches.push(breach));
+        });
+        observed.unwrap();
+    }
+    breaches
+}
+
+// ---- shrinking -----------------------------------------------------------------------------
+
+/// What a strategy shrinks values to for which `fails`: a few, from one beginning each.
+fn shrunk<T>(strategy: &impl Strategy<Value = T>, fails: impl Fn(&T) -> bool) -> Vec<T> {
+    let mut runner = TestRunner::deterministic();
+    let mut found = Vec::new();
+    while found.len() < 8 {
+        let mut tree = strategy.new_tree(&mut runner).unwrap();
+        let mut best = tree.current();
+        if !fails(&best) {
+            continue;
+        }
+        let mut goes_on = tree.simplify();
+        // proptest grants four times the cases, of which there are 256 by default
+        for step in 0.. {
+            assert!(step < 1_024, "shrinks for too long");
+            if !goes_on {
+                break;
+            }
+            let value = tree.current();
+            goes_on = match fails(&value) {
+                true => {
+                    best = value;
+                    tree.simplify()
+                }
+                false => tree.complicate(),
+            };
+        }
+        found.push(best);
+    }
+    found
+}
+
+#[test]
+fn packets_shrink_to_what_matters() {
+    let dialect = Dialect::from_client(Version::V5);
+    let is_wanted = |packet: &model::Packet| match packet {
+        model::Packet::Subscribe(subscribe) => {
+            let properties = subscribe.properties.iter();
+            let names = properties.filter(|it| matches!(it, model::Property::UserProperty(..)));
+            names.count() > 1 && subscribe.subscriptions.len() > 2
+        }
+        _ => false,
+    };
+    for packet in shrunk(&strategies::packet(dialect), is_wanted) {
+        let model::Packet::Subscribe(subscribe) = &packet else {
+            panic!("{packet:?}");
+        };
+        // a third one at most, and nothing in them
+        assert!(subscribe.properties.len() <= 3, "{packet:?}");
+        assert_eq!(subscribe.subscriptions.len(), 3, "{packet:?}");
+        assert!(packet.encode(dialect).unwrap().len() <= 40, "{packet:?}");
+    }
+}
+
+#[test]
+fn conversations_shrink_to_what_matters() {
+    let is_qos_2 = |packet: &model::Packet| match packet {
+        model::Packet::Publish(it) => matches!(it.delivery, Delivery::ExactlyOnce { .. }),
+        _ => false,
+    };
+    let is_wanted = |conversation: &Conversation| {
+        let mut packets = conversation.packets.iter();
+        packets.any(|(_, packet)| is_qos_2(packet))
+    };
+    for conversation in shrunk(&strategies::conversation(Version::V5), is_wanted) {
+        // CONNECT, CONNACK and PUBLISH; the step before it may stay
+        let [.., (_, last)] = &conversation.packets[..] else {
+            panic!("{conversation:?}");
+        };
+        assert!(is_qos_2(last), "{conversation:?}");
+        assert!(conversation.packets.len() <= 5, "{conversation:?}");
+        let lengths = conversation.encode().unwrap().into_iter();
+        let length: usize = lengths.map(|(_, bytes)| bytes.len()).sum();
+        assert!(length <= 80, "{conversation:?}");
+    }
+}
