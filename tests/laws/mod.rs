@@ -330,7 +330,8 @@ impl Start {
         }
     }
 
-    /// Takes a stream apart that arrives in pieces. A decoder that failed stays failed.
+    /// Takes a stream apart that arrives in pieces. A decoder that failed stays failed, and takes
+    /// nothing more.
     pub fn take_apart<'p>(
         self,
         limits: Limits,
@@ -339,8 +340,14 @@ impl Start {
         let mut decoder = self.decoder(limits);
         let mut frames = Vec::new();
         let mut ending = Ok(2);
+        let mut not_taken = Vec::new();
         for piece in pieces {
+            let before = decoder.buffer().len();
             decoder.extend(piece);
+            if ending.is_err() {
+                assert_eq!(decoder.buffer().len(), before, "takes more");
+                not_taken.extend(piece);
+            }
             let now = loop {
                 match decoder.next_frame() {
                     Ok(Framed::Frame(frame)) => frames.push(frame.bytes().to_vec()),
@@ -354,7 +361,7 @@ impl Start {
         Apart {
             frames,
             ending,
-            left: decoder.buffer().to_vec(),
+            left: [&decoder.buffer()[..], &not_taken].concat(),
             dialect: decoder.dialect(),
         }
     }
