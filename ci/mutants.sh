@@ -17,11 +17,9 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/mqtt-wire-mutants.XXXXXX")
 trap 'rm -r "$work"' EXIT
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --target-directory="$work"
 
-# One test program, built without debug information: linking ten of them takes most of the time otherwise.
-# Without what only benches and other tests depend on.
-sed -i '/^criterion/d; /^jsonschema/d; /^\[\[bench/,$d' "$work/Cargo.toml"
-rm "$work"/tests/{schema,coverage}.rs
-printf '\n[profile.mutants]\ninherits = "test"\ndebug = "none"\n' >>"$work/Cargo.toml"
+# One small test program: building what the others and the benches need takes most of the time otherwise.
+sed -i '/^criterion/d; /^jsonschema/d; /^\[\[bench/,$d; s/^\[package\]$/&\nautotests = false/' "$work/Cargo.toml"
+printf '\n[[test]]\nname = "judges"\n\n[profile.mutants]\ninherits = "test"\ndebug = "none"\n' >>"$work/Cargo.toml"
 tests=(--test judges)
 for judge in $judges; do
     if [ "$judge" = lib ]; then
@@ -34,6 +32,6 @@ done
 
 out=$PWD
 cd "$work"
-cargo test --profile mutants --all-features --package mqtt-wire "${tests[@]}"
-cargo mutants --package mqtt-wire --all-features --profile mutants --baseline skip --timeout 30 --jobs 2 \
+cargo test --profile mutants --features serde --package mqtt-wire "${tests[@]}"
+cargo mutants --package mqtt-wire --features serde --profile mutants --baseline skip --timeout 30 --jobs 2 \
     --no-shuffle --output "$out" "$@" -- "${tests[@]}"

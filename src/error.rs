@@ -278,8 +278,8 @@ impl Violation {
 
     /// The statement of the standard that was broken: the first of [`statements`](Self::statements).
     ///
-    /// `None` only for a packet above a limit of the receiver's own choice in 3.1 and 3.1.1, which
-    /// no statement speaks of.
+    /// `None` only for what is above a limit of the receiver's own choice, which no statement speaks
+    /// of: [`ErrorKind::HeadTooLarge`], and in 3.1 and 3.1.1 [`ErrorKind::PacketTooLarge`].
     #[must_use]
     pub fn statement(&self) -> Option<Statement> {
         self.statements().next()
@@ -438,6 +438,9 @@ kinds! {
     /// The whole packet, its fixed header included, is above the receiver's limit. The value is
     /// the Remaining Length.
     PacketTooLarge = "the packet is larger than the receiver accepts", PacketTooLarge;
+    /// Only where a PUBLISH is streamed: the bytes before its payload are above the receiver's
+    /// limit. The value is their number.
+    HeadTooLarge = "the bytes before the payload are more than the receiver buffers", QuotaExceeded;
     /// The packet has one fixed length only, and it is not this one.
     RemainingLength = "this packet never has this Remaining Length", MalformedPacket;
     /// A field that has to be there is not, or not all of it.
@@ -544,6 +547,11 @@ impl ErrorKind {
             }
             _ => self.code(),
         }
+    }
+
+    /// Whether a field runs past the end of the bytes at hand.
+    pub(crate) const fn is_short(self) -> bool {
+        matches!(self, Self::Truncated | Self::PropertyLength)
     }
 
     const fn shows_value(self) -> bool {

@@ -39,12 +39,12 @@ pub enum Framed<F> {
 #[derive(Debug, Clone, Copy)]
 pub struct FrameRef<'a> {
     bytes: &'a [u8],
-    header: Header,
+    pub(crate) header: Header,
 }
 
 /// What framing has found out.
 #[derive(Debug, Clone, Copy)]
-struct Header {
+pub(crate) struct Header {
     len: u8,
     packet_type: PacketType,
     /// The mark of the dialect that the fixed header was judged by.
@@ -141,40 +141,42 @@ impl<'a> FrameRef<'a> {
     pub fn decode_waiving(
         &self,
         dialect: Dialect,
-        mut report: impl FnMut(DecodeError),
+        report: impl FnMut(DecodeError),
     ) -> Result<Packet<'a>, DecodeError> {
-        // a waiver is granted when its rule turns out to be broken, so that it can be reported
-        let mut granted = Waivers::NONE;
-        loop {
-            let error = match self.judge_and_decode(dialect.waiving(granted)) {
-                Ok(packet) => {
-                    waivers::check_optional_rules(&packet, self.bytes, dialect)?;
-                    return Ok(packet);
-                }
-                Err(error) => error,
-            };
-            match Waivers::of(&error.violation()) {
-                Some(waiver) if dialect.waives(waiver) && !granted.contains(waiver) => {
-                    report(error);
-                    granted = granted.with(waiver);
-                }
-                _ => return Err(error),
-            }
-        }
+        let packet = waivers::grant_and_decode(dialect, report, |dialect| {
+            self.judge_header(self.body().len() as u32, dialect)?;
+            Packet::parse(self, self.header.packet_type, dialect)
+        })?;
+        waivers::check_optional_rules(&packet, self.bytes, dialect)?;
+        Ok(packet)
     }
 
-    fn judge_and_decode(&self, dialect: Dialect) -> Result<Packet<'a>, DecodeError> {
+    /// Judges the fixed header once more, in another dialect.
+    pub(crate) fn judge_header(
+        &self,
+        remaining_length: u32,
+        dialect: Dialect,
+    ) -> Result<(), DecodeError> {
         let first_byte = self.first_byte();
         judge_first_byte(first_byte, Some(dialect))?;
         let length_len = usize::from(self.header.len) - 1;
-        let length = self.body().len() as u32;
-        packet::judge_remaining_length(first_byte, length, length_len, dialect).map_err(
+        packet::judge_remaining_length(first_byte, remaining_length, length_len, dialect).map_err(
             |kind| {
                 let field = Field::RemainingLength;
-                DecodeError::header(kind, 1, field, length, first_byte, Some(dialect))
+                let dialect = Some(dialect);
+                DecodeError::header(kind, 1, field, remaining_length, first_byte, dialect)
             },
-        )?;
-        Packet::parse(self, self.header.packet_type, dialect)
+        )
+    }
+
+    /// The beginning of a packet whose fixed header has been judged.
+    pub(crate) fn beginning(bytes: &'a [u8], packet_type: PacketType, header_len: u8) -> Self {
+        let header = Header {
+            len: header_len,
+            packet_type,
+            judged_by: Dialect::NO_MARK,
+        };
+        Self { bytes, header }
     }
 
     /// Decodes a CONNECT of any version.
@@ -371,7 +373,7 @@ mod owned {
         }
 
         #[inline]
-        fn take(buffer: &mut BytesMut, len: usize, header: Header) -> Self {
+        pub(crate) fn take(buffer: &mut BytesMut, len: usize, header: Header) -> Self {
             Self {
                 bytes: buffer.split_to(len).freeze(),
                 header,

@@ -27,6 +27,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The [`guide`] shows how a server, a client, a gateway and a device without an allocator use it,
+//! how to come from other crates, and why things are as they are.
+//!
 //! # The parts
 //!
 //! * [`Dialect`] says which version is spoken and which side sends. It is an argument of decode
@@ -36,6 +39,9 @@
 //! * [`Packet`] borrows everything from the bytes. Decoding does not allocate and does not copy.
 //!   Its lists ([`Properties`], [`Subscriptions`], ...) read from the packet's bytes after
 //!   decoding, or from a slice that you lend for encoding.
+//! * [`stream`] decodes and encodes a PUBLISH without its payload, which goes by in chunks.
+//! * [`forward`] sends a message on, to one receiver or to many.
+//! * [`Packet::fit`] makes answers that fit into a Maximum Packet Size.
 //! * [`Waivers`] let single rules pass, [`OptionalRules`] add some; none by default.
 //! * [`monitor::Monitor`] watches a whole conversation.
 //! * [`WillTerms`] decides what becomes of a Will, [`TopicFilter::matches`] who gets a message.
@@ -47,15 +53,19 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `std` | yes | `std` in the dependencies |
-//! | `alloc` | with `std` or `bytes` | `Monitor::new`, which takes the memory it needs |
+//! | `alloc` | with `std`, `bytes` or `model` | `Monitor::new`, which takes the memory it needs |
 //! | `bytes` | yes | [`Frame`], [`FrameDecoder`] and [`Packet::encode`] over [`bytes`] |
-//! | `serde` | no | `Serialize` for packets and all that is in them |
+//! | `serde` | no | `Serialize` for packets and all that is in them, `Deserialize` for the model |
+//! | `model` | no | [`model`]: owned packets for tests, tools and JSON |
+//! | `arbitrary` | no | valid and nearly valid packets and conversations for fuzzers (needs `std`) |
+//! | `proptest` | no | the same as strategies, which shrink (needs `std`) |
 //! | `defmt` | no | `defmt::Format` for packets, all that is in them, errors and breaches |
 //!
 //! Without `bytes` the crate needs no allocator: decode from `&[u8]` with [`FrameRef::split`], and
 //! encode into `&mut [u8]` with [`Packet::encode_to_slice`].
 
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![warn(
@@ -86,7 +96,10 @@ struct Readme;
 mod data;
 mod dialect;
 mod error;
+mod fit;
+pub mod forward;
 mod frame;
+pub mod guide;
 mod list;
 #[cfg(feature = "model")]
 pub mod model;
@@ -95,6 +108,7 @@ mod packet;
 mod property;
 mod reason_code;
 mod statement;
+pub mod stream;
 mod topic;
 mod waivers;
 mod will;
@@ -102,6 +116,7 @@ mod will;
 pub use self::data::{BinaryData, InvalidQoS, PacketId, QoS, SubscriptionId, Utf8Str};
 pub use self::dialect::{Dialect, Sender, Version};
 pub use self::error::{DecodeError, EncodeError, ErrorKind, Field, Reply, Violation};
+pub use self::fit::Fit;
 #[cfg(feature = "bytes")]
 pub use self::frame::{Frame, FrameDecoder, Limits};
 pub use self::frame::{FrameRef, Framed};

@@ -379,6 +379,21 @@ packets! {
     /// The answer to UNSUBSCRIBE.
     UnsubAck(SubAck),
     /// A Client shows that it is alive and asks the same of the Server.
+    ///
+    /// ```
+    /// use mqtt_wire::{Dialect, Packet, Version};
+    ///
+    /// let bytes = [0xc0, 0x00]; // PINGREQ, Remaining Length 0
+    /// let dialect = Dialect::from_client(Version::V3_1_1);
+    /// assert_eq!(Packet::decode(&bytes, dialect)?, Packet::PingReq);
+    ///
+    /// let bytes = [0xd0, 0x00]; // PINGRESP, Remaining Length 0
+    /// assert_eq!(Packet::decode(&bytes, dialect.reply())?, Packet::PingResp);
+    /// let mut again = [0; 2];
+    /// Packet::PingResp.encode_to_slice(dialect.reply(), &mut again)?;
+    /// assert_eq!(again, bytes);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     PingReq,
     /// The answer to PINGREQ.
     PingResp,
@@ -519,8 +534,16 @@ impl<'a> Packet<'a> {
     ///
     /// As [`encode_to_slice`](Self::encode_to_slice), but for the room.
     pub fn encoded_len(&self, dialect: Dialect) -> Result<usize, EncodeError> {
+        Ok(self.remaining_length(dialect)?.total())
+    }
+
+    #[inline]
+    pub(crate) fn remaining_length(
+        &self,
+        dialect: Dialect,
+    ) -> Result<RemainingLength, EncodeError> {
         with_body!(self, |body, packet_type| {
-            Ok(measure(body, packet_type, dialect.plain())?.total())
+            measure(body, packet_type, dialect.plain())
         })
     }
 
@@ -585,7 +608,7 @@ impl Body for () {
 
 /// Checks a packet and runs the encoder against a counter.
 #[inline(always)]
-fn measure(
+pub(crate) fn measure(
     body: &impl Body,
     packet_type: PacketType,
     dialect: Dialect,
@@ -595,10 +618,7 @@ fn measure(
     }
     let mut counter = Counter::default();
     body.put(dialect, &mut counter);
-    match u32::try_from(counter.0) {
-        Ok(length @ 0..=MAX_VARIABLE_BYTE_INTEGER) => Ok(RemainingLength(length)),
-        _ => Err(EncodeError::TooLong),
-    }
+    RemainingLength::new(counter.0)
 }
 
 #[inline(always)]
@@ -615,7 +635,7 @@ fn check(body: &impl Body, packet_type: PacketType, dialect: Dialect) -> Result<
 
 /// Checks, measures and writes a packet: one function for each packet type.
 #[inline(never)]
-fn encode(
+pub(crate) fn encode(
     body: &impl Body,
     packet_type: PacketType,
     dialect: Dialect,
@@ -633,12 +653,20 @@ fn encode(
 }
 
 /// The Remaining Length of a packet that has passed all checks.
-#[derive(Clone, Copy)]
-struct RemainingLength(u32);
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RemainingLength(pub(crate) u32);
 
 impl RemainingLength {
+    #[inline(always)]
+    pub(crate) fn new(length: usize) -> Result<Self, EncodeError> {
+        match u32::try_from(length) {
+            Ok(length @ 0..=MAX_VARIABLE_BYTE_INTEGER) => Ok(Self(length)),
+            _ => Err(EncodeError::TooLong),
+        }
+    }
+
     /// The length of the packet with its fixed header.
-    const fn total(self) -> usize {
+    pub(crate) const fn total(self) -> usize {
         1 + variable_byte_integer_len(self.0) + self.0 as usize
     }
 }

@@ -630,7 +630,7 @@ where
 }
 
 #[inline]
-fn put_item(property: &Property<'_>, out: &mut impl Put) {
+pub(crate) fn put_item(property: &Property<'_>, out: &mut impl Put) {
     use Property as P;
     out.put_byte(property.id() as u8);
     match *property {

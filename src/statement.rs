@@ -165,6 +165,7 @@ fn ids(violation: &Violation, version: Version) -> Ids {
             (V5, Sender::Server) => one("MQTT-3.1.2-24"),
             (V3_1 | V3_1_1, _) => NONE,
         },
+        K::HeadTooLarge => NONE,
         K::RemainingLength => by("U31-remlen", "U-remlen", "U-remlen"),
         K::Truncated => truncated(violation, version),
         K::TrailingBytes => match violation.packet_type {

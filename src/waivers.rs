@@ -221,6 +221,29 @@ impl Waivers {
     }
 }
 
+/// Decodes with no rule waived at first, and again whenever the dialect waives what was refused:
+/// so each broken rule can be reported.
+pub(crate) fn grant_and_decode<T>(
+    dialect: Dialect,
+    mut report: impl FnMut(DecodeError),
+    decode: impl Fn(Dialect) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
+    let mut granted = Waivers::NONE;
+    loop {
+        let error = match decode(dialect.waiving(granted)) {
+            Ok(decoded) => return Ok(decoded),
+            Err(error) => error,
+        };
+        match Waivers::of(&error.violation()) {
+            Some(waiver) if dialect.waives(waiver) && !granted.contains(waiver) => {
+                report(error);
+                granted = granted.with(waiver);
+            }
+            _ => return Err(error),
+        }
+    }
+}
+
 /// Checks a decoded packet by the rules that its dialect adds.
 pub(crate) fn check_optional_rules(
     packet: &Packet<'_>,

@@ -61,6 +61,66 @@ fn refusing_does_not_need_the_allocator() {
 }
 
 #[test]
+fn messages_in_parts_and_copies_of_them_do_not_need_the_allocator() {
+    use mqtt_wire::forward::{Envelope, Forward, SharedPublish};
+    use mqtt_wire::stream::{Part, Splitter, StreamLimits};
+    use mqtt_wire::{SubscriptionId, Version};
+
+    let bytes = b"\x30\x1c\x00\x03a/b\x0c\x02\x00\x00\x00\x3c\x26\x00\x01k\x00\x01vtwo words";
+    let from = Dialect::from_client(Version::V5);
+    let limits = StreamLimits {
+        whole: 20,
+        publish: 1 << 20,
+    };
+    let ids = [SubscriptionId::new(268_435_455).unwrap(); 4];
+    let mut envelope = Envelope::new(Dialect::from_server(Version::V5));
+    envelope.subscription_ids = &ids;
+    envelope.waited = 7;
+    let mut buffer = [0; 64];
+
+    let (head, allocations) = count_allocations(|| {
+        let mut splitter = Splitter::new(from, limits);
+        let Ok(Part::Head(head)) = splitter.next_part(&mut &bytes[..]) else {
+            panic!("no head");
+        };
+        let head = head.decode(from).unwrap();
+        let topic_name = head.topic_name.unwrap();
+        let forward = Forward::new(topic_name, head.properties, head.payload_len, envelope);
+        black_box(forward.unwrap().encode_to_slice(&mut buffer).unwrap());
+        black_box(head.encode_to_slice(from, &mut buffer).unwrap());
+        head
+    });
+    assert_eq!(allocations, 0);
+
+    let payload = bytes::Bytes::from(b"two words".to_vec());
+    let shared = SharedPublish::new(head.topic_name.unwrap(), head.properties, payload).unwrap();
+    drop(shared.clone()); // `Bytes` out of a `Vec` are made to be shared at the first clone
+    let (copy, allocations) = count_allocations(|| shared.copy_for(envelope).unwrap());
+    assert_eq!(allocations, 0);
+    let ids = [ids[0]; 6];
+    envelope.subscription_ids = &ids;
+    let (larger, allocations) = count_allocations(|| shared.copy_for(envelope).unwrap());
+    assert!(allocations > 0);
+    assert_eq!(
+        larger.chunks().concat().len(),
+        copy.chunks().concat().len() + 10
+    );
+}
+
+#[test]
+fn fitting_does_not_need_the_allocator() {
+    let dialect = Dialect::from_server(mqtt_wire::Version::V5);
+    let bytes = b"\x40\x0e\x00\x01\x97\x0a\x1f\x00\x07no more";
+    let packet = Packet::decode(bytes, dialect).unwrap();
+    let mut buffer = [0; 16];
+    let (length, allocations) = count_allocations(|| {
+        let fit = packet.fit(dialect, 15, true).unwrap();
+        fit.encode_to_slice(&mut buffer).unwrap()
+    });
+    assert_eq!((length, allocations), (5, 0));
+}
+
+#[test]
 fn the_count_counts() {
     assert_eq!(count_allocations(|| black_box(vec![0_u8; 8]).len()), (8, 1));
 }

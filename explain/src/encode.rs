@@ -1,7 +1,7 @@
 //! `mqtt-explain encode`: from JSON back to bytes.
 
 use std::fmt;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::judge::{encode_hex, read_sender, read_version};
-use crate::{Side, UNUSABLE, parse_version, read_file, read_stdin};
+use crate::{Side, UNUSABLE, parse_version, read_file};
 
 #[derive(Args)]
 pub struct Options {
@@ -35,7 +35,11 @@ pub struct Options {
 pub fn run(options: &Options) -> io::Result<ExitCode> {
     let text = match &options.input {
         Some(path) if path.as_os_str() != "-" => read_file(path)?,
-        _ => read_stdin()?,
+        _ => {
+            let mut text = Vec::new();
+            io::stdin().lock().read_to_end(&mut text)?;
+            text
+        }
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let done = encode_all(&text, options, &mut out);

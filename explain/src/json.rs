@@ -1,15 +1,28 @@
 //! `--json`: one object for each packet, a line each.
 
-use mqtt_wire::{DecodeError, Dialect, Packet, Sender};
+use mqtt_wire::{DecodeError, Dialect, Packet, Sender, WillFate};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::conversation::Event;
 use crate::dissect::{Field, count, dissect};
 use crate::judge::{BreachNames, Fault};
 use crate::report::View;
 use crate::stream::{Record, Verdict};
+use crate::will::Outcome;
 
-/// A packet as an object. Further members may be added to it.
+/// Something in a conversation as an object. Further members may be added to it.
+pub fn event(event: &Event<'_>, view: View) -> serde_json::Result<Value> {
+    let (verdict, length) = match event {
+        Event::Packet(record) => return packet(record, view),
+        Event::Unread(_, length) => ("unread", json!(length)),
+        Event::Gap(_, length) => ("missing", json!(length)),
+    };
+    let from = sender_name(event.sender());
+    Ok(json!({"verdict": verdict, "from": from, "length": length}))
+}
+
+/// A packet as an object.
 pub fn packet(record: &Record<'_>, view: View) -> serde_json::Result<Value> {
     let (verdict, packet, error) = match &record.verdict {
         Verdict::Accept(packet) => ("accept", Some(packet), None),
@@ -69,6 +82,23 @@ impl Names {
             from: sender_name(dialect.sender()),
         }
     }
+}
+
+/// What becomes of a Will.
+pub fn will(outcome: &Outcome<'_>) -> Value {
+    let (fate, seconds) = match outcome.fate {
+        WillFate::Discard => ("discard", 0),
+        WillFate::Publish => ("publish", 0),
+        WillFate::PublishAfter(time) => ("publish", time.as_secs()),
+    };
+    json!({
+        "fate": fate,
+        "seconds": seconds,
+        "unless": outcome.unless,
+        "cause": outcome.cause,
+        "statement": outcome.statement.map(|it| it.to_string()),
+        "topic": outcome.will.topic,
+    })
 }
 
 pub fn sender_name(sender: Sender) -> &'static str {

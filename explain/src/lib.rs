@@ -10,16 +10,20 @@ mod hint;
 mod input;
 mod json;
 mod judge;
+mod live;
 mod order;
+mod proxy;
 mod report;
 mod stream;
 mod terms;
+mod will;
 
 use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anstyle::Style;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mqtt_wire::{OptionalRules, Sender, Version, Waivers};
 use serde_json::{Value, json};
@@ -28,6 +32,7 @@ use crate::capture::{Capture, Flow};
 use crate::conversation::{Arrival, Conversation, Event, Order, Transcript};
 use crate::dissect::count;
 use crate::order::Timed;
+use crate::proxy::Proxy;
 use crate::report::{BAD, FAINT, GOOD, UNSURE, View, WITH_WAIVER, paint};
 use crate::stream::{Record, Stream, Verdict};
 use crate::terms::Terms;
@@ -54,6 +59,7 @@ Examples:
   tcpdump -x -r session.pcap port 1883 | mqtt-explain
   mqtt-explain --c2s client.bin --s2c server.bin
   mqtt-explain --json --mqtt 5.0 --from server dump.bin
+  mqtt-explain --json --show-secrets dump.bin | mqtt-explain encode
 
 In captures, and where both directions of a connection are given, the rules of whole conversations
 are judged too: order, answers, Packet Identifiers, limits, and in captures Keep Alive. Without
@@ -130,6 +136,30 @@ enum Command {
     ///   64  wrong usage, or the input could not be read
     #[command(verbatim_doc_comment)]
     Encode(encode::Options),
+
+    /// Shows what clients and a server say to each other, while they do
+    ///
+    /// Clients connect to this program, which passes all bytes on to the server and back as they
+    /// are, whatever they are, and shows each packet like those of a capture: what breaks a rule,
+    /// how each connection ends, and whether the server then has to publish the Will. Lines begin
+    /// with the number of the connection and the seconds since it began.
+    ///
+    ///   mqtt-explain proxy --listen 127.0.0.1:1884 --upstream 127.0.0.1:1883
+    ///
+    /// Nothing waits for what is shown: what passes faster is told as a number of bytes. Packets of
+    /// more than a megabyte are passed on, but not looked at. A packet that is not whole after a
+    /// second is told as incomplete, and told again when it is whole.
+    ///
+    /// The lines of --json are those of captures, with the "number" of the connection. Their
+    /// "verdict" may also be "opened", "closed" and "reset" ("from" tells the side), "failed" (the
+    /// server cannot be reached), and at last "ended", with the number of "packets", of those
+    /// "refused" and "breaking" a rule of the conversation, and
+    ///   "will": {"fate": "publish" | "discard", "seconds", "unless", "cause", "statement",
+    ///            "topic"} | null
+    ///
+    /// It ends with --once, or when nobody reads what is shown any more.
+    #[command(verbatim_doc_comment)]
+    Proxy(Proxy),
 }
 
 #[derive(Args)]
@@ -166,6 +196,13 @@ struct Explain {
     #[arg(long)]
     port: Option<u16>,
 
+    #[command(flatten)]
+    look: Look,
+}
+
+/// How to look at packets.
+#[derive(Args)]
+struct Look {
     /// Rules not to insist on; what they let pass is told
     #[arg(
         long,
@@ -207,7 +244,7 @@ struct Explain {
     color: Color,
 }
 
-impl Explain {
+impl Look {
     fn terms(&self) -> Terms {
         let waivers = self.waive.iter().copied();
         let rules = self.enforce.iter().copied();
@@ -217,25 +254,27 @@ impl Explain {
         }
     }
 
-    fn print<'a>(&'a self, bytes: Bytes, out: Box<dyn Write + 'a>) -> io::Result<Status> {
-        let mut printer = Printer {
-            out,
-            options: self,
-            view: View {
-                full: self.full,
-                show_secrets: self.show_secrets,
-            },
+    fn view(&self) -> View {
+        View {
+            full: self.full,
+            show_secrets: self.show_secrets,
+        }
+    }
+
+    /// The standard output, in colours or without.
+    fn output(&self) -> Box<dyn Write> {
+        let stdout = io::stdout();
+        let color = match self.color {
+            Color::Auto => anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
+            Color::Always => true,
+            Color::Never => false,
         };
-        let status = match bytes {
-            Bytes::Stream(bytes) => printer.stream(&bytes)?,
-            Bytes::Streams(client, server) => {
-                let conversation = Conversation::of_streams(client, server, self.terms());
-                printer.conversation(&conversation, None)?
-            }
-            Bytes::Capture(capture) => printer.capture(&capture.flows)?,
-        };
-        printer.out.flush()?;
-        Ok(status)
+        let stdout = stdout.lock();
+        if color {
+            Box::new(BufWriter::new(stdout))
+        } else {
+            Box::new(BufWriter::new(anstream::StripStream::new(stdout)))
+        }
     }
 }
 
@@ -271,12 +310,26 @@ fn parse_version(text: &str) -> Result<Version, String> {
 }
 
 /// How it ended, the better first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Status {
+    #[default]
     Valid,
     Incomplete,
     Invalid,
     NotMqtt,
+}
+
+impl Status {
+    /// The verdict, and how to paint it.
+    fn word(self, is_waived: bool) -> (Style, &'static str) {
+        match self {
+            Self::Valid if is_waived => (UNSURE, WITH_WAIVER),
+            Self::Valid => (GOOD, "VALID"),
+            Self::Incomplete => (UNSURE, "INCOMPLETE"),
+            Self::Invalid => (BAD, "INVALID"),
+            Self::NotMqtt => (BAD, "NOT MQTT"),
+        }
+    }
 }
 
 impl From<Status> for ExitCode {
@@ -306,6 +359,7 @@ pub fn main() -> ExitCode {
         Some(Command::Judge) => judge::run(io::stdin().lock(), BufWriter::new(io::stdout().lock()))
             .map(|all_read| ExitCode::from(u8::from(!all_read))),
         Some(Command::Encode(options)) => encode::run(&options),
+        Some(Command::Proxy(options)) => proxy::run(&options).map(ExitCode::from),
         None => explain(&cli.explain),
     };
     match done {
@@ -328,7 +382,7 @@ pub fn main() -> ExitCode {
 pub fn explain_bytes(args: &[&str], input: Vec<u8>, out: &mut dyn Write) -> io::Result<()> {
     let options = Cli::try_parse_from(args).map_err(io::Error::other)?.explain;
     let bytes = Bytes::parse(input, &options)?;
-    options.print(bytes, Box::new(out)).map(drop)
+    print(bytes, &options, Box::new(out)).map(drop)
 }
 
 fn explain(options: &Explain) -> io::Result<ExitCode> {
@@ -338,18 +392,25 @@ fn explain(options: &Explain) -> io::Result<ExitCode> {
             eprintln!("mqtt-explain: the capture cannot be read further than byte {place}");
         }
     }
-    let stdout = io::stdout();
-    let color = match options.color {
-        Color::Auto => anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
-        Color::Always => true,
-        Color::Never => false,
+    print(bytes, options, options.look.output()).map(ExitCode::from)
+}
+
+fn print<'a>(bytes: Bytes, options: &'a Explain, out: Box<dyn Write + 'a>) -> io::Result<Status> {
+    let mut printer = Printer {
+        out,
+        options,
+        view: options.look.view(),
     };
-    let out: Box<dyn Write> = if color {
-        Box::new(BufWriter::new(stdout.lock()))
-    } else {
-        Box::new(BufWriter::new(anstream::StripStream::new(stdout.lock())))
+    let status = match bytes {
+        Bytes::Stream(bytes) => printer.stream(&bytes)?,
+        Bytes::Streams(client, server) => {
+            let conversation = Conversation::of_streams(client, server, options.look.terms());
+            printer.conversation(&conversation, None)?
+        }
+        Bytes::Capture(capture) => printer.capture(&capture.flows)?,
     };
-    options.print(bytes, out).map(ExitCode::from)
+    printer.out.flush()?;
+    Ok(status)
 }
 
 /// What there is to explain.
@@ -432,7 +493,7 @@ impl Printer<'_> {
     /// Bytes of one side.
     fn stream(&mut self, bytes: &[u8]) -> io::Result<Status> {
         let sender = self.options.from.map(Sender::from);
-        let stream = Stream::read(bytes, self.options.mqtt, sender, self.options.terms());
+        let stream = Stream::read(bytes, self.options.mqtt, sender, self.options.look.terms());
         let is_valid = stream.records.first().is_some_and(Record::is_accepted);
         if let Some(what) = hint::foreign(bytes).filter(|_| !is_valid) {
             self.not_mqtt(None, what)?;
@@ -440,7 +501,7 @@ impl Printer<'_> {
         }
         let sender = stream.dialect.sender();
         let version = stream.dialect.version();
-        let status = match (&stream.records[..], self.options.json) {
+        let status = match (&stream.records[..], self.options.look.json) {
             ([only], false) => self.packet(only, &stream)?,
             _ => {
                 let unread = stream.unread;
@@ -502,18 +563,18 @@ impl Printer<'_> {
         let mut statuses = Vec::new();
         let mut others = 0;
         for flow in flows {
-            let conversation = Conversation::of_flow(flow, self.options.terms());
+            let conversation = Conversation::of_flow(flow, self.options.look.terms());
             let on_port = PORTS.contains(&flow.server.port()) && !flow.segments.is_empty();
             if !on_port && self.options.port.is_none() && !conversation.begins_with_connect() {
                 others += 1;
                 continue;
             }
-            if !statuses.is_empty() && !self.options.json {
+            if !statuses.is_empty() && !self.options.look.json {
                 writeln!(self.out)?;
             }
             statuses.push(self.conversation(&conversation, Some(flow))?);
         }
-        if !self.options.json && (others > 0 || statuses.is_empty()) {
+        if !self.options.look.json && (others > 0 || statuses.is_empty()) {
             let number = count(others, "TCP connection");
             let text = match (statuses.is_empty(), others) {
                 (true, 0) => String::from("no TCP connection in this capture\n"),
@@ -543,7 +604,7 @@ impl Printer<'_> {
                 .max()
                 .unwrap_or(Status::Valid),
         };
-        if self.options.json {
+        if self.options.look.json {
             for (arrival, event) in &transcript.events {
                 self.json_event(*arrival, event, flow)?;
             }
@@ -552,45 +613,11 @@ impl Printer<'_> {
         self.header(&packets, status, transcript.version, sender, flow)?;
         report::order(&mut *self.out, transcript.order)?;
         for (arrival, event) in &transcript.events {
-            let arrow = |sender: Sender| match sender {
-                Sender::Client => "→",
-                Sender::Server => "←",
-            };
             let out = &mut *self.out;
             if let Some(arrival) = arrival {
-                let seconds = arrival.time.as_secs_f64();
-                paint(
-                    out,
-                    FAINT,
-                    &format!("{:>6} {seconds:>11.6}", format!("#{}", arrival.packet)),
-                )?;
+                report::place(out, arrival.packet, arrival.time)?;
             }
-            match event {
-                Event::Packet(record) => {
-                    let arrow = arrow(record.dialect.sender());
-                    paint(out, FAINT, &format!("{:>8}  ", record.offset))?;
-                    write!(out, "{arrow} ")?;
-                    report::line(out, record, self.view)?;
-                    if record.is_refused() || self.options.tree {
-                        report::details(out, record, self.view)?;
-                        writeln!(out)?;
-                    } else {
-                        report::notes(out, record)?;
-                    }
-                }
-                Event::Unread(sender, length) => {
-                    paint(out, FAINT, &format!("{:>10}", ""))?;
-                    write!(out, "{} ", arrow(*sender))?;
-                    report::unread(out, *length)?;
-                }
-                Event::Gap(sender, length) => {
-                    paint(out, FAINT, &format!("{:>10}", ""))?;
-                    let arrow = arrow(*sender);
-                    let text = format!("{length} bytes are missing in the capture\n");
-                    write!(out, "{arrow} ")?;
-                    paint(out, UNSURE, &text)?;
-                }
-            }
+            report::event(out, event, self.options.look.tree, self.view)?;
         }
         Ok(status)
     }
@@ -611,29 +638,13 @@ impl Printer<'_> {
             .count();
         let out = &mut *self.out;
         let waived = packets.iter().any(|record| !record.waived.is_empty());
-        let (style, word) = match status {
-            Status::Valid if waived => (UNSURE, WITH_WAIVER),
-            Status::Valid => (GOOD, "VALID"),
-            Status::Incomplete => (UNSURE, "INCOMPLETE"),
-            Status::Invalid => (BAD, "INVALID"),
-            Status::NotMqtt => (BAD, "NOT MQTT"),
-        };
+        let (style, word) = status.word(waived);
         paint(out, style, word)?;
         write!(out, "  ")?;
         if let Some(flow) = flow {
             write!(out, "{} → {}: ", flow.client, flow.server)?;
         }
-        match (refused, breaking) {
-            (0, 0) => {}
-            (0, bad) | (bad, _) => write!(out, "{bad} of ")?,
-        }
-        write!(out, "{}", count(packets.len(), "packet"))?;
-        let verb = if breaking == 1 { "breaks" } else { "break" };
-        match (refused, breaking) {
-            (_, 0) => {}
-            (0, _) => write!(out, " {verb} a rule of the conversation")?,
-            (_, more) => write!(out, ", {more} more {verb} a rule of the conversation")?,
-        }
+        report::numbers(out, packets.len(), refused, breaking)?;
         if let Some(version) = version {
             write!(out, ", MQTT {version}")?;
         }
@@ -651,19 +662,7 @@ impl Printer<'_> {
         event: &Event<'_>,
         flow: Option<&Flow>,
     ) -> io::Result<()> {
-        let mut object = match event {
-            Event::Packet(record) => json::packet(record, self.view)?,
-            Event::Unread(sender, length) => json!({
-                "verdict": "unread",
-                "from": json::sender_name(*sender),
-                "length": length,
-            }),
-            Event::Gap(sender, length) => json!({
-                "verdict": "missing",
-                "from": json::sender_name(*sender),
-                "length": length,
-            }),
-        };
+        let mut object = json::event(event, self.view)?;
         if let Some(members) = object.as_object_mut() {
             if let Some(flow) = flow {
                 members.insert("connection".into(), connection_name(flow));
@@ -677,7 +676,7 @@ impl Printer<'_> {
     }
 
     fn not_mqtt(&mut self, flow: Option<&Flow>, what: &str) -> io::Result<()> {
-        if self.options.json {
+        if self.options.look.json {
             let connection = flow.map(connection_name);
             let object = json!({
                 "verdict": "not_mqtt", "message": what, "connection": connection

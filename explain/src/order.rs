@@ -14,11 +14,11 @@ use crate::stream::Verdict;
 pub type Timed<'a> = (Option<Arrival>, Event<'a>);
 
 /// The rules of the conversation, applied to events as they pass.
-struct Watch(Monitor<'static>);
+pub struct Watch(Monitor<'static>);
 
 impl Watch {
     /// `joining` if the connection may be older than the first event.
-    fn new(joining: bool) -> Self {
+    pub fn new(joining: bool) -> Self {
         if joining {
             Self(Monitor::new().joining())
         } else {
@@ -27,7 +27,7 @@ impl Watch {
     }
 
     /// The breaches that an event shows; `None` if it is no packet that can be judged.
-    fn observe(&mut self, event: &Event<'_>, time: Option<Duration>) -> Option<Vec<Breach>> {
+    pub fn observe(&mut self, event: &Event<'_>, time: Option<Duration>) -> Option<Vec<Breach>> {
         let record = match event {
             Event::Packet(record) => record,
             // what may have been in it is not known

@@ -2,19 +2,21 @@
 
 use std::io::{self, Write};
 use std::ops::Range;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use mqtt_wire::{
     Connect, DecodeError, Delivery, Dialect, ErrorKind, Packet, Properties, Property, PropertyId,
-    ReasonCode, Reply, Sender, Statement, SubAck, Version, Waivers, Will,
+    ReasonCode, Reply, Sender, Statement, SubAck, Version, Waivers, Will, WillFate,
 };
 
-use crate::conversation::Order;
+use crate::conversation::{Event, Order};
 use crate::dissect::{Field, Value, count, dissect, hex, quote, secret_bytes};
 use crate::hint;
 use crate::judge::return_code;
 use crate::stream::{Record, Stream, Verdict, remaining_length};
 use crate::terms::{self, added_rule};
+use crate::will::Outcome;
 
 /// How much to show.
 #[derive(Debug, Clone, Copy, Default)]
@@ -168,6 +170,86 @@ pub fn notes(out: &mut dyn Write, record: &Record<'_>) -> io::Result<()> {
         paint(out, FAULT, &format!("       ! {text}\n"))?;
     }
     Ok(())
+}
+
+/// How many packets there are, and how many of them are refused or break rules together.
+pub fn numbers(
+    out: &mut dyn Write,
+    packets: usize,
+    refused: usize,
+    breaking: usize,
+) -> io::Result<()> {
+    match (refused, breaking) {
+        (0, 0) => {}
+        (0, bad) | (bad, _) => write!(out, "{bad} of ")?,
+    }
+    write!(out, "{}", count(packets, "packet"))?;
+    let verb = if breaking == 1 { "breaks" } else { "break" };
+    match (refused, breaking) {
+        (_, 0) => {}
+        (0, _) => write!(out, " {verb} a rule of the conversation")?,
+        (_, more) => write!(out, ", {more} more {verb} a rule of the conversation")?,
+    }
+    Ok(())
+}
+
+/// When something passed, and in which packet of a capture or in which connection.
+pub fn place(out: &mut dyn Write, number: u64, time: Duration) -> io::Result<()> {
+    let seconds = time.as_secs_f64();
+    let text = format!("{:>6} {seconds:>11.6}", format!("#{number}"));
+    paint(out, FAINT, &text)
+}
+
+/// Something in a conversation in one line, and the details of a packet that is refused; of all
+/// packets with `tree`.
+pub fn event(out: &mut dyn Write, event: &Event<'_>, tree: bool, view: View) -> io::Result<()> {
+    let offset = match event {
+        Event::Packet(record) => record.offset.to_string(),
+        Event::Unread(..) | Event::Gap(..) => String::new(),
+    };
+    paint(out, FAINT, &format!("{offset:>8}  "))?;
+    write!(out, "{} ", arrow(event.sender()))?;
+    match event {
+        Event::Packet(record) => {
+            line(out, record, view)?;
+            if record.is_refused() || tree {
+                details(out, record, view)?;
+                return writeln!(out);
+            }
+            notes(out, record)
+        }
+        Event::Unread(_, length) => unread(out, *length),
+        Event::Gap(_, length) => {
+            let text = format!("{length} bytes are missing in the capture\n");
+            paint(out, UNSURE, &text)
+        }
+    }
+}
+
+/// To the server, or to the client.
+pub fn arrow(sender: Sender) -> &'static str {
+    match sender {
+        Sender::Client => "→",
+        Sender::Server => "←",
+    }
+}
+
+/// What becomes of a Will.
+pub fn outcome(outcome: &Outcome<'_>) -> String {
+    let will = will_summary(&outcome.will, 32);
+    let cause = format!("{}{}", outcome.cause, citation(outcome.statement));
+    let unless = match outcome.unless {
+        Some(unless) => format!(", unless {unless}"),
+        None => String::new(),
+    };
+    match outcome.fate {
+        WillFate::Discard => format!("the server forgets {will}: {cause}"),
+        WillFate::Publish => format!("the server has to publish {will}{unless}: {cause}"),
+        WillFate::PublishAfter(time) => {
+            let seconds = time.as_secs();
+            format!("the server has to publish in {seconds} s {will}{unless}: {cause}")
+        }
+    }
 }
 
 /// That the order of the packets was not recorded.

@@ -198,6 +198,7 @@ const PEERS: [Peer; 3] = [
             K::RemainingLength,
             K::SessionPresentWithRefusal,
             K::SingleLevelWildcard,
+            K::Surrogate,
             K::TrailingBytes,
             K::UnannouncedPassword,
             K::UnannouncedUserName,

@@ -1,4 +1,5 @@
-//! Any stream in any pieces: the frames and the error are those of the whole stream.
+//! Any stream in any pieces: the frames and the error are those of the whole stream, also where
+//! large PUBLISH packets come apart into head and payload.
 //!
 //! The first byte picks how the decoder begins, the second the limits, the third the pieces; the
 //! rest is the stream.
@@ -6,11 +7,14 @@
 
 use libfuzzer_sys::fuzz_target;
 use mqtt_wire::Limits;
+use mqtt_wire::stream::StreamLimits;
 
 use laws::{Start, dialects, gives_a_reason};
 
 #[path = "../../tests/laws/mod.rs"]
 mod laws;
+#[path = "../../tests/parts/mod.rs"]
+mod parts;
 
 fuzz_target!(|input: &[u8]| {
     let [start, limit, pieces, stream @ ..] = input else {
@@ -37,6 +41,11 @@ fuzz_target!(|input: &[u8]| {
     }
     assert_eq!(start.take_apart(limits, cut(stream, *pieces)), whole);
     start.waits_for_what_it_needs(limits, stream);
+    if let Start::In(dialect) = start {
+        let whole = u32::from(*pieces);
+        let publish = limits.packet;
+        parts::come_apart_alike(stream, dialect, StreamLimits { whole, publish });
+    }
 });
 
 /// Cuts into pieces of lengths that `seed` stands for: single bytes for 0.

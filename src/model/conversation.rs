@@ -150,9 +150,9 @@ impl<C: Choices> Talk<C> {
             }
         }
         while self.errors.left > 0 && self.packets.len() > 1 {
+            self.errors.left -= 1;
             self.disturb();
-            // one if there is to be one; of many, more
-            if self.errors.left < u8::MAX || self.below(2) == 0 {
+            if self.below(2) == 0 {
                 break;
             }
         }
@@ -253,7 +253,7 @@ impl<C: Choices> Talk<C> {
         let (will_qos, will_retain) =
             will.map_or((QoS::AtMostOnce, false), |will| (will.qos, will.retain));
         connack.properties.retain(|property| match property {
-            Property::MaximumQoS(qos) => *qos >= will_qos || self.errors.left > 0 && self.strays(),
+            Property::MaximumQoS(qos) => *qos >= will_qos || self.strays(),
             Property::RetainAvailable(false) => !will_retain || self.strays(),
             Property::ResponseInformation(_) => informs || self.strays(),
             Property::AssignedClientIdentifier(_) => connect.client_id.is_empty(),

@@ -81,7 +81,7 @@ impl Errors {
 
     /// None, one, or several.
     pub(super) fn some(choices: &mut impl Choices) -> Self {
-        let (left, one_in) = choices.choose((1, 32), &[(1, 8), (2, 16), (u8::MAX, 4)]);
+        let (left, one_in) = choices.choose((1, 16), &[(1, 4), (2, 8), (u8::MAX, 4)]);
         Self { left, one_in }
     }
 
@@ -282,7 +282,7 @@ impl<C: Choices> Maker<C> {
         }
     }
 
-    pub(super) fn subscription(&mut self) -> Subscription {
+    fn subscription(&mut self) -> Subscription {
         let filter = self.topic_filter();
         let mut options = SubscriptionOptions::new(self.qos());
         if self.is_v5() || self.strays() {
@@ -462,7 +462,7 @@ impl<C: Choices> Maker<C> {
     }
 
     /// From `least` to `most` items; there is no other with a chance of one in `one_in`.
-    pub(super) fn several<T>(
+    fn several<T>(
         &mut self,
         one_in: u32,
         least: usize,
@@ -593,7 +593,7 @@ impl<C: Choices> Maker<C> {
         text
     }
 
-    pub(super) fn data(&mut self) -> Vec<u8> {
+    fn data(&mut self) -> Vec<u8> {
         if self.strays() {
             return vec![0; MAX_FIELD + 1];
         }
@@ -670,7 +670,7 @@ impl<C: Choices> Maker<C> {
         }
     }
 
-    pub(super) fn packet_id(&mut self) -> PacketId {
+    fn packet_id(&mut self) -> PacketId {
         PacketId::new(self.number() as u16).unwrap_or(PacketId::MIN)
     }
 
@@ -686,8 +686,11 @@ impl<C: Choices> Maker<C> {
 
     /// The same where the question comes up so seldom that hardly any packet would have the error.
     fn strays_rarely_asked(&mut self) -> bool {
-        self.errors.one_in = self.errors.one_in.min(2);
-        self.strays()
+        let one_in = self.errors.one_in;
+        self.errors.one_in = one_in.min(2);
+        let strays = self.strays();
+        self.errors.one_in = one_in;
+        strays
     }
 
     fn version(&self) -> Version {

@@ -48,8 +48,8 @@ pub fn packet_of(
     Made(move |choices: &mut Row| make::valid_of(packet_type, dialect, choices))
 }
 
-/// A packet with errors, as far as the types allow them: mostly one, sometimes several, sometimes
-/// none.
+/// A packet with errors, as far as the types allow them: often one, sometimes several. About half
+/// have none after all.
 pub fn nearly_valid(dialect: Dialect) -> impl Strategy<Value = Packet> + Clone {
     Made(move |choices: &mut Row| make::nearly_valid(dialect, choices))
 }
@@ -64,7 +64,7 @@ pub fn conversation(version: Version) -> impl Strategy<Value = Conversation> + C
 }
 
 /// A conversation of packets that are valid by themselves, in which both sides may break rules:
-/// mostly one, sometimes several, sometimes none.
+/// often one, sometimes several. Somewhat less than half break none after all.
 pub fn nearly_valid_conversation(version: Version) -> impl Strategy<Value = Conversation> + Clone {
     Made(move |choices: &mut Row| conversation::nearly_valid(version, choices))
 }

@@ -17,6 +17,35 @@ use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode};
 
 /// PUBACK, PUBREC, PUBREL or PUBCOMP: a step in the delivery of a message.
+///
+/// ```
+/// use mqtt_wire::{Dialect, Packet, ReasonCode, Version};
+///
+/// let packets: [&[u8]; 4] = [
+///     // type and flags, Remaining Length, Packet Identifier 7
+///     &[0x40, 0x02, 0x00, 0x07], //             PUBACK; no Reason Code stands for Success
+///     &[0x50, 0x03, 0x00, 0x07, 0x97], //       PUBREC, Reason Code: Quota exceeded
+///     &[0x62, 0x02, 0x00, 0x07], //             PUBREL, whose flags are 0010
+///     &[0x70, 0x03, 0x00, 0x07, 0x92], //       PUBCOMP, Reason Code: Packet Identifier not found
+/// ];
+/// let dialect = Dialect::from_server(Version::V5);
+/// for bytes in packets {
+///     let packet = Packet::decode(bytes, dialect)?;
+///     let (Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack)) =
+///         packet
+///     else {
+///         unreachable!()
+///     };
+///     assert_eq!(ack.packet_id.get(), 7);
+///     let code = bytes.get(4).map_or(0, |code| *code);
+///     assert_eq!(u8::from(ack.reason_code), code);
+///
+///     let mut again = [0; 5];
+///     let length = packet.encode_to_slice(dialect, &mut again)?;
+///     assert_eq!(&again[..length], bytes);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]

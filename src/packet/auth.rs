@@ -18,6 +18,29 @@ use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode};
 
 /// AUTH: a step of extended authentication.
+///
+/// ```
+/// use mqtt_wire::{Dialect, Packet, ReasonCode, Version};
+///
+/// let bytes = [
+///     0xf0, 0x0d, //                         AUTH, Remaining Length 13
+///     0x18, //                               Reason Code: Continue authentication
+///     0x0b, //                               Properties, 11 bytes:
+///     0x15, 0x00, 0x03, b'O', b'T', b'P', //   Authentication Method
+///     0x16, 0x00, 0x02, b'4', b'2', //         Authentication Data
+/// ];
+/// let dialect = Dialect::from_client(Version::V5);
+/// let packet = Packet::decode(&bytes, dialect)?;
+/// let Packet::Auth(auth) = packet else { unreachable!() };
+/// assert_eq!(auth.reason_code, ReasonCode::ContinueAuthentication);
+/// assert_eq!(auth.authentication_method().unwrap(), "OTP");
+/// assert_eq!(auth.authentication_data().unwrap().as_bytes(), b"42");
+///
+/// let mut again = [0; 15];
+/// packet.encode_to_slice(dialect, &mut again)?;
+/// assert_eq!(again, bytes);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]

@@ -20,6 +20,37 @@ use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode, ReturnCode};
 
 /// CONNACK: the Server accepts or refuses the connection.
+///
+/// ```
+/// use mqtt_wire::{Dialect, Packet, ReasonCode, ReturnCode, Version};
+///
+/// let bytes = [
+///     0x20, 0x06, //                   CONNACK, Remaining Length 6
+///     0x01, //                         Connect Acknowledge Flags: Session Present
+///     0x00, //                         Reason Code: Success
+///     0x03, 0x13, 0x00, 0x1e, //       Properties, 3 bytes: Server Keep Alive 30 s
+/// ];
+/// let dialect = Dialect::from_server(Version::V5);
+/// let packet = Packet::decode(&bytes, dialect)?;
+/// let Packet::ConnAck(connack) = packet else { unreachable!() };
+/// assert!(connack.session_present);
+/// assert_eq!(connack.server_keep_alive(), Some(30));
+///
+/// let mut again = [0; 8];
+/// packet.encode_to_slice(dialect, &mut again)?;
+/// assert_eq!(again, bytes);
+///
+/// let bytes = [
+///     0x20, 0x02, //                   CONNACK, Remaining Length 2
+///     0x00, //                         Connect Acknowledge Flags
+///     0x05, //                         Return Code: not authorized
+/// ];
+/// let packet = Packet::decode(&bytes, Dialect::from_server(Version::V3_1_1))?;
+/// let Packet::ConnAck(connack) = packet else { unreachable!() };
+/// assert_eq!(connack.reason_code, ReasonCode::NotAuthorized);
+/// assert_eq!(ReturnCode::try_from(connack.reason_code), Ok(ReturnCode::NotAuthorized));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]

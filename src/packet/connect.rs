@@ -36,6 +36,40 @@ use crate::waivers::Waivers;
 use crate::will::{Will, check_string_in_v3_1, string_in_v3_1};
 
 /// CONNECT: a Client opens a connection.
+///
+/// ```
+/// use mqtt_wire::{Dialect, Packet, QoS, Version};
+///
+/// let bytes = [
+///     0x10, 0x2b, //                             CONNECT, Remaining Length 43
+///     0x00, 0x04, b'M', b'Q', b'T', b'T', //     Protocol Name
+///     0x05, //                                   Protocol Version: 5.0
+///     0xce, //                                   Connect Flags:
+///     //   1... .... User Name, .1.. .... Password, ..0. .... Will Retain, ...0 1... Will QoS 1,
+///     //   .... .1.. Will,      .... ..1. Clean Start
+///     0x00, 0x3c, //                             Keep Alive: 60 s
+///     0x05, 0x11, 0x00, 0x00, 0x0e, 0x10, //     Properties, 5 bytes: Session Expiry Interval 3600 s
+///     0x00, 0x01, b'p', //                       Client Identifier
+///     0x05, 0x18, 0x00, 0x00, 0x00, 0x05, //     Will Properties, 5 bytes: Will Delay Interval 5 s
+///     0x00, 0x04, b't', b'e', b's', b't', //     Will Topic
+///     0x00, 0x03, b'd', b'i', b'e', //           Will Payload
+///     0x00, 0x01, b'u', //                       User Name
+///     0x00, 0x02, b'p', b'w', //                 Password
+/// ];
+/// let dialect = Dialect::from_client(Version::V5);
+/// let packet = Packet::decode(&bytes, dialect)?;
+/// let Packet::Connect(connect) = packet else { unreachable!() };
+/// assert!(connect.clean_start);
+/// assert_eq!((connect.keep_alive, connect.session_expiry_interval()), (60, 3600));
+/// let will = connect.will.unwrap();
+/// assert_eq!((will.topic.as_str(), will.qos), ("test", QoS::AtLeastOnce));
+/// assert_eq!(connect.user_name.unwrap(), "u");
+///
+/// let mut again = [0; 45];
+/// assert_eq!(packet.encode_to_slice(dialect, &mut again)?, 45);
+/// assert_eq!(again, bytes);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]

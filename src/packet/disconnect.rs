@@ -16,6 +16,32 @@ use crate::property::{self, Carrier, Properties};
 use crate::reason_code::{self, ReasonCode};
 
 /// DISCONNECT: the last packet of its sender.
+///
+/// ```
+/// use mqtt_wire::{Dialect, Packet, ReasonCode, Version};
+///
+/// let bytes = [
+///     0xe0, 0x07, //                         DISCONNECT, Remaining Length 7
+///     0x04, //                               Reason Code: Disconnect with Will Message
+///     0x05, 0x11, 0x00, 0x00, 0x00, 0x00, // Properties, 5 bytes: Session Expiry Interval 0 s
+/// ];
+/// let dialect = Dialect::from_client(Version::V5);
+/// let packet = Packet::decode(&bytes, dialect)?;
+/// let Packet::Disconnect(disconnect) = packet else { unreachable!() };
+/// assert_eq!(disconnect.reason_code, ReasonCode::DisconnectWithWillMessage);
+/// assert_eq!(disconnect.session_expiry_interval(), Some(0));
+///
+/// let mut again = [0; 9];
+/// packet.encode_to_slice(dialect, &mut again)?;
+/// assert_eq!(again, bytes);
+///
+/// let bytes = [
+///     0xe0, 0x00, //                         DISCONNECT: in 5.0 a normal one, before the only one
+/// ];
+/// let Packet::Disconnect(disconnect) = Packet::decode(&bytes, dialect)? else { unreachable!() };
+/// assert_eq!(disconnect.reason_code, ReasonCode::NORMAL_DISCONNECTION);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]

@@ -23,6 +23,32 @@ use crate::property::{self, Carrier, Properties, PropertyId};
 use crate::topic::TopicName;
 
 /// PUBLISH: an Application Message.
+///
+/// ```
+/// use mqtt_wire::{Delivery, Dialect, Packet, PacketId, Version};
+///
+/// let bytes = [
+///     0x3d, 0x12, //                   PUBLISH, Remaining Length 18; flags:
+///     //   1... DUP, .10. QoS 2, ...1 RETAIN
+///     0x00, 0x03, b'a', b'/', b'b', // Topic Name
+///     0x00, 0x0a, //                   Packet Identifier: 10
+///     0x05, 0x02, 0x00, 0x00, 0x00, 0x3c, // Properties, 5 bytes: Message Expiry Interval 60 s
+///     b'h', b'e', b'l', b'l', b'o', // Payload
+/// ];
+/// let dialect = Dialect::from_client(Version::V5);
+/// let packet = Packet::decode(&bytes, dialect)?;
+/// let Packet::Publish(publish) = packet else { unreachable!() };
+/// let packet_id = PacketId::new(10).unwrap();
+/// assert_eq!(publish.delivery, Delivery::ExactlyOnce { packet_id, dup: true });
+/// assert_eq!(publish.topic_name.unwrap(), "a/b");
+/// assert_eq!(publish.payload, b"hello");
+/// assert_eq!(publish.message_expiry_interval(), Some(60));
+///
+/// let mut again = [0; 20];
+/// packet.encode_to_slice(dialect, &mut again)?;
+/// assert_eq!(again, bytes);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Publish<'a> {
@@ -103,8 +129,7 @@ impl Body for Publish<'_> {
     /// Bits 3 to 0 of the first byte.
     #[inline]
     fn flags(&self, _: PacketType) -> u8 {
-        let qos = self.delivery.qos() as u8;
-        u8::from(self.delivery.dup()) << 3 | qos << 1 | u8::from(self.retain)
+        self.delivery.flags() | u8::from(self.retain)
     }
 
     #[inline]
@@ -171,6 +196,12 @@ impl Delivery {
                 Some(packet_id)
             }
         }
+    }
+
+    /// Bits 3 to 1 of the first byte: DUP and QoS.
+    #[inline]
+    pub(crate) const fn flags(&self) -> u8 {
+        (self.dup() as u8) << 3 | (self.qos() as u8) << 1
     }
 
     /// Whether DUP is 1.

@@ -23,6 +23,47 @@ use crate::reason_code::{self, ReasonCode};
 use crate::waivers::Waivers;
 
 /// SUBACK or UNSUBACK: the Server answers to each Topic Filter.
+///
+/// ```
+/// use mqtt_wire::{Dialect, Packet, ReasonCode, Version};
+///
+/// let bytes = [
+///     0x90, 0x05, //                   SUBACK, Remaining Length 5
+///     0x00, 0x01, //                   Packet Identifier: that of the SUBSCRIBE
+///     0x01, //                         first filter: granted QoS 1
+///     0x00, //                         second filter: granted QoS 0
+///     0x80, //                         third filter: failure
+/// ];
+/// let dialect = Dialect::from_server(Version::V3_1_1);
+/// let packet = Packet::decode(&bytes, dialect)?;
+/// let Packet::SubAck(suback) = packet else { unreachable!() };
+/// let codes = [
+///     ReasonCode::GrantedQos1,
+///     ReasonCode::GRANTED_QOS_0,
+///     ReasonCode::UnspecifiedError,
+/// ];
+/// assert!(suback.reason_codes.iter().eq(codes));
+///
+/// let mut again = [0; 7];
+/// packet.encode_to_slice(dialect, &mut again)?;
+/// assert_eq!(again, bytes);
+///
+/// let bytes = [
+///     0xb0, 0x04, //                   UNSUBACK, Remaining Length 4
+///     0x00, 0x02, //                   Packet Identifier: that of the UNSUBSCRIBE
+///     0x00, //                         no Properties
+///     0x11, //                         Reason Code: no subscription existed
+/// ];
+/// let dialect = Dialect::from_server(Version::V5);
+/// let packet = Packet::decode(&bytes, dialect)?;
+/// let Packet::UnsubAck(unsuback) = packet else { unreachable!() };
+/// assert!(unsuback.reason_codes.iter().eq([ReasonCode::NoSubscriptionExisted]));
+///
+/// let mut again = [0; 6];
+/// packet.encode_to_slice(dialect, &mut again)?;
+/// assert_eq!(again, bytes);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]

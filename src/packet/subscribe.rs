@@ -25,6 +25,34 @@ use crate::property::{self, Carrier, Properties};
 use crate::topic::TopicFilter;
 
 /// SUBSCRIBE: a Client asks for messages.
+///
+/// ```
+/// use mqtt_wire::{Dialect, Packet, QoS, RetainHandling, Version};
+///
+/// let bytes = [
+///     0x82, 0x0d, //                   SUBSCRIBE, whose flags are 0010; Remaining Length 13
+///     0x00, 0x01, //                   Packet Identifier: 1
+///     0x02, 0x0b, 0x07, //             Properties, 2 bytes: Subscription Identifier 7
+///     0x00, 0x01, b'#', //             Topic Filter
+///     0x00, //                         Subscription Options: QoS 0
+///     0x00, 0x01, b'+', //             Topic Filter
+///     0x2d, //                         Subscription Options:
+///     //   ..10 .... Retain Handling: never, .... 1... Retain As Published,
+///     //   .... .1.. No Local,               .... ..01 QoS 1
+/// ];
+/// let dialect = Dialect::from_client(Version::V5);
+/// let packet = Packet::decode(&bytes, dialect)?;
+/// let Packet::Subscribe(subscribe) = packet else { unreachable!() };
+/// let second = subscribe.subscriptions.iter().nth(1).unwrap();
+/// assert_eq!((second.filter.as_str(), second.options.qos), ("+", QoS::AtLeastOnce));
+/// assert_eq!(second.options.retain_handling, RetainHandling::Never);
+/// assert!(second.options.no_local && second.options.retain_as_published);
+///
+/// let mut again = [0; 15];
+/// packet.encode_to_slice(dialect, &mut again)?;
+/// assert_eq!(again, bytes);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]

@@ -18,6 +18,26 @@ use crate::property::{self, Carrier, Properties};
 use crate::topic::TopicFilter;
 
 /// UNSUBSCRIBE: a Client gives up subscriptions.
+///
+/// ```
+/// use mqtt_wire::{Dialect, Packet, Version};
+///
+/// let bytes = [
+///     0xa2, 0x09, //                   UNSUBSCRIBE, whose flags are 0010; Remaining Length 9
+///     0x00, 0x02, //                   Packet Identifier: 2
+///     0x00, 0x05, b'a', b'/', b'b', b'/', b'#', // Topic Filter
+/// ];
+/// let dialect = Dialect::from_client(Version::V3_1_1);
+/// let packet = Packet::decode(&bytes, dialect)?;
+/// let Packet::Unsubscribe(unsubscribe) = packet else { unreachable!() };
+/// assert_eq!(unsubscribe.packet_id.get(), 2);
+/// assert_eq!(unsubscribe.topic_filters.iter().next().unwrap(), "a/b/#");
+///
+/// let mut again = [0; 11];
+/// packet.encode_to_slice(dialect, &mut again)?;
+/// assert_eq!(again, bytes);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]

@@ -4,9 +4,10 @@
 
 mod plain;
 
+use arbitrary::Unstructured;
 use mqtt_wire::{
     Connect, DecodeError, Dialect, EncodeError, ErrorKind, Field, FrameDecoder, FrameRef, Framed,
-    Limits, Packet, Sender, Version, model,
+    Limits, Packet, PacketType, Sender, Version, model,
 };
 
 /// All six dialects.
@@ -27,6 +28,22 @@ pub fn noise(seed: u64) -> Vec<u8> {
         (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 56) as u8
     };
     std::iter::repeat_with(next).take(2_000).collect()
+}
+
+/// The bytes of `count` valid packets, the same for the same type and dialect.
+pub fn packets(
+    packet_type: PacketType,
+    dialect: Dialect,
+    count: u64,
+) -> impl Iterator<Item = Vec<u8>> {
+    (0..count).map(move |seed| packet(packet_type, dialect, seed))
+}
+
+/// The bytes of a valid packet.
+pub fn packet(packet_type: PacketType, dialect: Dialect, seed: u64) -> Vec<u8> {
+    let noise = noise(seed);
+    let packet = model::Packet::valid_of(packet_type, dialect, &mut Unstructured::new(&noise));
+    packet.encode(dialect).unwrap()
 }
 
 /// A packet of the model that its dialect can say is decoded as it was, and round-trips.

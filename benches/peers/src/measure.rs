@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::fields::{Log, Sum};
-use crate::peer::{Open, Peer, ReferenceV4, ReferenceV5, Written};
+use crate::peer::{Kind, Open, Peer, ReferenceV4, ReferenceV5, Written};
 use crate::workload::{Cell, Version, Wire};
 
 /// The system's allocator, counting what it hands out. One thread runs, so a
@@ -45,44 +45,80 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What a number of runs took in all, less the reading of the clock.
-#[derive(Default)]
+/// What one run took: the fastest's time, for what else the system does can only
+/// add to it, and the mean of the allocations.
 pub struct Taken {
-    pub time: Duration,
-    pub allocations: u64,
+    pub nanos: f64,
+    pub allocations: f64,
 }
 
-impl Taken {
-    fn add(&mut self, clock: Duration, work: impl FnOnce()) {
+/// The runs so far, without the reading of the clock.
+struct Stopwatch {
+    clock: Duration,
+    fastest: Duration,
+    runs: u32,
+    allocations: u64,
+}
+
+impl Stopwatch {
+    fn new() -> Self {
+        // what reading the clock twice takes, which small cells would feel
+        let readings = (0..100).map(|_| Instant::now().elapsed());
+        Stopwatch {
+            clock: readings.min().unwrap_or_default(),
+            fastest: Duration::MAX,
+            runs: 0,
+            allocations: 0,
+        }
+    }
+
+    fn run(&mut self, work: impl FnOnce()) {
         let allocations = ALLOCATIONS.load(Relaxed);
         let start = Instant::now();
         work();
-        self.time += start.elapsed().saturating_sub(clock);
+        let time = start.elapsed();
         self.allocations += ALLOCATIONS.load(Relaxed) - allocations;
+        self.fastest = self.fastest.min(time.saturating_sub(self.clock));
+        self.runs += 1;
+    }
+
+    fn taken(self) -> Taken {
+        Taken {
+            nanos: self.fastest.as_nanos() as f64,
+            allocations: self.allocations as f64 / f64::from(self.runs),
+        }
     }
 }
 
-/// What reading the clock twice takes, which small cells would feel.
-fn clock() -> Duration {
-    (0..100)
-        .map(|_| Instant::now().elapsed())
-        .min()
-        .unwrap_or_default()
+/// What a codec can do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    Decode,
+    Encode,
+    /// Passing over packets: finding where they end.
+    Frame,
 }
 
-/// One of the two things a codec does.
-pub struct Task {
-    pub check: fn(&Cell) -> Result<(), String>,
-    pub run: fn(&Cell, u32) -> Taken,
+impl Task {
+    pub const ALL: [Self; 3] = [Self::Decode, Self::Encode, Self::Frame];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Decode => "Decode",
+            Self::Encode => "Encode",
+            Self::Frame => "Framing alone",
+        }
+    }
 }
 
 /// A [`Peer`] whose type is forgotten.
 pub struct Codec {
     pub name: &'static str,
     pub version: Version,
-    pub floor: bool,
-    pub decode: Task,
-    pub encode: Task,
+    pub kind: Kind,
+    pub tasks: &'static [Task],
+    pub check: fn(Task, &Cell) -> Result<(), String>,
+    pub run: fn(Task, &Cell, u32) -> Taken,
 }
 
 impl Codec {
@@ -90,14 +126,17 @@ impl Codec {
         Codec {
             name: P::NAME,
             version: P::VERSION,
-            floor: P::FLOOR,
-            decode: Task {
-                check: check_decode::<P>,
-                run: decode::<P>,
+            kind: P::KIND,
+            tasks: P::TASKS,
+            check: |task, cell| match task {
+                Task::Decode => matches::<P>(cell, cell.wire),
+                Task::Encode => check_encode::<P>(cell),
+                Task::Frame => check_frame::<P>(cell),
             },
-            encode: Task {
-                check: check_encode::<P>,
-                run: encode::<P>,
+            run: |task, cell, runs| match task {
+                Task::Decode => decode::<P>(cell, runs),
+                Task::Encode => encode::<P>(cell, runs),
+                Task::Frame => frame::<P>(cell, runs),
             },
         }
     }
@@ -119,16 +158,12 @@ fn matches<P: Peer>(cell: &Cell, wire: Wire) -> Result<(), String> {
     for packet in packets::<P>(wire, cell.packets)? {
         P::fields(&packet, &mut log);
     }
-    let difference = if P::FLOOR {
+    let difference = if P::KIND == Kind::Floor {
         (cell.expected.text() != log.text()).then(|| "strings missed".into())
     } else {
         cell.expected.difference(&log)
     };
     difference.map_or(Ok(()), Err)
-}
-
-fn check_decode<P: Peer>(cell: &Cell) -> Result<(), String> {
-    matches::<P>(cell, cell.wire)
 }
 
 fn check_encode<P: Peer>(cell: &Cell) -> Result<(), String> {
@@ -146,11 +181,20 @@ fn check_encode<P: Peer>(cell: &Cell) -> Result<(), String> {
     read.map_err(|why| format!("as encoded, {why}"))
 }
 
+fn check_frame<P: Peer>(cell: &Cell) -> Result<(), String> {
+    let mut input = P::Input::open(cell.wire);
+    let packets = std::iter::from_fn(|| P::skip(&mut input)).count();
+    match packets == cell.packets as usize {
+        true => Ok(()),
+        false => Err(format!("{packets} packets of {}", cell.packets)),
+    }
+}
+
 fn decode<P: Peer>(cell: &Cell, runs: u32) -> Taken {
-    let (mut taken, clock) = (Taken::default(), clock());
+    let mut stopwatch = Stopwatch::new();
     for _ in 0..runs {
         let mut input = P::Input::open(black_box(cell.wire));
-        taken.add(clock, || {
+        stopwatch.run(|| {
             let mut sum = Sum::default();
             for _ in 0..cell.packets {
                 P::next(&mut input, |packet| P::fields(packet, &mut sum))
@@ -159,28 +203,42 @@ fn decode<P: Peer>(cell: &Cell, runs: u32) -> Taken {
             black_box(sum);
         });
     }
-    taken
+    stopwatch.taken()
 }
 
 fn encode<P: Peer>(cell: &Cell, runs: u32) -> Taken {
     let packets = packets::<P>(cell.wire, cell.packets).expect("decoded when checked");
     let mut batch = packets.clone();
     let mut out = P::Output::default();
-    let mut all = |taken: &mut Taken, clock| {
+    let mut all = |stopwatch: &mut Stopwatch| {
         if P::CONSUMES {
             batch.clone_from(&packets);
         }
-        taken.add(clock, || {
+        stopwatch.run(|| {
             for packet in black_box(&mut batch) {
                 P::encode(packet, &mut out).expect("encoded when checked");
                 black_box(&out);
             }
         });
     };
-    all(&mut Taken::default(), Duration::ZERO); // the buffer grows to its size
-    let (mut taken, clock) = (Taken::default(), clock());
+    all(&mut Stopwatch::new()); // the buffer grows to its size
+    let mut stopwatch = Stopwatch::new();
     for _ in 0..runs {
-        all(&mut taken, clock);
+        all(&mut stopwatch);
     }
-    taken
+    stopwatch.taken()
+}
+
+fn frame<P: Peer>(cell: &Cell, runs: u32) -> Taken {
+    let mut stopwatch = Stopwatch::new();
+    for _ in 0..runs {
+        let mut input = P::Input::open(black_box(cell.wire));
+        stopwatch.run(|| {
+            for _ in 0..cell.packets {
+                P::skip(&mut input).expect("framed when checked");
+            }
+            black_box(&input);
+        });
+    }
+    stopwatch.taken()
 }

@@ -1,12 +1,23 @@
 //! The bytes every codec works on, written by hand so that no codec's own
 //! encoder has a say in them.
 
+use std::fmt;
+
 use crate::fields::{Field, Fields, Log};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     V4,
     V5,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Version::V4 => "3.1.1",
+            Version::V5 => "5.0",
+        })
+    }
 }
 
 /// Bytes that last as long as the program, which spares every codec that
@@ -20,6 +31,12 @@ pub struct Cell {
     pub wire: Wire,
     pub packets: u32,
     pub expected: Log,
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.name, self.version)
+    }
 }
 
 type Shape = fn(&mut Writer, u16);
@@ -48,6 +65,19 @@ pub fn cells() -> Vec<Cell> {
         cells.push(cell("mixed", version, &mixed()));
     }
     cells
+}
+
+/// What framing alone is timed on: tiny packets, all of them from the Client.
+pub fn framing_cells() -> Vec<Cell> {
+    let shapes: [(&str, Shape); 3] = [
+        ("PINGREQ", Writer::pingreq),
+        ("PUBACK", Writer::puback),
+        ("PUBLISH 16 B", Writer::small),
+    ];
+    [Version::V4, Version::V5]
+        .into_iter()
+        .flat_map(|version| shapes.map(|(name, shape)| cell(name, version, &[shape; 1000])))
+        .collect()
 }
 
 fn cell(name: &'static str, version: Version, shapes: &[Shape]) -> Cell {

@@ -11,7 +11,9 @@ use core::panic::PanicInfo;
 
 use core::time::Duration;
 
+use mqtt_wire::forward::{Envelope, Forward};
 use mqtt_wire::monitor::{Exchange, Monitor, Storage};
+use mqtt_wire::stream::{Part, PublishHead, Splitter, StreamLimits};
 use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Properties, Sender, Version, Waivers};
 
 unsafe extern "C" {
@@ -55,6 +57,7 @@ fn main(arguments: usize) -> i32 {
                     Ok(Framed::NeedMore(more)) => show(&more),
                     Err(error) => show(&error),
                 }
+                use_stream(received, dialect);
             }
         }
     }
@@ -65,6 +68,49 @@ fn main(arguments: usize) -> i32 {
         }
     }
     0
+}
+
+fn use_stream(mut received: &[u8], dialect: Dialect) {
+    let (whole, publish) = (black_box(16), black_box(256));
+    let mut splitter = Splitter::new(dialect, StreamLimits { whole, publish });
+    loop {
+        match splitter.next_part(&mut received) {
+            Ok(Part::Frame(frame)) => use_bytes(frame.bytes()),
+            Ok(Part::Head(head)) => match head.decode(dialect) {
+                Ok(head) => use_head(&head, dialect),
+                Err(error) => show(&error),
+            },
+            Ok(Part::Payload { chunk, left }) => {
+                use_bytes(chunk);
+                show(&left);
+            }
+            Ok(Part::NeedMore(more)) => return show(&more),
+            Err(error) => return show(&error),
+        }
+    }
+}
+
+fn use_head(head: &PublishHead<'_>, dialect: Dialect) {
+    let mut buffer = [0; 256];
+    match head.encode_to_slice(dialect, &mut buffer) {
+        Ok(_) => use_bytes(&buffer),
+        Err(error) => show(&error),
+    }
+    let mut envelope = Envelope::new(dialect.reply());
+    envelope.waited = black_box(7);
+    let Some(topic_name) = head.topic_name else {
+        return;
+    };
+    match Forward::new(topic_name, head.properties, head.payload_len, envelope) {
+        Ok(forward) => {
+            forward.lost().for_each(|property| show(&property.id()));
+            match forward.encode_to_slice(&mut buffer) {
+                Ok(_) => use_bytes(&buffer),
+                Err(error) => show(&error),
+            }
+        }
+        Err(error) => show(&error),
+    }
 }
 
 fn use_packet(packet: &Packet<'_>, dialect: Dialect) {
@@ -97,6 +143,11 @@ fn use_packet(packet: &Packet<'_>, dialect: Dialect) {
     }
     let mut answer = [0; 256];
     match packet.encode_to_slice(dialect, &mut answer) {
+        Ok(_) => use_bytes(&answer),
+        Err(error) => show(&error),
+    }
+    let fit = packet.fit(dialect, black_box(64), black_box(false));
+    match fit.and_then(|fit| fit.encode_to_slice(&mut answer)) {
         Ok(_) => use_bytes(&answer),
         Err(error) => show(&error),
     }

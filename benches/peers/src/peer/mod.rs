@@ -7,7 +7,7 @@ mod ntex_mqtt;
 #[macro_use]
 mod rumqttc;
 
-mod floor;
+pub mod floor;
 mod mqtt5_protocol;
 mod mqtt_codec_kit;
 mod mqtt_proto;
@@ -21,15 +21,15 @@ mod rmqtt_codec;
 use bytes::BytesMut;
 
 use crate::fields::Fields;
-use crate::measure::Codec;
+use crate::measure::{Codec, Task};
 use crate::workload::{Version, Wire};
 
 /// A codec for one version of the protocol.
 pub trait Peer {
     const NAME: &'static str;
     const VERSION: Version;
-    /// A lower bound: it reads the strings and reports only them.
-    const FLOOR: bool = false;
+    const KIND: Kind = Kind::Peer;
+    const TASKS: &'static [Task] = &[Task::Decode, Task::Encode];
     /// Encoding takes the packet out of what it is given, so that every run
     /// needs new ones. They are made outside the time measured.
     const CONSUMES: bool = false;
@@ -49,6 +49,19 @@ pub trait Peer {
 
     /// Writes the packet; [`Written::written`] then gives its bytes alone.
     fn encode(packet: &mut Self::Packet, out: &mut Self::Output) -> Option<()>;
+
+    /// Finds the end of the next packet and goes there, for codecs whose framing can be had alone.
+    fn skip(_: &mut Self::Input) -> Option<()> {
+        None
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A lower bound: it reads the strings and reports only them.
+    Floor,
+    Ours,
+    Peer,
 }
 
 /// What every encoder's bytes are read with when they are checked.
@@ -64,6 +77,8 @@ pub fn all() -> Vec<Codec> {
         Codec::new::<mqtt_wire::Borrowed<5>>(),
         Codec::new::<mqtt_wire::Frames<4>>(),
         Codec::new::<mqtt_wire::Frames<5>>(),
+        Codec::new::<mqtt_wire::Built<4>>(),
+        Codec::new::<mqtt_wire::Built<5>>(),
         Codec::new::<mqttrs::V4>(),
         Codec::new::<rumqttc::V4>(),
         Codec::new::<rumqttc::V5>(),

@@ -1,4 +1,4 @@
-//! Ours: borrowed from a slice, and from frames that share the buffer.
+//! Ours: borrowed from a slice, from frames that share the buffer, and built by the user.
 //!
 //! Every rule is checked; lists and properties are walked item by item. The
 //! workload mixes both directions, so each packet is read in the dialect of
@@ -6,20 +6,31 @@
 
 use bytes::BytesMut;
 use mqtt_wire::{
-    Connect, Dialect, Frame, FrameRef, Framed, Packet, Properties, Property, ReturnCode, Version,
-    Will,
+    Connect, Dialect, Frame, FrameRef, Framed, Packet, Properties, Property, ReasonCodes,
+    ReturnCode, Subscriptions, Version, Will,
 };
 
-use super::{Filled, Peer};
+use super::{Filled, Kind, Peer};
 use crate::fields::{Field, Fields, options};
+use crate::measure::Task;
 use crate::workload::{self, Wire};
 
+/// Decodes from a slice; encodes into a slice what was decoded, whose lists are
+/// known to be right.
 pub struct Borrowed<const LEVEL: u8>;
+
+/// Decodes from frames.
 pub struct Frames<const LEVEL: u8>;
+
+/// Appends to a `BytesMut` packets whose lists the user lends, which are
+/// checked while encoding.
+pub struct Built<const LEVEL: u8>;
 
 impl<const LEVEL: u8> Peer for Borrowed<LEVEL> {
     const NAME: &'static str = "mqtt-wire";
     const VERSION: workload::Version = version(LEVEL);
+    const KIND: Kind = Kind::Ours;
+    const TASKS: &'static [Task] = &[Task::Decode, Task::Encode, Task::Frame];
 
     type Input = Wire;
     type Packet = Packet<'static>;
@@ -43,11 +54,22 @@ impl<const LEVEL: u8> Peer for Borrowed<LEVEL> {
         out.len = packet.encode_to_slice(dialect, &mut out.room).ok()?;
         Some(())
     }
+
+    fn skip(input: &mut Wire) -> Option<()> {
+        let dialect = Dialect::from_client(level::<LEVEL>());
+        let Ok(Framed::Frame(frame)) = FrameRef::split(input, dialect, u32::MAX) else {
+            return None;
+        };
+        *input = &input[frame.bytes().len()..];
+        Some(())
+    }
 }
 
 impl<const LEVEL: u8> Peer for Frames<LEVEL> {
     const NAME: &'static str = "mqtt-wire, frames";
     const VERSION: workload::Version = version(LEVEL);
+    const KIND: Kind = Kind::Ours;
+    const TASKS: &'static [Task] = &[Task::Decode, Task::Frame];
 
     type Input = BytesMut;
     type Packet = Frame;
@@ -72,6 +94,58 @@ impl<const LEVEL: u8> Peer for Frames<LEVEL> {
     fn encode(_: &mut Frame, _: &mut Filled) -> Option<()> {
         None
     }
+
+    fn skip(input: &mut BytesMut) -> Option<()> {
+        match Frame::split(input, Dialect::from_client(level::<LEVEL>()), u32::MAX) {
+            Ok(Framed::Frame(_)) => Some(()),
+            _ => None,
+        }
+    }
+}
+
+impl<const LEVEL: u8> Peer for Built<LEVEL> {
+    const NAME: &'static str = "mqtt-wire, built";
+    const VERSION: workload::Version = version(LEVEL);
+    const KIND: Kind = Kind::Ours;
+    const TASKS: &'static [Task] = &[Task::Encode];
+
+    type Input = Wire;
+    type Packet = Packet<'static>;
+    type Output = BytesMut;
+
+    fn next(input: &mut Wire, show: impl FnOnce(&Self::Packet)) -> Option<()> {
+        Borrowed::<LEVEL>::next(input, |packet| show(&lend(*packet)))
+    }
+
+    fn fields<F: Fields>(packet: &Packet, to: &mut F) {
+        fields::<LEVEL, F>(packet, to);
+    }
+
+    fn encode(packet: &mut Packet, out: &mut BytesMut) -> Option<()> {
+        out.clear();
+        let dialect = dialect::<LEVEL>((packet.packet_type() as u8) << 4);
+        packet.encode(dialect, out).ok().map(drop)
+    }
+}
+
+/// The same packet with lists that are lent, by a user who keeps them as long as [`Wire`] lasts.
+fn lend(mut packet: Packet<'static>) -> Packet<'static> {
+    fn items<T>(list: impl IntoIterator<Item = T>) -> &'static [T] {
+        list.into_iter().collect::<Vec<_>>().leak()
+    }
+    match &mut packet {
+        Packet::Connect(p) => {
+            p.properties = Properties::new(items(p.properties));
+            if let Some(will) = &mut p.will {
+                will.properties = Properties::new(items(will.properties));
+            }
+        }
+        Packet::Publish(p) => p.properties = Properties::new(items(p.properties)),
+        Packet::Subscribe(p) => p.subscriptions = Subscriptions::new(items(p.subscriptions)),
+        Packet::SubAck(p) => p.reason_codes = ReasonCodes::new(items(p.reason_codes)),
+        _ => (),
+    }
+    packet
 }
 
 const fn version(level: u8) -> workload::Version {
@@ -81,16 +155,19 @@ const fn version(level: u8) -> workload::Version {
     }
 }
 
+const fn level<const LEVEL: u8>() -> Version {
+    match LEVEL {
+        4 => Version::V3_1_1,
+        _ => Version::V5,
+    }
+}
+
 /// CONNACK and SUBACK come from the Server, all other packets here from the Client.
 #[inline]
 fn dialect<const LEVEL: u8>(first: u8) -> Dialect {
-    let version = match LEVEL {
-        4 => Version::V3_1_1,
-        _ => Version::V5,
-    };
     match first >> 4 {
-        2 | 9 => Dialect::from_server(version),
-        _ => Dialect::from_client(version),
+        2 | 9 => Dialect::from_server(level::<LEVEL>()),
+        _ => Dialect::from_client(level::<LEVEL>()),
     }
 }
 

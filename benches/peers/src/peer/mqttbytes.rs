@@ -1,21 +1,29 @@
 //! `mqttbytes`: v3.1.1 and v5.0, strings copied, payloads sharing the buffer.
 //!
 //! `read` decodes any packet. There is no such function to encode, only the
-//! `write` of each kind, so the caller chooses it.
+//! `write` of each kind, so the caller chooses it. `check` frames without decoding.
 
-use bytes::BytesMut;
-use mqttbytes::{v4, v5};
+use bytes::{Buf, BytesMut};
+use mqttbytes::{check, v4, v5};
 
 use super::Peer;
 use crate::fields::{Field, Fields, options};
+use crate::measure::Task;
 use crate::workload::Version;
 
 pub struct V4;
 pub struct V5;
 
+fn skip(input: &mut BytesMut) -> Option<()> {
+    let header = check(input.iter(), usize::MAX).ok()?;
+    input.advance(header.frame_length());
+    Some(())
+}
+
 impl Peer for V4 {
     const NAME: &'static str = "mqttbytes";
     const VERSION: Version = Version::V4;
+    const TASKS: &'static [Task] = &[Task::Decode, Task::Encode, Task::Frame];
 
     type Input = BytesMut;
     type Packet = v4::Packet;
@@ -44,11 +52,16 @@ impl Peer for V4 {
         };
         length.ok().map(drop)
     }
+
+    fn skip(input: &mut BytesMut) -> Option<()> {
+        skip(input)
+    }
 }
 
 impl Peer for V5 {
     const NAME: &'static str = "mqttbytes";
     const VERSION: Version = Version::V5;
+    const TASKS: &'static [Task] = &[Task::Decode, Task::Encode, Task::Frame];
 
     type Input = BytesMut;
     type Packet = v5::Packet;
@@ -81,5 +94,9 @@ impl Peer for V5 {
             _ => return None,
         };
         length.ok().map(drop)
+    }
+
+    fn skip(input: &mut BytesMut) -> Option<()> {
+        skip(input)
     }
 }

@@ -1,0 +1,91 @@
+//! Decodes and encodes each kind of packet, some and then twice as many times, and prints what it
+//! did, a line for both. The difference is the work alone, without what surrounds it.
+
+mod packets;
+
+use std::hint::black_box;
+
+use bytes::BytesMut;
+use mqtt_wire::{Dialect, Frame, FrameRef, Framed, Packet, Version};
+use packets::{decode_and_walk, packets};
+
+/// `ci/instructions.sh` knows it.
+const TIMES: usize = 100;
+
+/// Larger packets are not encoded: callgrind counts a `rep movsb` as one instruction for each byte.
+const LARGE: usize = 4096;
+
+/// Where in their pages the bytes lie decides how many instructions a copy takes.
+#[repr(align(4096))]
+struct Pages([u8; 1 << 17]);
+
+fn main() {
+    let (mut wire, mut room) = (Pages([0; 1 << 17]), Pages([0; 1 << 17]));
+    for version in [Version::V3_1_1, Version::V5] {
+        packets(version, |name, packet, dialect| {
+            let length = packet.encode_to_slice(dialect, &mut wire.0).unwrap();
+            let bytes = &wire.0[..length];
+            let name = format!("{name}, {version}");
+            count(&format!("decode {name}"), || {
+                black_box(decode_and_walk(black_box(bytes), dialect));
+            });
+            if bytes.len() > LARGE {
+                return;
+            }
+            count(&format!("encode {name}"), || {
+                let room = black_box(&mut room.0[..]);
+                black_box(black_box(&packet).encode_to_slice(dialect, room)).unwrap();
+            });
+            if name.starts_with("PUBLISH") || name.starts_with("SUBSCRIBE") {
+                let decoded = Packet::decode(bytes, dialect).unwrap();
+                count(&format!("encode again {name}"), || {
+                    let room = black_box(&mut room.0[..]);
+                    black_box(black_box(&decoded).encode_to_slice(dialect, room)).unwrap();
+                });
+                frames(&name, bytes, dialect);
+            }
+        });
+    }
+}
+
+/// The same packet over and over in a buffer: its frames alone, and taken out of it and decoded.
+fn frames(name: &str, packet: &[u8], dialect: Dialect) {
+    let stream = packet.repeat(1 + 3 * TIMES);
+    let mut rest = &stream[..];
+    count(&format!("frame {name}"), || {
+        let Ok(Framed::Frame(frame)) = FrameRef::split(black_box(rest), dialect, u32::MAX) else {
+            panic!("encoded before");
+        };
+        rest = &rest[frame.bytes().len()..];
+    });
+    let mut buffer = BytesMut::from(&stream[..]);
+    count(&format!("take and decode {name}"), || {
+        let Ok(Framed::Frame(frame)) = Frame::split(&mut buffer, dialect, u32::MAX) else {
+            panic!("encoded before");
+        };
+        black_box(black_box(&frame).decode(dialect)).unwrap();
+    });
+}
+
+fn count(name: &str, mut work: impl FnMut()) {
+    println!("{name}");
+    work(); // what happens only once
+    reported(TIMES, &mut work);
+    reported(2 * TIMES, &mut work);
+}
+
+/// Callgrind writes down what it has counted whenever this function ends. It has a name of its own
+/// because callgrind takes one instruction for each name.
+#[inline(never)]
+fn reported(times: usize, work: &mut dyn FnMut()) {
+    counted(times, work);
+    black_box(());
+}
+
+/// Callgrind counts between the beginning and the end of this function.
+#[inline(never)]
+fn counted(times: usize, work: &mut dyn FnMut()) {
+    for _ in 0..times {
+        work();
+    }
+}

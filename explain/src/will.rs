@@ -1,0 +1,117 @@
+//! What becomes of the Will of a connection that is watched.
+
+use mqtt_wire::{
+    Dialect, Disconnect, Ending, Packet, ReasonCode, Sender, Statement, Version, Will, WillFate,
+    WillTerms,
+};
+
+use crate::stream::{Record, Verdict};
+use crate::terms::Terms;
+
+/// The Will of a connection, if it has one.
+#[derive(Default)]
+pub struct WillWatch {
+    /// The CONNECT that it is in, and the version.
+    connect: Option<(Vec<u8>, Version)>,
+    terms: Option<WillTerms>,
+    /// What ended the connection first.
+    ending: Option<Ending>,
+    /// There may have been a DISCONNECT that was not seen.
+    pub is_unsure: bool,
+}
+
+/// What becomes of a Will.
+pub struct Outcome<'a> {
+    pub will: Will<'a>,
+    pub fate: WillFate,
+    /// What keeps the Will from being published.
+    pub unless: Option<&'static str>,
+    pub cause: String,
+    pub statement: Option<Statement>,
+}
+
+impl WillWatch {
+    /// Takes note of a packet that passed.
+    pub fn observe(&mut self, record: &Record<'_>, terms: Terms) {
+        let Verdict::Accept(packet) = &record.verdict else {
+            return;
+        };
+        match packet {
+            Packet::Connect(connect) if self.connect.is_none() => {
+                self.connect = Some((record.bytes.to_vec(), connect.version));
+            }
+            Packet::ConnAck(connack) if self.terms.is_none() => {
+                self.terms = match self.connect(terms) {
+                    Some(Packet::Connect(connect)) => WillTerms::new(&connect, connack),
+                    _ => None,
+                };
+            }
+            Packet::Disconnect(disconnect) => {
+                self.end(match record.dialect.sender() {
+                    Sender::Client => disconnect.into(),
+                    Sender::Server => ending_by_server(disconnect),
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// The connection ends in this way, if it has not ended before.
+    pub fn end(&mut self, ending: Ending) {
+        self.ending.get_or_insert(ending);
+    }
+
+    pub fn outcome(&self, terms: Terms) -> Option<Outcome<'_>> {
+        let (kept, ending) = (self.terms?, self.ending?);
+        let Some(Packet::Connect(connect)) = self.connect(terms) else {
+            return None;
+        };
+        let cause = match ending {
+            Ending::NetworkFailure => String::from("the connection was lost"),
+            Ending::KeepAliveExpired => String::from("the client was silent for too long"),
+            Ending::ClosedByClient => {
+                String::from("the client closed the connection without DISCONNECT")
+            }
+            Ending::ClosedByServer => String::from("the server closed the connection"),
+            Ending::Disconnect { reason_code, .. } => {
+                let code = u8::from(reason_code);
+                format!("the client sent DISCONNECT 0x{code:02X}")
+            }
+            Ending::TakenOver { .. } => String::from("the client has a new connection"),
+            Ending::SessionEnded => String::from("the Session ended"),
+        };
+        let unseen = self.is_unsure && !matches!(ending, Ending::Disconnect { .. });
+        let (fate, unless) = match (ending, kept.fate(ending)) {
+            (Ending::TakenOver { .. }, WillFate::Discard) => {
+                let ending = Ending::TakenOver { clean_start: true };
+                let unless = "the new connection has Clean Start 0";
+                (kept.fate(ending), Some(unless))
+            }
+            (_, fate) if unseen => (fate, Some("a DISCONNECT passed unseen")),
+            (_, fate @ WillFate::PublishAfter(_)) => (fate, Some("the client is back before")),
+            (_, fate) => (fate, None),
+        };
+        Some(Outcome {
+            will: connect.will?,
+            fate,
+            unless,
+            cause,
+            statement: kept.statement(ending),
+        })
+    }
+
+    fn connect(&self, terms: Terms) -> Option<Packet<'_>> {
+        let (bytes, version) = self.connect.as_ref()?;
+        let dialect = terms.applied_to(Dialect::from_client(*version));
+        Packet::decode(bytes, dialect).ok()
+    }
+}
+
+fn ending_by_server(disconnect: &Disconnect<'_>) -> Ending {
+    match disconnect.reason_code {
+        ReasonCode::KeepAliveTimeout => Ending::KeepAliveExpired,
+        // of the new connection only this much is known
+        ReasonCode::SessionTakenOver => Ending::TakenOver { clean_start: false },
+        _ => Ending::ClosedByServer,
+    }
+}

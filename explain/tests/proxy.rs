@@ -1,0 +1,516 @@
+//! The proxy, between sockets on the loopback.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::thread::{self, JoinHandle};
+
+use serde_json::Value;
+
+use common::Run;
+
+const CONNECT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c";
+const CONNACK: &[u8] = b"\x20\x02\0\0";
+const PUBLISH: &[u8] = b"\x30\x0a\0\x03a/bhello";
+const PINGREQ: &[u8] = b"\xc0\0";
+const DISCONNECT: &[u8] = b"\xe0\0";
+
+/// The program, passing connections on to a server.
+struct Proxy {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    address: SocketAddr,
+}
+
+impl Proxy {
+    fn start(upstream: SocketAddr, args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mqtt-explain"))
+            .args(["proxy", "--listen", "127.0.0.1:0", "--upstream"])
+            .arg(upstream.to_string())
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let stderr = child.stderr.take().unwrap();
+        let mut stderr = BufReader::new(stderr);
+        stderr.read_line(&mut line).unwrap();
+        let words = line.strip_prefix("mqtt-explain: listening on ").unwrap();
+        let address = words.split(',').next().unwrap().parse().unwrap();
+        Self {
+            child,
+            stderr,
+            address,
+        }
+    }
+
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).unwrap()
+    }
+
+    /// What it has said, when it ends by itself.
+    fn finish(mut self) -> Run {
+        let mut output = String::new();
+        let mut stdout = self.child.stdout.take().unwrap();
+        stdout.read_to_string(&mut output).unwrap();
+        let mut errors = String::new();
+        self.stderr.read_to_string(&mut errors).unwrap();
+        let status = self.child.wait().unwrap().code().unwrap();
+        Run {
+            output,
+            errors,
+            status,
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // it may have ended
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A server that serves each connection in its own thread.
+fn server(
+    connections: usize,
+    serve: impl Fn(usize, TcpStream) + Clone + Send + 'static,
+) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let all = thread::spawn(move || {
+        let serving = (0..connections).map(|number| {
+            let (stream, _) = listener.accept().unwrap();
+            let serve = serve.clone();
+            thread::spawn(move || serve(number, stream))
+        });
+        let serving: Vec<_> = serving.collect();
+        serving.into_iter().for_each(|it| it.join().unwrap());
+    });
+    (address, all)
+}
+
+fn read(mut stream: &TcpStream, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+fn read_all(mut stream: &TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// A connection of a client and a server that say all this in turns, and what the program says.
+/// The client then closes the connection.
+fn converse(turns: &[(&[u8], &[u8])], args: &[&str]) -> Run {
+    let script: Vec<(Vec<u8>, Vec<u8>)> = turns
+        .iter()
+        .map(|(client, server)| (client.to_vec(), server.to_vec()))
+        .collect();
+    let of_server = script.clone();
+    let (upstream, serving) = server(1, move |_, mut stream| {
+        for (question, answer) in &of_server {
+            assert_eq!(read(&stream, question.len()), *question);
+            stream.write_all(answer).unwrap();
+        }
+        assert_eq!(read_all(&stream), b"");
+    });
+    let proxy = Proxy::start(upstream, &[&["--once"], args].concat());
+    let mut client = proxy.connect();
+    for (question, answer) in &script {
+        client.write_all(question).unwrap();
+        assert_eq!(read(&client, answer.len()), *answer);
+    }
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_all(&client), b"");
+    serving.join().unwrap();
+    proxy.finish()
+}
+
+/// The output without what differs each time.
+fn without_times(output: &str) -> String {
+    let lines = output.lines().map(|line| {
+        let end = line.char_indices().nth(18).map_or(line.len(), |it| it.0);
+        let (place, rest) = line.split_at(end);
+        match place.split_whitespace().collect::<Vec<_>>()[..] {
+            [number, seconds] if seconds.parse::<f64>().is_ok() => format!("{number}{rest}\n"),
+            [_, client] if client.starts_with("127.0.0.1:") => String::from("opened\n"),
+            _ => format!("{line}\n"),
+        }
+    });
+    lines.collect()
+}
+
+/// Whether a line has the verdict on a connection.
+fn is_verdict(line: &str) -> bool {
+    line.starts_with('#') && !line.contains('→')
+}
+
+fn objects(output: &str) -> Vec<Value> {
+    let lines = output.lines();
+    lines.map(|it| serde_json::from_str(it).unwrap()).collect()
+}
+
+#[test]
+fn shows_packets_as_they_pass() {
+    let run = converse(
+        &[(CONNECT, CONNACK), (PUBLISH, b""), (DISCONNECT, b"")],
+        &[],
+    );
+    let expected = "\
+opened
+#1       0  → CONNECT 3.1.1 \"c\", clean session, keep alive 60 s
+#1       0  ← CONNACK 0x00 Success
+#1      15  → PUBLISH \"a/b\" QoS 0, \"hello\"
+#1      27  → DISCONNECT
+#1          → the client closes the connection
+#1          ← the server closes the connection
+#1  VALID  4 packets
+";
+    assert_eq!(without_times(&run.output), expected);
+    assert_eq!(run.status, 0);
+}
+
+#[test]
+fn tells_what_breaks_a_rule() {
+    let bad = b"\x10\x0d\0\x04MQTT\x04\x0a\0\x3c\0\x01p";
+    let run = converse(&[(bad, b"")], &[]);
+    let output = without_times(&run.output);
+    let fault = "INVALID  CONNECT 3.1.1 from the client, byte 9: Connect Flags 0x0A: Will QoS";
+    assert!(output.contains(fault), "{output}");
+    assert!(
+        output.contains("  nearest   byte 9 = 02 would be valid\n"),
+        "{output}"
+    );
+    assert!(output.ends_with("#1  INVALID  1 of 1 packet\n"), "{output}");
+    assert_eq!(run.status, 1);
+
+    let twice = [CONNACK, CONNACK].concat();
+    let run = converse(&[(CONNECT, &twice)], &["--color", "always"]);
+    let breach = "\x1b[31m       ! Server: a second CONNACK on one connection [v3.1.1 section";
+    let breach = breach.strip_suffix(" [v3.1.1 section").unwrap();
+    assert!(run.output.contains(breach), "{}", run.output);
+    assert_eq!(run.status, 1);
+}
+
+/// CONNECT of 5.0 with a Will on topic "w" and a Will Delay of 10 s in a Session of 60 s.
+const WITH_DELAY: &[u8] = b"\x10\x20\0\x04MQTT\x05\x04\0\x3c\x05\x11\0\0\0\x3c\0\x01c\
+                            \x05\x18\0\0\0\x0a\0\x01w\0\x02by";
+/// The same without delay, and of 3.1.1.
+const WITH_WILL_5: &[u8] = b"\x10\x16\0\x04MQTT\x05\x06\0\x3c\0\0\x01c\0\0\x01w\0\x02by";
+const WITH_WILL_4: &[u8] = b"\x10\x14\0\x04MQTT\x04\x06\0\x3c\0\x01c\0\x01w\0\x02by";
+const CONNACK_5: &[u8] = b"\x20\x03\0\0\0";
+
+#[test]
+fn tells_when_the_will_has_to_be_published() {
+    let without = "the client closed the connection without DISCONNECT";
+    let cases = [
+        (
+            WITH_WILL_4,
+            CONNACK,
+            &b""[..],
+            format!("WILL \"w\" QoS 0 \"by\": {without} [v3.1.1 MQTT-3.1.2-8]"),
+        ),
+        (
+            WITH_WILL_5,
+            CONNACK_5,
+            PINGREQ,
+            format!("WILL \"w\" QoS 0 \"by\": {without} [v5.0 MQTT-3.1.2-8]"),
+        ),
+        (
+            WITH_WILL_5,
+            CONNACK_5,
+            b"\xe0\x01\x04",
+            String::from(
+                "WILL \"w\" QoS 0 \"by\": the client sent DISCONNECT 0x04 [v5.0 MQTT-3.1.2-8]",
+            ),
+        ),
+        (
+            WITH_DELAY,
+            CONNACK_5,
+            b"",
+            format!(
+                "in 10 s WILL \"w\" QoS 0 after 10 s \"by\", unless the client is back before: \
+                 {without} [v5.0 MQTT-3.1.2-8]"
+            ),
+        ),
+        (
+            // a DISCONNECT that breaks off is none
+            WITH_WILL_5,
+            CONNACK_5,
+            b"\xe0",
+            format!("WILL \"w\" QoS 0 \"by\": {without} [v5.0 MQTT-3.1.2-8]"),
+        ),
+    ];
+    for (connect, connack, last, note) in cases {
+        let run = converse(&[(connect, connack), (last, b"")], &[]);
+        let output = without_times(&run.output);
+        let note = format!("#1          ! the server has to publish {note}\n");
+        assert!(output.contains(&note), "{output}\n{note}");
+    }
+}
+
+#[test]
+fn tells_no_will_that_is_not_published() {
+    let refused: &[u8] = b"\x20\x02\0\x05";
+    let cases: [(&[u8], &[u8], &[u8]); 5] = [
+        (WITH_WILL_4, CONNACK, DISCONNECT),
+        (WITH_WILL_5, CONNACK_5, DISCONNECT),
+        (WITH_DELAY, CONNACK_5, b"\xe0\x01\0"),
+        (WITH_WILL_4, refused, b""),
+        (CONNECT, CONNACK, b""),
+    ];
+    for (connect, connack, last) in cases {
+        let run = converse(&[(connect, connack), (last, b"")], &[]);
+        assert!(!run.output.contains("has to publish"), "{}", run.output);
+        assert_eq!(run.status, 0, "{}", run.output);
+    }
+}
+
+#[test]
+fn a_server_that_closes_first_has_to_publish_too() {
+    let (upstream, serving) = server(1, |_, mut stream| {
+        assert_eq!(read(&stream, WITH_WILL_5.len()), WITH_WILL_5);
+        stream.write_all(CONNACK_5).unwrap();
+        stream.write_all(b"\xe0\x01\x8b").unwrap();
+    });
+    let proxy = Proxy::start(upstream, &["--once", "--json"]);
+    let mut client = proxy.connect();
+    client.write_all(WITH_WILL_5).unwrap();
+    let answer = read_all(&client);
+    assert_eq!(answer, [CONNACK_5, b"\xe0\x01\x8b"].concat());
+    drop(client);
+    serving.join().unwrap();
+    let lines = objects(&proxy.finish().output);
+    let will = &lines.last().unwrap()["will"];
+    assert_eq!(will["fate"], "publish");
+    assert_eq!(will["cause"], "the server closed the connection");
+    assert_eq!(will["statement"], "v5.0 MQTT-3.1.2-8");
+}
+
+#[test]
+fn a_client_that_vanishes_leaves_its_will() {
+    let (upstream, serving) = server(1, |_, mut stream| {
+        assert_eq!(read(&stream, WITH_WILL_4.len()), WITH_WILL_4);
+        stream.write_all(CONNACK).unwrap();
+        // the connection may be reset
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let proxy = Proxy::start(upstream, &["--once"]);
+    let mut client = proxy.connect();
+    client.write_all(WITH_WILL_4).unwrap();
+    assert_eq!(client.peek(&mut [0; 4]).unwrap(), 4);
+    drop(client); // what is not read makes it a reset
+    serving.join().unwrap();
+    let output = proxy.finish().output;
+    let note = "! the server has to publish WILL \"w\" QoS 0 \"by\": the c";
+    assert!(output.contains(note), "{output}");
+}
+
+#[test]
+fn writes_json() {
+    let run = converse(&[(CONNECT, CONNACK), (DISCONNECT, b"")], &["--json"]);
+    let lines = objects(&run.output);
+    let verdicts: Vec<_> = lines
+        .iter()
+        .map(|it| it["verdict"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "opened", "accept", "accept", "accept", "closed", "closed", "ended",
+    ];
+    assert_eq!(verdicts, expected);
+    for line in &lines {
+        assert_eq!(line["number"], 1);
+        assert!(line["seconds"].is_f64());
+        let connection = line["connection"].as_str().unwrap();
+        assert!(connection.starts_with("127.0.0.1:"), "{connection}");
+    }
+    assert_eq!(lines[1]["packet"]["type"], "CONNECT");
+    assert_eq!(lines[2]["dialect"]["from"], "server");
+    assert_eq!(lines[6]["packets"], 3);
+}
+
+#[test]
+fn passes_everything_on_as_it_is() {
+    let mut noise = Vec::new();
+    let mut state = 1_u32;
+    for _ in 0..100_000 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        noise.push(state.to_be_bytes()[0]);
+    }
+    let valid = [CONNECT, PUBLISH, PUBLISH, DISCONNECT].concat();
+    let mut long = b"\x30\xff\xff\xff\x7f\0\x01t".to_vec();
+    long.resize(3_000_000, b'x');
+    let inputs: Vec<Vec<u8>> = vec![
+        valid.clone(),
+        b"\x10\x0d\0\x04MQTT\x04\x0a\0\x3c\0\x01p".to_vec(),
+        b"GET / HTTP/1.1\r\nHost: here\r\n\r\n".to_vec(),
+        b"\xff".repeat(5000),
+        [&valid[..], &noise].concat(),
+        noise.clone(),
+        [CONNECT, &long].concat(),
+        Vec::new(),
+    ];
+    // whole, and cut at each of the first places
+    let cuts = |input: &Vec<u8>| 0..input.len().min(24);
+    let connections = inputs.iter().map(|it| 1 + cuts(it).len()).sum();
+    // answers with what it got, backwards, when all has come
+    let (upstream, serving) = server(connections, |_, mut stream| {
+        let mut bytes = read_all(&stream);
+        bytes.reverse();
+        stream.write_all(&bytes).unwrap();
+    });
+    let mut proxy = Proxy::start(upstream, &[]);
+    let mut lines = BufReader::new(proxy.child.stdout.take().unwrap()).lines();
+    let output = thread::spawn(move || {
+        let mut output = String::new();
+        let mut ended = 0;
+        while ended < connections {
+            let line = lines.next().unwrap().unwrap();
+            ended += usize::from(is_verdict(&line));
+            output += &line;
+        }
+        output
+    });
+    for input in &inputs {
+        for cut in cuts(input).map(Some).chain([None]) {
+            let mut client = proxy.connect();
+            client.set_nodelay(true).unwrap();
+            let (first, second) = input.split_at(cut.unwrap_or(0));
+            client.write_all(first).unwrap();
+            thread::yield_now();
+            client.write_all(second).unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+            let mut back = read_all(&client);
+            back.reverse();
+            assert!(back == *input, "{} bytes cut at {cut:?}", input.len());
+        }
+    }
+    serving.join().unwrap();
+    let output = output.join().unwrap();
+    let count = |text: &str| output.matches(text).count();
+    assert_eq!(count("an HTTP request"), 25);
+    assert_eq!(count("PUBLISH of 268435460 bytes: too long"), 25);
+}
+
+#[test]
+fn passes_a_half_closed_connection_on() {
+    let (upstream, serving) = server(1, |_, mut stream| {
+        stream.write_all(CONNACK).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_all(&stream), CONNECT);
+    });
+    let proxy = Proxy::start(upstream, &["--once"]);
+    let mut client = proxy.connect();
+    assert_eq!(read_all(&client), CONNACK);
+    client.write_all(CONNECT).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    serving.join().unwrap();
+    let output = without_times(&proxy.finish().output);
+    let server = output.find("the server closes").unwrap();
+    let client = output.find("the client closes").unwrap();
+    assert!(server < client, "{output}");
+}
+
+#[test]
+fn serves_many_at_once() {
+    const CLIENTS: usize = 20;
+    let (upstream, serving) = server(CLIENTS, |_, mut stream| {
+        assert_eq!(read(&stream, CONNECT.len()), CONNECT);
+        stream.write_all(CONNACK).unwrap();
+        read_all(&stream);
+    });
+    let mut proxy = Proxy::start(upstream, &[]);
+    let clients: Vec<_> = (0..CLIENTS).map(|_| proxy.connect()).collect();
+    for mut client in &clients {
+        client.write_all(CONNECT).unwrap();
+    }
+    for client in &clients {
+        assert_eq!(read(client, CONNACK.len()), CONNACK);
+    }
+    drop(clients);
+    serving.join().unwrap();
+    let lines = BufReader::new(proxy.child.stdout.take().unwrap()).lines();
+    let verdicts = lines.map(Result::unwrap).filter(|it| is_verdict(it));
+    let mut verdicts: Vec<_> = verdicts.take(CLIENTS).collect();
+    verdicts.sort_unstable();
+    let mut expected: Vec<_> = (1..=CLIENTS)
+        .map(|number| format!("#{number}  VALID  2 packets"))
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(verdicts, expected);
+}
+
+#[test]
+fn says_that_the_server_cannot_be_reached() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = listener.local_addr().unwrap();
+    drop(listener);
+    let proxy = Proxy::start(nobody, &["--once"]);
+    assert_eq!(read_all(&proxy.connect()), b"");
+    let run = proxy.finish();
+    let text = format!("cannot reach {nobody}: ");
+    assert!(run.output.contains(&text), "{}", run.output);
+    assert_eq!(run.status, 64);
+}
+
+#[test]
+fn output_that_nobody_reads_holds_nothing_up() {
+    const LENGTH: usize = 16_384;
+    const PACKETS: usize = 2000;
+    let mut publish = b"\x30\xfd\x7f\0\x01t".to_vec();
+    publish.resize(LENGTH, b'x');
+    let length = CONNECT.len() + PACKETS * LENGTH;
+    let (upstream, serving) = server(1, move |_, stream| {
+        let mut rest = &stream;
+        let copied = std::io::copy(&mut rest, &mut std::io::sink()).unwrap();
+        assert_eq!(copied, length as u64);
+    });
+    let proxy = Proxy::start(upstream, &["--once", "--tree"]);
+    let mut client = proxy.connect();
+    client.write_all(CONNECT).unwrap();
+    for _ in 0..PACKETS {
+        client.write_all(&publish).unwrap();
+    }
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_all(&client), b"");
+    serving.join().unwrap();
+    // everything has arrived; now what was seen of it
+    let output = proxy.finish().output;
+    let published = output.matches("→ PUBLISH \"t\"").count();
+    let unseen = output.lines().filter_map(|line| {
+        let bytes = line.strip_suffix(" bytes passed faster than they could be shown")?;
+        bytes.split(' ').next_back()?.parse::<usize>().ok()
+    });
+    let unseen: Vec<usize> = unseen.collect();
+    assert!(!unseen.is_empty());
+    assert!(!output.contains("INVALID"));
+    let connect = CONNECT.len();
+    let seen = connect + published * LENGTH;
+    assert_eq!(seen + unseen.into_iter().sum::<usize>(), length);
+}
+
+#[test]
+fn passes_on_what_is_left_when_the_output_is_closed() {
+    let (upstream, serving) = server(1, |_, mut stream| {
+        assert_eq!(read(&stream, CONNECT.len()), CONNECT);
+        stream.write_all(CONNACK).unwrap();
+        assert_eq!(read(&stream, PUBLISH.len()), PUBLISH);
+        read_all(&stream);
+    });
+    let mut proxy = Proxy::start(upstream, &[]);
+    drop(proxy.child.stdout.take());
+    let mut client = proxy.connect();
+    client.write_all(CONNECT).unwrap();
+    assert_eq!(read(&client, CONNACK.len()), CONNACK);
+    client.write_all(PUBLISH).unwrap();
+    drop(client);
+    serving.join().unwrap();
+    assert_eq!(proxy.child.wait().unwrap().code(), Some(0));
+}

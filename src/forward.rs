@@ -1,0 +1,368 @@
+//! A message that came in and goes out again: to one receiver, or to many.
+//!
+//! What travels on is the Application Message: Topic Name, payload, and of the properties those
+//! that the standard has a Server hand on unchanged: Payload Format Indicator, Content Type,
+//! Response Topic, Correlation Data and the User Properties in their order (5.0 MQTT-3.3.2-4, -20,
+//! -15, -16, -17 and -18); and Message Expiry Interval, less the time that the message waited
+//! (MQTT-3.3.2-6). All else belongs to one connection or to one copy, and stands in an
+//! [`Envelope`]: QoS, Packet Identifier, DUP (MQTT-3.3.1-3), RETAIN and Subscription Identifiers.
+//! A Topic Alias never travels (MQTT-3.3.2-7): whoever receives one puts the Topic Name that it
+//! stands for in its place. Nor does the Will Delay Interval, so that the topic and the properties
+//! of a Will are a message too.
+//!
+//! [`Forward`] is one copy of a message and needs no allocator. `SharedPublish` encodes a message
+//! once for any number of copies (feature `bytes`). Both tell what a version before 5.0 cannot say
+//! of the message.
+
+#[cfg(feature = "bytes")]
+mod shared;
+
+use core::fmt;
+
+#[cfg(feature = "bytes")]
+pub use self::shared::{PublishBuf, SharedPublish};
+
+use crate::data::{Counter, Put, SliceWriter, SubscriptionId, variable_byte_integer_len};
+use crate::dialect::{Dialect, Sender, Version};
+use crate::error::{EncodeError, ErrorKind, Field, Refusal};
+use crate::packet::{Delivery, PacketType, RemainingLength};
+use crate::property::{self, Carrier, Properties, Property, PropertyId};
+use crate::stream::Payload;
+use crate::topic::TopicName;
+
+/// What one copy of a message has for itself.
+///
+/// RETAIN is up to the sender: a Server sets it for what it had retained, and in 5.0 also for a
+/// subscription with Retain As Published (MQTT-3.3.1-8 and -9 of 3.1.1, MQTT-3.3.1-12 and -13 of
+/// 5.0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Envelope<'e> {
+    /// What the receiver speaks, and which side sends.
+    pub dialect: Dialect,
+    /// QoS, and with QoS 1 and 2 Packet Identifier and DUP of this copy.
+    pub delivery: Delivery,
+    /// RETAIN of this copy.
+    pub retain: bool,
+    /// Those of the receiver's subscriptions that match (MQTT-3.3.4-3 to -5); only from a Server in
+    /// 5.0.
+    pub subscription_ids: &'e [SubscriptionId],
+    /// How many whole seconds the message has waited. They are taken off the Message Expiry
+    /// Interval.
+    pub waited: u32,
+}
+
+impl Envelope<'_> {
+    /// QoS 0, not retained, without Subscription Identifiers, and at once.
+    #[must_use]
+    pub const fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            delivery: Delivery::AtMostOnce,
+            retain: false,
+            subscription_ids: &[],
+            waited: 0,
+        }
+    }
+}
+
+/// Why a message is not forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ForwardError {
+    /// The message has waited for its Message Expiry Interval: this copy is to be deleted (5.0
+    /// MQTT-3.3.2-5).
+    Expired,
+    /// The copy cannot be encoded.
+    Encode(EncodeError),
+}
+
+impl From<EncodeError> for ForwardError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+impl fmt::Display for ForwardError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expired => f.write_str("the message has expired [v5.0 MQTT-3.3.2-5]"),
+            Self::Encode(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ForwardError {}
+
+/// One copy of a message on its way to a receiver of any version.
+///
+/// ```
+/// use mqtt_wire::forward::{Envelope, Forward};
+/// use mqtt_wire::{Dialect, Packet, PropertyId, Version};
+///
+/// // a message with Topic Alias 1, Message Expiry Interval 60 and Content Type
+/// let packet = b"\x30\x18\x00\x03a/b\x0d\x23\x00\x01\x02\x00\x00\x00\x3c\x03\x00\x02cthello";
+/// let dialect = Dialect::from_client(Version::V5);
+/// let Packet::Publish(publish) = Packet::decode(packet, dialect)? else { unreachable!() };
+/// let topic_name = publish.topic_name.expect("or what the alias stands for");
+/// let length = publish.payload.len() as u32;
+///
+/// // five seconds later, to a Client that speaks 3.1.1
+/// let mut envelope = Envelope::new(Dialect::from_server(Version::V3_1_1));
+/// envelope.waited = 5;
+/// let forward = Forward::new(topic_name, publish.properties, length, envelope)?;
+/// let lost: Vec<_> = forward.lost().map(|property| property.id()).collect();
+/// assert_eq!(lost, [PropertyId::MessageExpiryInterval, PropertyId::ContentType]);
+/// let mut out = Vec::new();
+/// forward.encode(&mut out)?;
+/// out.extend(publish.payload);
+/// assert_eq!(out, b"\x30\x0a\x00\x03a/bhello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Forward<'a, 'e> {
+    topic_name: TopicName<'a>,
+    properties: Properties<'a>,
+    payload_len: u32,
+    copy: Copied<'e>,
+}
+
+impl<'a, 'e> Forward<'a, 'e> {
+    /// A copy of a message with `payload_len` bytes of payload. The properties are those of a
+    /// PUBLISH or of a Will.
+    ///
+    /// # Errors
+    ///
+    /// [`ForwardError::Expired`]; and [`ForwardError::Encode`] if the properties or the envelope
+    /// break a rule, or the packet would be too long.
+    pub fn new(
+        topic_name: TopicName<'a>,
+        properties: Properties<'a>,
+        payload_len: u32,
+        envelope: Envelope<'e>,
+    ) -> Result<Self, ForwardError> {
+        check(&properties)?;
+        let mut counter = Counter::default();
+        travelling(properties).for_each(|property| property::put_item(&property, &mut counter));
+        let message = Lengths {
+            topic: 2 + topic_name.as_bytes().len(),
+            properties: counter.0,
+            payload: payload_len as usize,
+        };
+        Ok(Self {
+            topic_name,
+            properties,
+            payload_len,
+            copy: Copied::new(message, expiry_of(properties), envelope)?,
+        })
+    }
+
+    /// The properties of the message that the receiver's version has no bytes for: none in 5.0.
+    pub fn lost(&self) -> impl Iterator<Item = Property<'a>> + use<'a> {
+        let expiry = expiry_of(self.properties);
+        lost(
+            self.properties,
+            expiry,
+            self.copy.envelope.dialect.version(),
+        )
+    }
+
+    /// Counts the bytes of the payload.
+    pub const fn payload(&self) -> Payload {
+        Payload::new(self.payload_len)
+    }
+
+    /// The number of bytes of the whole packet, payload included: what Maximum Packet Size limits.
+    #[must_use]
+    pub const fn encoded_len(&self) -> usize {
+        self.copy.remaining_length.total()
+    }
+
+    /// Writes all but the payload to the beginning of `buffer` and returns its length. The payload
+    /// has to follow.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::BufferTooSmall`]; nothing has been written then.
+    pub fn encode_to_slice(&self, buffer: &mut [u8]) -> Result<usize, EncodeError> {
+        self.put(SliceWriter(buffer))
+    }
+
+    /// Appends all but the payload to `buffer` and returns its length. The payload has to follow.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::BufferTooSmall`] if `buffer` cannot grow; nothing has been written then.
+    #[cfg(feature = "bytes")]
+    pub fn encode(&self, buffer: &mut impl bytes::BufMut) -> Result<usize, EncodeError> {
+        self.put(crate::data::BufMutWriter(buffer))
+    }
+
+    fn put(&self, mut out: impl Put) -> Result<usize, EncodeError> {
+        let needed = self.encoded_len() - self.payload_len as usize;
+        if out.room() < needed {
+            return Err(EncodeError::BufferTooSmall { needed });
+        }
+        self.copy.put_fixed_header(&mut out);
+        out.put_prefixed(self.topic_name.as_bytes());
+        self.copy.put_own_fields(&mut out);
+        if self.copy.envelope.dialect.is_v5() {
+            travelling(self.properties).for_each(|item| property::put_item(&item, &mut out));
+        }
+        Ok(needed)
+    }
+}
+
+/// The properties of a message have to be those of a PUBLISH or of a Will.
+fn check(properties: &Properties<'_>) -> Result<(), EncodeError> {
+    let dialect = Dialect::from_server(Version::V5);
+    let publish = Carrier::Packet(PacketType::Publish);
+    match property::check(properties, publish, dialect) {
+        Ok(()) => Ok(()),
+        Err(_) if property::check(properties, Carrier::Will, dialect).is_ok() => Ok(()),
+        Err(refusal) => Err(refusal.of(PacketType::Publish, dialect)),
+    }
+}
+
+/// The properties that are handed on unchanged.
+fn travelling(properties: Properties<'_>) -> impl Iterator<Item = Property<'_>> {
+    let travels = |property: &Property<'_>| {
+        matches!(
+            property.id(),
+            PropertyId::PayloadFormatIndicator
+                | PropertyId::ContentType
+                | PropertyId::ResponseTopic
+                | PropertyId::CorrelationData
+                | PropertyId::UserProperty
+        )
+    };
+    properties.iter().filter(travels)
+}
+
+fn expiry_of(properties: Properties<'_>) -> Option<u32> {
+    properties.iter().find_map(|property| match property {
+        Property::MessageExpiryInterval(seconds) => Some(seconds),
+        _ => None,
+    })
+}
+
+/// The properties of the message that `version` cannot say.
+fn lost(
+    properties: Properties<'_>,
+    expiry: Option<u32>,
+    version: Version,
+) -> impl Iterator<Item = Property<'_>> {
+    let (properties, expiry) = match version {
+        Version::V3_1 | Version::V3_1_1 => (properties, expiry),
+        Version::V5 => (Properties::EMPTY, None),
+    };
+    let expiry = expiry.map(Property::MessageExpiryInterval);
+    expiry.into_iter().chain(travelling(properties))
+}
+
+/// The bytes of a message: Topic Name with its length, the properties that are handed on
+/// unchanged, and the payload.
+#[derive(Debug, Clone, Copy)]
+struct Lengths {
+    topic: usize,
+    properties: usize,
+    payload: usize,
+}
+
+/// What is written for one copy: the fixed header, and what stands between Topic Name and shared
+/// properties.
+#[derive(Debug, Clone, Copy)]
+struct Copied<'e> {
+    envelope: Envelope<'e>,
+    remaining_length: RemainingLength,
+    property_length: u32,
+    expiry: Option<u32>,
+    /// The bytes that [`put_own_fields`](Self::put_own_fields) writes.
+    own_len: usize,
+}
+
+impl<'e> Copied<'e> {
+    fn new(
+        message: Lengths,
+        expiry: Option<u32>,
+        envelope: Envelope<'e>,
+    ) -> Result<Self, ForwardError> {
+        // whoever has waited for no whole second has not waited for an interval of 0 either
+        let expiry = match expiry {
+            Some(seconds) if envelope.waited > 0 && envelope.waited >= seconds => {
+                return Err(ForwardError::Expired);
+            }
+            seconds => seconds.map(|seconds| seconds - envelope.waited),
+        };
+        check_envelope(&envelope)?;
+        let mut copy = Self {
+            envelope,
+            remaining_length: RemainingLength(0),
+            property_length: 0,
+            expiry,
+            own_len: 2 * usize::from(envelope.delivery.packet_id().is_some()),
+        };
+        let mut shared = message.payload.saturating_add(message.topic);
+        if envelope.dialect.is_v5() {
+            let mut own = Counter::default();
+            copy.put_own_properties(&mut own);
+            let properties = RemainingLength::new(own.0.saturating_add(message.properties))?;
+            copy.property_length = properties.0;
+            copy.own_len += variable_byte_integer_len(properties.0) + own.0;
+            shared = shared.saturating_add(message.properties);
+        }
+        copy.remaining_length = RemainingLength::new(shared.saturating_add(copy.own_len))?;
+        Ok(copy)
+    }
+
+    fn put_fixed_header(&self, out: &mut impl Put) {
+        let Envelope {
+            delivery, retain, ..
+        } = self.envelope;
+        let flags = delivery.flags() | u8::from(retain);
+        out.put_byte((PacketType::Publish as u8) << 4 | flags);
+        out.put_variable_byte_integer(self.remaining_length.0);
+    }
+
+    /// Writes what stands between Topic Name and shared properties.
+    fn put_own_fields(&self, out: &mut impl Put) {
+        if let Some(packet_id) = self.envelope.delivery.packet_id() {
+            out.put_u16(packet_id.get());
+        }
+        if self.envelope.dialect.is_v5() {
+            out.put_variable_byte_integer(self.property_length);
+            self.put_own_properties(out);
+        }
+    }
+
+    fn put_own_properties(&self, out: &mut impl Put) {
+        if let Some(seconds) = self.expiry {
+            property::put_item(&Property::MessageExpiryInterval(seconds), out);
+        }
+        for id in self.envelope.subscription_ids {
+            property::put_item(&Property::SubscriptionIdentifier(*id), out);
+        }
+    }
+}
+
+fn check_envelope(envelope: &Envelope<'_>) -> Result<(), EncodeError> {
+    let dialect = envelope.dialect;
+    let check = || {
+        if let Some(packet_id) = envelope.delivery.packet_id() {
+            packet_id.check()?;
+        }
+        let id = PropertyId::SubscriptionIdentifier;
+        let field = Field::Property(id);
+        if envelope.subscription_ids.is_empty() {
+            Ok(())
+        } else if !dialect.is_v5() {
+            Err(Refusal::NotInVersion(field))
+        } else if dialect.sender() == Sender::Client {
+            let kind = ErrorKind::PropertyWrongSender;
+            Err(Refusal::Broken(kind, field, id as u32))
+        } else {
+            Ok(())
+        }
+    };
+    check().map_err(|refusal| refusal.of(PacketType::Publish, dialect))
+}

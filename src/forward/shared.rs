@@ -1,0 +1,213 @@
+//! One message for many receivers.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::{Copied, Envelope, ForwardError, Lengths, check, expiry_of, lost, travelling};
+use crate::data::{BufMutWriter, Put, SliceWriter};
+use crate::dialect::{Dialect, Version};
+use crate::error::EncodeError;
+use crate::packet::PacketType;
+use crate::property::{self, Carrier, Properties, Property};
+use crate::topic::TopicName;
+
+/// A message that was encoded once, to be sent to any number of receivers of any version.
+///
+/// ```
+/// use bytes::{Buf, Bytes};
+/// use mqtt_wire::forward::{Envelope, SharedPublish};
+/// use mqtt_wire::{Delivery, Dialect, PacketId, Properties, SubscriptionId, TopicName, Version};
+///
+/// let payload = Bytes::from_static(b"hello"); // often `frame.share(publish.payload)`
+/// let topic_name = TopicName::new("a/b")?;
+/// let shared = SharedPublish::new(topic_name, Properties::EMPTY, payload)?;
+///
+/// let old = shared.copy_for(Envelope::new(Dialect::from_server(Version::V3_1_1)))?;
+/// assert_eq!(old.chunks().concat(), b"\x30\x0a\x00\x03a/bhello");
+///
+/// let mut envelope = Envelope::new(Dialect::from_server(Version::V5));
+/// let packet_id = PacketId::new(7).unwrap();
+/// envelope.delivery = Delivery::AtLeastOnce { packet_id, dup: false };
+/// let subscription_ids = [SubscriptionId::new(9).unwrap()];
+/// envelope.subscription_ids = &subscription_ids;
+/// let mut new = shared.copy_for(envelope)?;
+/// assert_eq!(new.remaining(), 17);
+/// let bytes = new.copy_to_bytes(17); // or `write_vectored`, which copies nothing
+/// assert_eq!(bytes, &b"\x32\x0f\x00\x03a/b\x00\x07\x02\x0b\x09hello"[..]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct SharedPublish {
+    /// Topic Name with its length, and the properties that are handed on unchanged.
+    head: Bytes,
+    topic_len: usize,
+    expiry: Option<u32>,
+    payload: Bytes,
+}
+
+impl SharedPublish {
+    /// Encodes what all copies share; the payload is shared with the caller. The properties are
+    /// those of a PUBLISH or of a Will.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::Violation`] if the properties break a rule.
+    pub fn new(
+        topic_name: TopicName<'_>,
+        properties: Properties<'_>,
+        payload: Bytes,
+    ) -> Result<Self, EncodeError> {
+        check(&properties)?;
+        let topic_len = 2 + topic_name.as_bytes().len();
+        let mut head = BytesMut::with_capacity(topic_len);
+        let mut out = BufMutWriter(&mut head);
+        out.put_prefixed(topic_name.as_bytes());
+        travelling(properties).for_each(|property| property::put_item(&property, &mut out));
+        Ok(Self {
+            head: head.freeze(),
+            topic_len,
+            expiry: expiry_of(properties),
+            payload,
+        })
+    }
+
+    /// The properties of the message that `version` has no bytes for: none in 5.0.
+    pub fn lost_in(&self, version: Version) -> impl Iterator<Item = Property<'_>> {
+        let properties = self.head.get(self.topic_len..).unwrap_or_default();
+        let carrier = Carrier::Packet(PacketType::Publish);
+        let dialect = Dialect::from_server(Version::V5);
+        let properties = Properties::checked(properties, carrier, dialect);
+        lost(properties, self.expiry, version)
+    }
+
+    /// A copy for one receiver, which shares the bytes of the message. It allocates nothing (but
+    /// what [`Bytes`] take once to be shared at all), unless the envelope holds more Subscription
+    /// Identifiers than have room in it: four do, whatever their values.
+    ///
+    /// # Errors
+    ///
+    /// [`ForwardError::Expired`]; and [`ForwardError::Encode`] if the envelope breaks a rule, or
+    /// the packet would be too long.
+    pub fn copy_for(&self, envelope: Envelope<'_>) -> Result<PublishBuf, ForwardError> {
+        let message = Lengths {
+            topic: self.topic_len,
+            properties: self.head.len() - self.topic_len,
+            payload: self.payload.len(),
+        };
+        let copy = Copied::new(message, self.expiry, envelope)?;
+        let own_fields = if copy.own_len <= OWN_FIELDS {
+            OwnFields::Inline(Small::new(|out| copy.put_own_fields(out)))
+        } else {
+            let mut bytes = BytesMut::with_capacity(copy.own_len);
+            copy.put_own_fields(&mut BufMutWriter(&mut bytes));
+            OwnFields::Shared(bytes.freeze())
+        };
+        let head_len = match envelope.dialect.version() {
+            Version::V3_1 | Version::V3_1_1 => self.topic_len,
+            Version::V5 => self.head.len(),
+        };
+        Ok(PublishBuf {
+            fixed_header: Small::new(|out| copy.put_fixed_header(out)),
+            own_fields,
+            head: self.head.slice(..head_len),
+            topic_len: self.topic_len,
+            payload: self.payload.clone(),
+            taken: 0,
+        })
+    }
+}
+
+/// The bytes of one copy of a [`SharedPublish`], in pieces: a [`Buf`] to write from, vectored
+/// where the writer can. [`Buf::remaining`] is at first the length of the whole packet, which
+/// Maximum Packet Size limits (5.0 MQTT-3.1.2-24: what is larger is dropped).
+#[derive(Debug, Clone)]
+pub struct PublishBuf {
+    fixed_header: Small<5>,
+    own_fields: OwnFields,
+    /// Topic Name with its length and, in 5.0, the shared properties.
+    head: Bytes,
+    topic_len: usize,
+    payload: Bytes,
+    taken: usize,
+}
+
+/// Room for Packet Identifier, Property Length, Message Expiry Interval and four Subscription
+/// Identifiers.
+const OWN_FIELDS: usize = 2 + 4 + 5 + 4 * 5;
+
+/// What stands between Topic Name and shared properties.
+#[derive(Debug, Clone)]
+enum OwnFields {
+    Inline(Small<OWN_FIELDS>),
+    Shared(Bytes),
+}
+
+impl PublishBuf {
+    /// The pieces that are left, in order; some may be empty.
+    #[must_use]
+    pub fn chunks(&self) -> [&[u8]; 5] {
+        let topic_and_properties = self.head.split_at_checked(self.topic_len);
+        let (topic, properties) = topic_and_properties.unwrap_or_default();
+        let own_fields = match &self.own_fields {
+            OwnFields::Inline(bytes) => bytes.as_slice(),
+            OwnFields::Shared(bytes) => bytes,
+        };
+        let fixed_header = self.fixed_header.as_slice();
+        let mut chunks = [fixed_header, topic, own_fields, properties, &self.payload];
+        let mut taken = self.taken;
+        for chunk in &mut chunks {
+            let len = chunk.len();
+            *chunk = chunk.get(taken..).unwrap_or_default();
+            taken = taken.saturating_sub(len);
+        }
+        chunks
+    }
+}
+
+impl Buf for PublishBuf {
+    fn remaining(&self) -> usize {
+        self.chunks().iter().map(|chunk| chunk.len()).sum()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        let mut chunks = self.chunks().into_iter();
+        chunks.find(|chunk| !chunk.is_empty()).unwrap_or_default()
+    }
+
+    #[cfg(feature = "std")]
+    fn chunks_vectored<'a>(&'a self, slices: &mut [std::io::IoSlice<'a>]) -> usize {
+        let chunks = self.chunks().into_iter().filter(|chunk| !chunk.is_empty());
+        let mut filled = 0;
+        for (slice, chunk) in slices.iter_mut().zip(chunks) {
+            *slice = std::io::IoSlice::new(chunk);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// What is behind the end is not counted.
+    fn advance(&mut self, count: usize) {
+        self.taken = self.taken.saturating_add(count);
+    }
+}
+
+/// A few bytes.
+#[derive(Debug, Clone)]
+struct Small<const N: usize> {
+    bytes: [u8; N],
+    len: u8,
+}
+
+impl<const N: usize> Small<N> {
+    /// The bytes that `put` writes, which have been counted to be `N` at most.
+    fn new(put: impl FnOnce(&mut SliceWriter<'_>)) -> Self {
+        let mut bytes = [0; N];
+        let mut out = SliceWriter(&mut bytes);
+        put(&mut out);
+        let len = (N - out.room()) as u8;
+        Self { bytes, len }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}

@@ -1,0 +1,578 @@
+//! PUBLISH in parts: the head first, and the payload in chunks of any size.
+//!
+//! What is large in MQTT is the payload. [`Splitter`] cuts a stream of bytes into whole packets as
+//! framing does, but hands on the head of a large PUBLISH as soon as it is there and then whatever
+//! comes of its payload, so that no buffer need be larger than [`StreamLimits::whole`].
+//! `StreamDecoder` does the same over a buffer of its own (feature `bytes`).
+//! [`PublishHead`] is what both hand on, and also what is encoded in front of a payload that comes
+//! from elsewhere: [`PublishHead::encode_to_slice`]. A [`Payload`] counts its bytes.
+//!
+//! ```
+//! use mqtt_wire::stream::{Part, Splitter, StreamLimits};
+//! use mqtt_wire::{Dialect, Version};
+//!
+//! let dialect = Dialect::from_client(Version::V5);
+//! let limits = StreamLimits { whole: 16, publish: 1 << 20 };
+//! let mut splitter = Splitter::new(dialect, limits);
+//!
+//! // QoS 0, Remaining Length 20, topic "a/b", no properties, the first 5 of 14 bytes
+//! let mut input: &[u8] = b"\x30\x14\x00\x03a/b\x00hello";
+//! let Part::Head(head) = splitter.next_part(&mut input)? else { unreachable!() };
+//! let head = head.decode(dialect)?;
+//! assert_eq!((head.topic_name.unwrap().as_str(), head.payload_len), ("a/b", 14));
+//! let Part::Payload { chunk, left } = splitter.next_part(&mut input)? else { unreachable!() };
+//! assert_eq!((chunk, left), (&b"hello"[..], 9));
+//! # Ok::<(), mqtt_wire::DecodeError>(())
+//! ```
+//!
+//! Waivers and optional rules hold as they do for whole packets. Two waivers matter to PUBLISH:
+//! [`Waivers::PACKET_ID_ZERO`] and [`Waivers::REMAINING_LENGTH_NOT_SHORTEST`]. Nobody looks into
+//! payloads: whether one that Payload Format Indicator calls text is UTF-8 is up to the receiver
+//! (5.0, section 3.3.2.3.2).
+
+#[cfg(feature = "bytes")]
+mod decoder;
+
+use core::num::NonZeroUsize;
+
+#[cfg(feature = "bytes")]
+pub use self::decoder::{Head, StreamDecoder};
+
+use crate::data::{self, Put, QoS, SliceWriter, VariableByteInteger};
+use crate::dialect::Dialect;
+use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
+use crate::frame::{FrameRef, Framed};
+use crate::packet::{self, Body, Delivery, Packet, PacketType, Publish, RemainingLength};
+use crate::property::Properties;
+use crate::topic::TopicName;
+use crate::waivers::{self, OptionalRules, Waivers};
+
+/// How large packets may be, in bytes, fixed header included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamLimits {
+    /// Every packet that is handed on as a whole, and the head of a PUBLISH that is not: nobody
+    /// needs a larger buffer than this, or than the five bytes of a fixed header.
+    pub whole: u32,
+    /// Every PUBLISH, payload included. One of up to `whole` bytes is handed on as a whole, a
+    /// larger one in parts. In 5.0 this is the Maximum Packet Size to announce (MQTT-3.1.2-24,
+    /// MQTT-3.2.2-15).
+    pub publish: u32,
+}
+
+/// What comes next in a stream: whole packets `F`, heads `H` and payload in chunks `C`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<F, H, C> {
+    /// Nothing yet: at least this many bytes are missing. In a payload that is 1.
+    NeedMore(NonZeroUsize),
+    /// A whole packet: all but PUBLISH, and PUBLISH of up to [`StreamLimits::whole`] bytes.
+    Frame(F),
+    /// The head of a larger PUBLISH, whose payload follows.
+    Head(H),
+    /// Bytes of the payload, at least one.
+    Payload {
+        /// The bytes.
+        chunk: C,
+        /// How many are still to come; 0 in the last chunk.
+        left: u32,
+    },
+}
+
+/// A part of a stream, borrowed.
+pub type PartRef<'a> = Part<FrameRef<'a>, HeadRef<'a>, &'a [u8]>;
+
+/// Cuts a stream into whole packets and parts of PUBLISH packets. It buffers nothing: the bytes
+/// that it does not take stay with the caller.
+///
+/// What comes out does not depend on where the stream was cut, but for the size of the chunks. An
+/// error has the kind and the offset that decoding the whole packet would give; a head is judged
+/// field by field, as soon as the Topic Name, the Packet Identifier, or all of the properties are
+/// there.
+#[derive(Debug)]
+pub struct Splitter {
+    dialect: Option<Dialect>,
+    waivers: Waivers,
+    rules: OptionalRules,
+    limits: StreamLimits,
+    /// Bytes of the payload that are still to come.
+    payload: Payload,
+    /// With fewer bytes than this nothing new can be said of a head: it is not judged again.
+    wanted: usize,
+    failed: Option<DecodeError>,
+}
+
+impl Splitter {
+    /// A splitter for what follows `dialect`.
+    #[must_use]
+    pub const fn new(dialect: Dialect, limits: StreamLimits) -> Self {
+        Self {
+            dialect: Some(dialect),
+            ..Self::accept(limits)
+        }
+    }
+
+    /// A splitter for a connection that a Server accepts: it waits for a CONNECT, and learns the
+    /// version from it.
+    #[must_use]
+    pub const fn accept(limits: StreamLimits) -> Self {
+        Self {
+            dialect: None,
+            waivers: Waivers::NONE,
+            rules: OptionalRules::NONE,
+            limits,
+            payload: Payload::new(0),
+            wanted: 0,
+            failed: None,
+        }
+    }
+
+    /// The same splitter for dialects with these rules waived and added, also for the dialect that
+    /// [`accept`](Self::accept) learns.
+    #[must_use]
+    pub fn with_rules(mut self, waivers: Waivers, rules: OptionalRules) -> Self {
+        (self.waivers, self.rules) = (waivers, rules);
+        let dialect = self.dialect;
+        self.dialect = dialect.map(|it| it.waiving(waivers).enforcing(rules));
+        self
+    }
+
+    /// The dialect of the stream; `None` before the first packet of [`accept`](Self::accept) has
+    /// come out.
+    #[must_use]
+    pub const fn dialect(&self) -> Option<Dialect> {
+        self.dialect
+    }
+
+    /// Takes the next part from the beginning of `input`. Where it answers
+    /// [`Part::NeedMore`], the same bytes with more behind them are the next input.
+    ///
+    /// # Errors
+    ///
+    /// See [`FrameRef::split`]; for a CONNECT whose version is to be learnt, a Protocol Name or
+    /// Protocol Level of no version; for the head of a PUBLISH, the first rule that its bytes
+    /// break, and [`ErrorKind::HeadTooLarge`] for one above [`StreamLimits::whole`]. The same
+    /// error comes again from then on.
+    #[inline]
+    pub fn next_part<'a>(&mut self, input: &mut &'a [u8]) -> Result<PartRef<'a>, DecodeError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        if let Some(missing) = missing(self.wanted, input) {
+            return Ok(Part::NeedMore(missing));
+        }
+        self.wanted = 0;
+        self.take_part(input).inspect_err(|error| {
+            self.failed = Some(*error);
+        })
+    }
+
+    fn take_part<'a>(&mut self, input: &mut &'a [u8]) -> Result<PartRef<'a>, DecodeError> {
+        if !self.payload.is_complete() {
+            let (chunk, rest) = self.payload.split(input);
+            *input = rest;
+            return Ok(match chunk {
+                [] => Part::NeedMore(NonZeroUsize::MIN),
+                _ => Part::Payload {
+                    chunk,
+                    left: self.payload.left(),
+                },
+            });
+        }
+        let bytes = *input;
+        let is_publish = |first_byte: &u8| first_byte >> 4 == PacketType::Publish as u8;
+        let limit = match (self.dialect, bytes.first()) {
+            (Some(_), Some(first_byte)) if is_publish(first_byte) => self.limits.publish,
+            _ => self.limits.whole,
+        };
+        let framed = FrameRef::peek(bytes, self.dialect, limit)?;
+        if let (Some(dialect), Some(header)) = (self.dialect, FixedHeader::read(bytes)) {
+            if header.packet_len() > self.limits.whole as usize {
+                return self.take_head(header, dialect, input);
+            }
+        }
+        let frame = match framed {
+            Framed::Frame(frame) => frame,
+            Framed::NeedMore(missing) => return Ok(Part::NeedMore(missing)),
+        };
+        if self.dialect.is_none() {
+            let version = frame.connect_version(self.waivers)?;
+            let dialect = Dialect::from_client(version);
+            self.dialect = Some(dialect.waiving(self.waivers).enforcing(self.rules));
+        }
+        *input = bytes.get(frame.bytes().len()..).unwrap_or_default();
+        Ok(Part::Frame(frame))
+    }
+
+    /// Takes the head of a PUBLISH whose fixed header has been judged.
+    fn take_head<'a>(
+        &mut self,
+        header: FixedHeader,
+        dialect: Dialect,
+        input: &mut &'a [u8],
+    ) -> Result<PartRef<'a>, DecodeError> {
+        let bytes = *input;
+        // what is behind the limit is not looked at, however much of it is there
+        let limit = (self.limits.whole as usize).max(header.len.into());
+        let visible = bytes.get(..limit).unwrap_or(bytes);
+        let next = NextField::find(visible, header, dialect);
+        let is_inside = next.end <= header.packet_len();
+        let is_too_large = is_inside && next.end > limit;
+        let end = if is_too_large { next.known } else { next.end };
+        let head = HeadRef::new(visible.get(..end).unwrap_or(visible), header);
+        let error = match head.decode(dialect) {
+            Ok(publish) => {
+                self.payload = publish.payload();
+                *input = bytes.get(end..).unwrap_or_default();
+                return Ok(Part::Head(head));
+            }
+            Err(error) => error,
+        };
+        // a field that ends inside the packet is not all there yet, or will never be
+        match missing(next.end, bytes) {
+            _ if !error.kind().is_short() || !is_inside => Err(error),
+            _ if is_too_large => Err(next.too_large(header, dialect)),
+            Some(missing) => {
+                self.wanted = next.end;
+                Ok(Part::NeedMore(missing))
+            }
+            None => Err(error),
+        }
+    }
+}
+
+/// How much is missing in `bytes` up to `end`.
+#[inline]
+fn missing(end: usize, bytes: &[u8]) -> Option<NonZeroUsize> {
+    NonZeroUsize::new(end.saturating_sub(bytes.len()))
+}
+
+/// A fixed header that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FixedHeader {
+    first_byte: u8,
+    len: u8,
+    remaining_length: u32,
+}
+
+impl FixedHeader {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (&first_byte, after) = bytes.split_first()?;
+        match data::read_variable_byte_integer(after) {
+            VariableByteInteger::Whole { value, length, .. } => Some(Self {
+                first_byte,
+                len: 1 + length as u8,
+                remaining_length: value,
+            }),
+            VariableByteInteger::Unfinished | VariableByteInteger::TooLong => None,
+        }
+    }
+
+    const fn packet_len(self) -> usize {
+        self.len as usize + self.remaining_length as usize
+    }
+}
+
+/// The first field of a head that is not there, or its last one: places in the packet.
+struct NextField {
+    field: Field,
+    /// Where the field begins.
+    at: usize,
+    /// Up to where the bytes tell how long it is.
+    known: usize,
+    end: usize,
+}
+
+impl NextField {
+    /// Walks over the fields as far as `bytes` go. The lengths are not judged.
+    fn find(bytes: &[u8], header: FixedHeader, dialect: Dialect) -> Self {
+        let next = |field, at, known, length: usize| Self {
+            field,
+            at,
+            known,
+            end: known.saturating_add(length),
+        };
+        let at = usize::from(header.len);
+        let after = |at| bytes.get(at..).unwrap_or_default();
+        let Some(&length) = after(at).first_chunk() else {
+            return next(Field::TopicName, at, at, 2);
+        };
+        let length = u16::from_be_bytes(length).into();
+        let mut last = next(Field::TopicName, at, at + 2, length);
+        if last.end > bytes.len() {
+            return last;
+        }
+        if !matches!(
+            QoS::from_bits(header.first_byte >> 1),
+            Some(QoS::AtMostOnce)
+        ) {
+            last = next(Field::PacketId, last.end, last.end, 2);
+            if last.end > bytes.len() {
+                return last;
+            }
+        }
+        if dialect.is_v5() {
+            let (field, at) = (Field::PropertyLength, last.end);
+            last = match data::read_variable_byte_integer(after(at)) {
+                VariableByteInteger::Whole { value, length, .. } => {
+                    next(field, at, at + length, value as usize)
+                }
+                VariableByteInteger::Unfinished => next(field, at, bytes.len(), 1),
+                VariableByteInteger::TooLong => next(field, at, at + 4, 0),
+            };
+        }
+        last
+    }
+
+    #[cold]
+    fn too_large(&self, header: FixedHeader, dialect: Dialect) -> DecodeError {
+        let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        DecodeError::header(
+            ErrorKind::HeadTooLarge,
+            number(self.at),
+            self.field,
+            number(self.end),
+            header.first_byte,
+            Some(dialect),
+        )
+    }
+}
+
+/// The bytes of a PUBLISH before its payload, borrowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadRef<'a> {
+    bytes: &'a [u8],
+    header: FixedHeader,
+}
+
+impl<'a> HeadRef<'a> {
+    const fn new(bytes: &'a [u8], header: FixedHeader) -> Self {
+        Self { bytes, header }
+    }
+
+    /// The bytes, from the first byte of the packet.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Decodes the head.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the bytes break: none in the dialect of the [`Splitter`], which has
+    /// judged them.
+    pub fn decode(&self, dialect: Dialect) -> Result<PublishHead<'a>, DecodeError> {
+        self.decode_waiving(dialect, |_| {})
+    }
+
+    /// Decodes the head, and reports each broken rule that the dialect waives.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode).
+    pub fn decode_waiving(
+        &self,
+        dialect: Dialect,
+        report: impl FnMut(DecodeError),
+    ) -> Result<PublishHead<'a>, DecodeError> {
+        let header = self.header;
+        let frame = FrameRef::beginning(self.bytes, PacketType::Publish, header.len);
+        let publish = waivers::grant_and_decode(dialect, report, |dialect| {
+            frame.judge_header(header.remaining_length, dialect)?;
+            match Publish::parse(frame.body(), header.first_byte & 0x0f, dialect) {
+                Ok((_, publish)) => Ok(publish),
+                Err(fault) => {
+                    let (packet_type, dialect) = (PacketType::Publish, Some(dialect));
+                    Err(DecodeError::new(fault, self.bytes, packet_type, dialect))
+                }
+            }
+        })?;
+        waivers::check_optional_rules(&Packet::Publish(publish), self.bytes, dialect)?;
+        let head_len = frame.body().len() as u32;
+        Ok(PublishHead {
+            payload_len: header.remaining_length.saturating_sub(head_len),
+            ..PublishHead::from(publish)
+        })
+    }
+}
+
+/// A PUBLISH without the bytes of its payload: what a stream hands on first, and what is encoded
+/// in front of a payload that comes from elsewhere.
+///
+/// ```
+/// use std::io::{IoSlice, Write};
+/// use mqtt_wire::stream::PublishHead;
+/// use mqtt_wire::{Dialect, TopicName, Version};
+///
+/// let payload = vec![b'x'; 65_536]; // or an `Arc<[u8]>`, or `Bytes`, or a file
+/// let head = PublishHead::new(TopicName::new("a/b")?, 65_536);
+/// let mut buffer = [0; 64];
+/// let length = head.encode_to_slice(Dialect::from_client(Version::V3_1_1), &mut buffer)?;
+/// assert_eq!(&buffer[..length], b"\x30\x85\x80\x04\x00\x03a/b");
+///
+/// let mut socket = Vec::new();
+/// let parts = [IoSlice::new(&buffer[..length]), IoSlice::new(&payload)];
+/// assert_eq!(socket.write_vectored(&parts)?, length + 65_536);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct PublishHead<'a> {
+    /// See [`Publish::delivery`].
+    pub delivery: Delivery,
+    /// See [`Publish::retain`].
+    pub retain: bool,
+    /// See [`Publish::topic_name`].
+    pub topic_name: Option<TopicName<'a>>,
+    /// See [`Publish::properties`].
+    pub properties: Properties<'a>,
+    /// The length of the payload in bytes: so many have to follow the head.
+    pub payload_len: u32,
+}
+
+impl<'a> PublishHead<'a> {
+    /// The head of a message with QoS 0 that is not retained.
+    #[must_use]
+    pub const fn new(topic_name: TopicName<'a>, payload_len: u32) -> Self {
+        Self {
+            delivery: Delivery::AtMostOnce,
+            retain: false,
+            topic_name: Some(topic_name),
+            properties: Properties::EMPTY,
+            payload_len,
+        }
+    }
+
+    /// Counts the bytes of the payload.
+    pub const fn payload(&self) -> Payload {
+        Payload::new(self.payload_len)
+    }
+
+    /// The number of bytes of the whole packet in `dialect`, payload included: what Maximum Packet
+    /// Size limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode_to_slice`](Self::encode_to_slice), but for the room.
+    pub fn encoded_len(&self, dialect: Dialect) -> Result<usize, EncodeError> {
+        Ok(self.measure(dialect.plain())?.total())
+    }
+
+    /// Writes the head to the beginning of `buffer` and returns the head's length. The payload has
+    /// to follow it: exactly `payload_len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Packet::encode_to_slice`]; nothing has been written then.
+    pub fn encode_to_slice(
+        &self,
+        dialect: Dialect,
+        buffer: &mut [u8],
+    ) -> Result<usize, EncodeError> {
+        self.put(dialect.plain(), SliceWriter(buffer))
+    }
+
+    /// Appends the head to `buffer` and returns the head's length. The payload has to follow it:
+    /// exactly `payload_len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Packet::encode`]; nothing has been written then.
+    #[cfg(feature = "bytes")]
+    pub fn encode(
+        &self,
+        dialect: Dialect,
+        buffer: &mut impl bytes::BufMut,
+    ) -> Result<usize, EncodeError> {
+        self.put(dialect.plain(), data::BufMutWriter(buffer))
+    }
+
+    fn put(&self, dialect: Dialect, mut out: impl Put) -> Result<usize, EncodeError> {
+        let length = self.measure(dialect)?;
+        let needed = length.total() - self.payload_len as usize;
+        if out.room() < needed {
+            return Err(EncodeError::BufferTooSmall { needed });
+        }
+        let publish = self.without_payload();
+        out.put_byte((PacketType::Publish as u8) << 4 | publish.flags(PacketType::Publish));
+        out.put_variable_byte_integer(length.0);
+        publish.put(dialect, &mut out);
+        Ok(needed)
+    }
+
+    fn measure(&self, dialect: Dialect) -> Result<RemainingLength, EncodeError> {
+        let publish = self.without_payload();
+        let head = packet::measure(&publish, PacketType::Publish, dialect)?;
+        RemainingLength::new((head.0 as usize).saturating_add(self.payload_len as usize))
+    }
+
+    const fn without_payload(&self) -> Publish<'a> {
+        Publish {
+            delivery: self.delivery,
+            retain: self.retain,
+            topic_name: self.topic_name,
+            properties: self.properties,
+            payload: &[],
+        }
+    }
+}
+
+impl<'a> From<Publish<'a>> for PublishHead<'a> {
+    fn from(publish: Publish<'a>) -> Self {
+        Self {
+            delivery: publish.delivery,
+            retain: publish.retain,
+            topic_name: publish.topic_name,
+            properties: publish.properties,
+            // no packet is as long, and encoding says so
+            payload_len: u32::try_from(publish.payload.len()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// Counts the bytes of a payload that is read or written in chunks, so that there are exactly as
+/// many as its head announced.
+///
+/// ```
+/// use mqtt_wire::stream::PublishHead;
+/// use mqtt_wire::TopicName;
+///
+/// let mut payload = PublishHead::new(TopicName::new("a/b")?, 6).payload();
+/// assert_eq!(payload.split(b"hell"), (&b"hell"[..], &b""[..]));
+/// assert_eq!(payload.left(), 2);
+/// assert_eq!(payload.split(b"o, world"), (&b"o,"[..], &b" world"[..]));
+/// assert!(payload.is_complete());
+/// # Ok::<(), mqtt_wire::ErrorKind>(())
+/// ```
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Payload {
+    left: u32,
+}
+
+impl Payload {
+    pub(crate) const fn new(left: u32) -> Self {
+        Self { left }
+    }
+
+    /// How many bytes are still to come.
+    #[must_use]
+    pub const fn left(&self) -> u32 {
+        self.left
+    }
+
+    /// Whether all bytes have come.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Counts bytes: those that belong to the payload, and those behind its end.
+    pub fn split<'b>(&mut self, bytes: &'b [u8]) -> (&'b [u8], &'b [u8]) {
+        let (chunk, rest) = match bytes.split_at_checked(self.left as usize) {
+            Some(parts) => parts,
+            None => (bytes, &[][..]),
+        };
+        self.left -= chunk.len() as u32; // it is not longer than what was left
+        (chunk, rest)
+    }
+}
