@@ -8,6 +8,7 @@ use std::cell::Cell;
 
 use laws::{Start, dialects, frame};
 use mqtt_wire::monitor::{Exchange, Monitor};
+use mqtt_wire::stream::{Part, StreamDecoder, StreamLimits};
 use mqtt_wire::{
     Ack, Delivery, Dialect, FrameDecoder, Framed, Limits, Packet, PacketId, Publish, Sender,
     TopicName, Version,
@@ -118,6 +119,44 @@ fn a_failed_decoder_stays_failed_and_takes_nothing_more() {
         assert_eq!(most, 0, "{error}");
         assert_eq!(decoder.buffer().len(), 5);
     }
+}
+
+#[test]
+fn a_failed_decoder_of_parts_takes_nothing_more_either() {
+    let limits = StreamLimits {
+        whole: 100,
+        publish: u32::MAX,
+    };
+    let mut decoder = StreamDecoder::accept(limits);
+    decoder.extend(b"\x10\xff\xff\xff\xff");
+    let error = decoder.next_part().unwrap_err();
+    let (_, most) = most_held(|| {
+        decoder.extend(&[0; 1_000]);
+        assert_eq!(decoder.next_part(), Err(error));
+    });
+    assert_eq!(most, 0);
+    assert_eq!(decoder.buffer().len(), 5);
+}
+
+#[test]
+fn a_publish_of_256_mb_passes_through_the_memory_for_its_head() {
+    let dialect = Dialect::from_client(Version::V3_1_1);
+    let limits = StreamLimits {
+        whole: 100,
+        publish: u32::MAX,
+    };
+    let payload = [0; 4_096];
+    let (_, most) = most_held(|| {
+        let mut decoder = StreamDecoder::new(dialect, limits);
+        decoder.extend(b"\x30\xff\xff\xff\x7f\0\x01t");
+        assert!(matches!(decoder.next_part(), Ok(Part::Head(_))));
+        for _ in 0..1_000 {
+            decoder.extend(&payload);
+            let part = decoder.next_part();
+            assert!(matches!(part, Ok(Part::Payload { chunk, .. }) if chunk.len() == 4_096));
+        }
+    });
+    assert!(most <= 3 * payload.len(), "{most} bytes");
 }
 
 #[test]

@@ -1,18 +1,21 @@
 //! A stream is cut in every way there is: once at every place, into pieces of every size, and in
 //! places that the input names. Frames, what they decode to, and the error at its offset are those
-//! of the whole stream, from every decoder that there is.
+//! of the whole stream, from every decoder that there is; also where PUBLISH comes in parts.
 //!
 //! The first byte picks how the decoder begins, the second how many of the next bytes are the
-//! lengths of pieces; the rest is the stream.
+//! lengths of pieces, and from what length on PUBLISH comes in parts; the rest is the stream.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mqtt_wire::{Frame, FrameRef, Framed, Limits};
+use mqtt_wire::stream::StreamLimits;
+use mqtt_wire::{Dialect, Frame, FrameRef, Framed, Limits};
 
 use laws::{Apart, Start, dialects};
 
 #[path = "../../tests/laws/mod.rs"]
 mod laws;
+#[path = "../../tests/parts/mod.rs"]
+mod parts;
 
 const LIMITS: Limits = Limits {
     packet: 4096,
@@ -30,6 +33,7 @@ fuzz_target!(|input: &[u8]| {
         Some(dialect) => Start::In(dialect),
         None => Start::Accept,
     };
+    let whole_until = u32::from(*lengths);
     let Some((lengths, stream)) = rest.split_at_checked(usize::from(lengths % 32)) else {
         return;
     };
@@ -48,7 +52,26 @@ fuzz_target!(|input: &[u8]| {
             assert_eq!(start.take_apart(LIMITS, pieces), whole, "of {size} bytes");
         }
     }
+    if let Start::In(dialect) = start {
+        comes_in_parts(stream, dialect, whole_until);
+    }
 });
+
+fn comes_in_parts(stream: &[u8], dialect: Dialect, whole_until: u32) {
+    let limits = StreamLimits {
+        whole: whole_until,
+        publish: LIMITS.packet,
+    };
+    parts::come_apart_alike(stream, dialect, limits);
+    if stream.len() <= SHORT {
+        let all = parts::take_apart(dialect, limits, [stream]);
+        for place in 0..=stream.len() {
+            let (one, other) = stream.split_at(place);
+            let cut = parts::take_apart(dialect, limits, [one, other]);
+            assert_eq!(cut, all, "at {place}");
+        }
+    }
+}
 
 /// The frames and what is left are the stream, and decode alone as they do in it.
 fn adds_up(whole: &Apart, stream: &[u8]) {
