@@ -59,6 +59,8 @@
 //! | `model` | no | [`model`]: owned packets for tests, tools and JSON |
 //! | `arbitrary` | no | valid and nearly valid packets and conversations for fuzzers (needs `std`) |
 //! | `proptest` | no | the same as strategies, which shrink (needs `std`) |
+//! | `tokio` | no | [`Codec`] for `tokio_util::codec` |
+//! | `embedded-io-async` | no | [`PacketReader`] and [`PacketWriter`], without an allocator |
 //! | `defmt` | no | `defmt::Format` for packets, all that is in them, errors and breaches |
 //!
 //! Without `bytes` the crate needs no allocator: decode from `&[u8]` with [`FrameRef::split`], and
@@ -93,8 +95,12 @@ extern crate std;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(feature = "tokio")]
+mod codec;
 mod data;
 mod dialect;
+#[cfg(feature = "embedded-io-async")]
+mod embedded;
 mod error;
 mod fit;
 pub mod forward;
@@ -110,11 +116,17 @@ mod reason_code;
 mod statement;
 pub mod stream;
 mod topic;
+#[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
+mod transport;
 mod waivers;
 mod will;
 
+#[cfg(feature = "tokio")]
+pub use self::codec::Codec;
 pub use self::data::{BinaryData, InvalidQoS, PacketId, QoS, SubscriptionId, Utf8Str};
 pub use self::dialect::{Dialect, Sender, Version};
+#[cfg(feature = "embedded-io-async")]
+pub use self::embedded::{PacketReader, PacketWriter};
 pub use self::error::{DecodeError, EncodeError, ErrorKind, Field, Reply, Violation};
 pub use self::fit::Fit;
 #[cfg(feature = "bytes")]
@@ -130,5 +142,7 @@ pub use self::property::{Properties, Property, PropertyId};
 pub use self::reason_code::{ReasonCode, ReturnCode, UnknownReasonCode};
 pub use self::statement::Statement;
 pub use self::topic::{SharedSubscription, TopicFilter, TopicName};
+#[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
+pub use self::transport::TransportError;
 pub use self::waivers::{OptionalRules, Waivers};
 pub use self::will::{Ending, Will, WillFate, WillTerms};

@@ -120,6 +120,31 @@ fn fitting_does_not_need_the_allocator() {
     assert_eq!((length, allocations), (5, 0));
 }
 
+#[cfg(feature = "embedded-io-async")]
+#[test]
+fn reading_and_writing_over_embedded_io_does_not_need_the_allocator() {
+    use mqtt_wire::{PacketReader, PacketWriter};
+    use std::task::{Context, Poll, Waker};
+
+    let dialect = Dialect::from_client(mqtt_wire::Version::V3_1_1);
+    let bytes = b"\x30\x0a\x00\x03a/bhello\xc0\x00";
+    let (mut received, mut sent, mut written) = ([0; 12], [0; 12], [0; 14]);
+    let ((), allocations) = count_allocations(|| {
+        let mut reader = PacketReader::new(&bytes[..], &mut received, dialect);
+        let mut writer = PacketWriter::new(&mut written[..], &mut sent, dialect);
+        let work = std::pin::pin!(async {
+            while let Some(packet) = reader.next_packet().await.unwrap() {
+                writer.write(packet).await.unwrap();
+            }
+        });
+        assert_eq!(
+            work.poll(&mut Context::from_waker(Waker::noop())),
+            Poll::Ready(())
+        );
+    });
+    assert_eq!((allocations, &written), (0, bytes));
+}
+
 #[test]
 fn the_count_counts() {
     assert_eq!(count_allocations(|| black_box(vec![0_u8; 8]).len()), (8, 1));

@@ -1,0 +1,356 @@
+#!/usr/bin/env python3
+"""Runs real clients against real brokers: a client that is killed leaves its Will, one that says
+good-bye does not. Called by ../interop.sh, which installs and builds what it needs.
+
+    run.py --examples FOLDER --rumqttc PROGRAM --python PROGRAM --node-modules FOLDER
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+PATIENCE = 30  # seconds, for anything
+HERE = pathlib.Path(__file__).parent
+
+
+class Failure(Exception):
+    pass
+
+
+class Program:
+    """A program and the lines that it prints."""
+
+    running = set()
+
+    def __init__(self, *argv):
+        self.argv = [str(arg) for arg in argv]
+        self.lines = []
+        self.seen = 0
+        self.changed = threading.Condition()
+        self.process = subprocess.Popen(
+            self.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        Program.running.add(self)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            with self.changed:
+                self.lines.append(line.rstrip("\n"))
+                self.changed.notify_all()
+        with self.changed:
+            self.lines.append(None)
+            self.changed.notify_all()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def expect(self, wanted, never=()):
+        """Waits for a line that is `wanted`, or begins so if `wanted` ends with an asterisk."""
+        deadline = time.monotonic() + PATIENCE
+        with self.changed:
+            while True:
+                while self.seen < len(self.lines):
+                    line = self.lines[self.seen]
+                    if line is None:
+                        raise Failure(f"ended before it printed {wanted!r}: {self}")
+                    self.seen += 1
+                    if line in never:
+                        raise Failure(f"printed {line!r}: {self}")
+                    if line == wanted or wanted.endswith("*") and line.startswith(wanted[:-1]):
+                        return line
+                left = deadline - time.monotonic()
+                if left <= 0 or not self.changed.wait(left):
+                    raise Failure(f"did not print {wanted!r}: {self}")
+
+    def wait(self):
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"does not end: {self}") from None
+        self.reader.join(PATIENCE)
+        Program.running.discard(self)
+        return status
+
+    def interrupt(self):
+        """Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+        self.wait()
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+
+    def __str__(self):
+        printed = "".join(f"\n        | {line}" for line in self.lines if line is not None)
+        return " ".join(self.argv) + printed
+
+
+# ---- brokers -------------------------------------------------------------------------------
+
+
+def will_broker(options, _):
+    broker = Program(options.examples / "will_broker", "127.0.0.1:0")
+    return broker, int(broker.expect("listening on *").rsplit(":", 1)[1])
+
+
+def mosquitto(_, folder):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = pathlib.Path(folder, "mosquitto.conf")
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+    broker = Program("mosquitto", "-c", config)
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return broker, port
+        except OSError:
+            if time.monotonic() > deadline or broker.process.poll() is not None:
+                raise Failure(f"does not listen: {broker}") from None
+            time.sleep(0.05)
+
+
+# ---- clients -------------------------------------------------------------------------------
+
+MOSQUITTO_VERSIONS = {"3.1": "mqttv31", "3.1.1": "mqttv311", "5.0": "mqttv5"}
+
+
+class Client:
+    """A kind of client, with the command line of examples/client.rs unless it says otherwise."""
+
+    versions = ("3.1", "3.1.1", "5.0")
+    subscribed = "subscribed"
+
+    def __init__(self, *argv):
+        self.argv = argv
+
+    def run(self, port, version, client_id, qos, retain, will, publish, subscribe):
+        args = ["--id", client_id, "--version", version, "--qos", qos, "--will", *will]
+        for topic, message in publish:
+            args += ["--pub", topic, message]
+        args += ["--retain"] * retain + ["--sub", subscribe]
+        client = Program(*self.argv, f"127.0.0.1:{port}", *args)
+        client.expect(self.subscribed)
+        return client
+
+    def leaves_will_on_ctrl_c(self, _version):
+        return False
+
+
+class Rumqttc(Client):
+    versions = ("3.1.1", "5.0")
+
+
+class MosquittoSub(Client):
+    def run(self, port, version, client_id, qos, retain, will, publish, subscribe):
+        topic, message = will
+        args = ["--will-topic", topic, "--will-payload", message, "--will-qos", qos]
+        args += ["--will-retain"] * retain + ["-t", subscribe, "-i", client_id]
+        client = mosquitto_sub(port, "-q", qos, "-v", "-V", MOSQUITTO_VERSIONS[version], *args)
+        for topic, message in publish:
+            mosquitto_pub(port, topic, message, qos, retain)
+        return client
+
+    def leaves_will_on_ctrl_c(self, version):
+        return version == "5.0"  # it sends DISCONNECT with Reason Code 0x04
+
+
+def mosquitto_sub(port, *args):
+    client = Program("stdbuf", "-oL", "mosquitto_sub", "-p", port, "-d", *args)
+    client.expect("Subscribed (mid: *")
+    return client
+
+
+def mosquitto_pub(port, topic, message, qos, retain=False, version="3.1.1"):
+    text = ["-m", message] if message else ["-n"]
+    with Program(
+        *("mosquitto_pub", "-p", port, "-V", MOSQUITTO_VERSIONS[version], "-t", topic, *text),
+        *(["-q", qos] + ["-r"] * retain),
+    ) as client:
+        if client.wait() != 0:
+            raise Failure(str(client))
+
+
+# ---- what is checked -----------------------------------------------------------------------
+
+
+def killed_client_leaves_its_will(port, client, version):
+    """The scenario that the project began with."""
+    with contextlib.ExitStack() as stack:
+        watchers = [
+            stack.enter_context(mosquitto_sub(port, "-t", "test", "-i", "alive", "-q", 2)),
+            stack.enter_context(mosquitto_sub(port, "-t", "test", "-i", "alive5", "-q", 2, "-V", 5)),
+        ]
+        victim = client.run(
+            port, version, "sub", 2, False, will=("test", "die"), publish=[], subscribe="topic"
+        )
+        with victim:
+            victim.kill()
+            for watcher in watchers:
+                watcher.expect("die")
+
+
+def status_is_retained(port, client, version):
+    """Retained `online` on connecting, and a retained Will `offline` on the same topic."""
+    topic = "device/status"
+    with contextlib.ExitStack() as stack:
+
+        def watch(name):
+            return stack.enter_context(mosquitto_sub(port, "-t", topic, "-i", name, "-q", 1))
+
+        def device():
+            online, offline = (topic, "online"), (topic, "offline")
+            return stack.enter_context(
+                client.run(
+                    port, version, "device", 1, True, offline, [online], subscribe="device/command"
+                )
+            )
+
+        early = watch("early")
+        killed = device()
+        early.expect("online")
+        late = watch("late")
+        late.expect("online")
+        killed.kill()
+        early.expect("offline")
+        late.expect("offline")
+        watch("later").expect("offline")
+
+        leaving = device()
+        early.expect("online")
+        leaving.interrupt()
+        if client.leaves_will_on_ctrl_c(version):
+            early.expect("offline")
+            watch("last").expect("offline")
+        else:
+            mosquitto_pub(port, topic, "a later message", 1)
+            early.expect("a later message", never=["offline"])
+            watch("last").expect("online")
+        mosquitto_pub(port, topic, None, 1, retain=True)
+
+
+def messages_of_every_qos_arrive(port, client, version):
+    """From clients of all versions."""
+    with client.run(
+        port, version, "reader", 2, False, ("nowhere", "-"), publish=[], subscribe="a/+/c"
+    ) as reader:
+        for sender in MOSQUITTO_VERSIONS:
+            for qos in range(3):
+                topic = f"a/{sender}/c"
+                mosquitto_pub(port, topic, f"QoS {qos}", qos, version=sender)
+                reader.expect(f"{topic} QoS {qos}")
+
+
+CHECKS = [killed_client_leaves_its_will, status_is_retained, messages_of_every_qos_arrive]
+
+
+def stopped_client_leaves_its_will(port):
+    """Its socket stays open, and its Keep Alive passes."""
+    with contextlib.ExitStack() as stack:
+        watcher = stack.enter_context(mosquitto_sub(port, "-t", "hung/+", "-v", "-q", 1))
+        for version in ("3.1.1", "5.0"):
+            will = ["--will-topic", f"hung/{version}", "--will-payload", "die", "-k", 5]
+            arguments = ["-V", MOSQUITTO_VERSIONS[version], "-t", "topic", *will]
+            stack.enter_context(mosquitto_sub(port, *arguments)).process.send_signal(signal.SIGSTOP)
+        first = watcher.expect("hung/*")
+        watcher.expect("hung/3.1.1 die" if first == "hung/5.0 die" else "hung/5.0 die")
+
+
+def will_may_wait_for_its_client(port):
+    """Will Delay Interval, and a Session that outlives its connection (5.0)."""
+    will = ["--will-topic", "late", "--will-payload", "die", "-D", "will", "will-delay-interval", 2]
+    session = ["-V", "mqttv5", "-i", "waiting", "-t", "topic", "-c", "-x", 60]
+    with mosquitto_sub(port, "-t", "late", "-q", 1) as watcher:
+        mosquitto_sub(port, *session, *will).kill()
+        with mosquitto_sub(port, *session):
+            time.sleep(2.5)
+            mosquitto_pub(port, "late", "it is back", 1)
+            watcher.expect("it is back", never=["die"])
+        mosquitto_sub(port, *session, *will).kill()
+        killed = time.monotonic()
+        watcher.expect("die")
+        if time.monotonic() - killed < 1.5:
+            raise Failure("the Will did not wait")
+
+
+CHECKS_OF_BROKERS = [stopped_client_leaves_its_will, will_may_wait_for_its_client]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--examples", type=pathlib.Path, required=True)
+    parser.add_argument("--rumqttc", required=True)
+    parser.add_argument("--python", required=True)
+    parser.add_argument("--node-modules", required=True)
+    options = parser.parse_args()
+    clients = {
+        "mosquitto_sub": MosquittoSub(),
+        "examples/client": Client(options.examples / "client"),
+        "paho-mqtt": Client(options.python, HERE / "paho_client.py"),
+        "MQTT.js": Client("node", HERE / "mqttjs_client.mjs", options.node_modules),
+        "rumqttc": Rumqttc(options.rumqttc),
+    }
+    started, results = time.monotonic(), []
+
+    def report(check, where, *arguments):
+        verdict = "ok"
+        try:
+            check(*arguments)
+        except Failure as failure:
+            verdict = f"FAILED: {failure}"
+        results.append(verdict == "ok")
+        print(f"{where}: {check.__name__.replace('_', ' ')}: {verdict}", flush=True)
+
+    def is_running(broker):
+        if broker.process.poll() is not None:
+            raise Failure(str(broker))
+
+    with tempfile.TemporaryDirectory() as folder:
+        for start_broker in (will_broker, mosquitto):
+            broker, port = start_broker(options, folder)
+            where = start_broker.__name__
+            with broker:
+                for name, client in clients.items():
+                    for version in client.versions:
+                        for check in CHECKS:
+                            report(check, f"{where}, {name} {version}", port, client, version)
+                for check in CHECKS_OF_BROKERS:
+                    report(check, where, port)
+                report(is_running, where, broker)
+    passed, failed = results.count(True), results.count(False)
+    print(f"interop: {passed} checks passed, {failed} failed, {time.monotonic() - started:.0f} s")
+    return failed != 0
+
+
+def stop(*_):
+    sys.exit("interop: stopped")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        sys.exit(main())
+    finally:
+        for program in list(Program.running):
+            os.killpg(program.process.pid, signal.SIGKILL)

@@ -1,0 +1,256 @@
+//! A small MQTT client: publishes, subscribes, and leaves a Will.
+//!
+//! ```sh
+//! # a device that shows whether it is there: run it, watch a/status, then kill -9 it
+//! cargo run --example client --features tokio -- 127.0.0.1:1883 --id a --retain --qos 1 \
+//!     --will a/status offline --pub a/status online --sub a/command
+//! ```
+//!
+//! `--version` is 3.1, 3.1.1 or 5.0; `--qos` and `--retain` are for the Will too. What comes is
+//! printed as topic and message. Ctrl-C disconnects, so that there is no Will.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use mqtt_wire::{
+    Ack, BinaryData, Codec, Connect, Delivery, Dialect, Disconnect, Limits, Packet, PacketId,
+    Publish, QoS, ReasonCode, Subscribe, Subscription, Subscriptions, TopicFilter, TopicName,
+    Utf8Str, Version, Will,
+};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, interval_at};
+use tokio_util::codec::Framed;
+
+const KEEP_ALIVE: u16 = 30;
+
+struct Options {
+    address: String,
+    client_id: String,
+    version: Version,
+    qos: QoS,
+    retain: bool,
+    /// Topic and message.
+    will: Option<(String, String)>,
+    publish: Vec<(String, String)>,
+    subscribe: Vec<String>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse(std::env::args().skip(1))?;
+    let socket = TcpStream::connect(&options.address).await?;
+    let mut client = Client {
+        packets: Framed::new(socket, Codec::client(options.version, Limits::default())),
+        incoming: Dialect::from_server(options.version),
+        last_packet_id: PacketId::MIN,
+        unanswered: HashSet::new(),
+        unreleased: HashSet::new(),
+    };
+    client.connect(&options).await?;
+    client.publish_and_subscribe(&options).await?;
+    client.listen(!options.subscribe.is_empty()).await?;
+    client.disconnect().await
+}
+
+struct Client {
+    packets: Framed<TcpStream, Codec>,
+    incoming: Dialect,
+    last_packet_id: PacketId,
+    /// What was sent and still waits for its last answer.
+    unanswered: HashSet<PacketId>,
+    /// QoS 2 messages that came and were not released.
+    unreleased: HashSet<PacketId>,
+}
+
+impl Client {
+    async fn connect(&mut self, options: &Options) -> Result<(), Box<dyn Error>> {
+        let will = match &options.will {
+            None => None,
+            Some((topic, message)) => Some(Will {
+                qos: options.qos,
+                retain: options.retain,
+                ..Will::new(TopicName::new(topic)?, BinaryData::new(message.as_bytes())?)
+            }),
+        };
+        let connect = Connect {
+            keep_alive: KEEP_ALIVE,
+            will,
+            ..Connect::new(options.version, Utf8Str::new(&options.client_id)?)
+        };
+        self.packets.send(connect.into()).await?;
+        let frame = self
+            .packets
+            .next()
+            .await
+            .ok_or("closed without a CONNACK")??;
+        match frame.decode(self.incoming)? {
+            Packet::ConnAck(connack) if connack.reason_code == ReasonCode::Success => {
+                eprintln!("connected");
+                Ok(())
+            }
+            Packet::ConnAck(connack) => Err(format!("refused: {}", connack.reason_code).into()),
+            packet => Err(format!("{} in place of CONNACK", packet.packet_type()).into()),
+        }
+    }
+
+    async fn publish_and_subscribe(&mut self, options: &Options) -> Result<(), Box<dyn Error>> {
+        for (topic, message) in &options.publish {
+            let publish = Publish {
+                delivery: match options.qos {
+                    QoS::AtMostOnce => Delivery::AtMostOnce,
+                    QoS::AtLeastOnce => Delivery::AtLeastOnce {
+                        packet_id: self.next_packet_id(),
+                        dup: false,
+                    },
+                    QoS::ExactlyOnce => Delivery::ExactlyOnce {
+                        packet_id: self.next_packet_id(),
+                        dup: false,
+                    },
+                },
+                retain: options.retain,
+                ..Publish::new(TopicName::new(topic)?, message.as_bytes())
+            };
+            self.packets.send(publish.into()).await?;
+        }
+        for filter in &options.subscribe {
+            let subscription = [Subscription::new(TopicFilter::new(filter)?, options.qos)];
+            let subscriptions = Subscriptions::new(&subscription);
+            let subscribe = Subscribe::new(self.next_packet_id(), subscriptions);
+            self.packets.send(subscribe.into()).await?;
+        }
+        Ok(())
+    }
+
+    fn next_packet_id(&mut self) -> PacketId {
+        self.last_packet_id = self.last_packet_id.next();
+        self.unanswered.insert(self.last_packet_id);
+        self.last_packet_id
+    }
+
+    /// Handles what comes: for ever, or until all that was sent is answered.
+    async fn listen(&mut self, for_ever: bool) -> Result<(), Box<dyn Error>> {
+        let period = Duration::from_secs(KEEP_ALIVE.into());
+        let mut ping = interval_at(Instant::now() + period, period);
+        let mut pinged = false;
+        let mut ctrl_c = pin!(tokio::signal::ctrl_c());
+        while for_ever || !self.unanswered.is_empty() {
+            tokio::select! {
+                frame = self.packets.next() => {
+                    let frame = frame.ok_or("the server closed the connection")??;
+                    match frame.decode(self.incoming)? {
+                        Packet::PingResp => pinged = false,
+                        packet => self.handle(packet).await?,
+                    }
+                }
+                _ = ping.tick() => {
+                    if pinged {
+                        return Err("no answer to PINGREQ".into());
+                    }
+                    pinged = true;
+                    self.packets.send(Packet::PingReq).await?;
+                }
+                _ = &mut ctrl_c => break,
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle(&mut self, packet: Packet<'_>) -> Result<(), Box<dyn Error>> {
+        match packet {
+            Packet::Publish(publish) => match publish.delivery {
+                Delivery::AtMostOnce => show(publish),
+                Delivery::AtLeastOnce { packet_id, .. } => {
+                    show(publish);
+                    self.packets
+                        .send(Packet::PubAck(Ack::new(packet_id)))
+                        .await?;
+                }
+                Delivery::ExactlyOnce { packet_id, .. } => {
+                    if self.unreleased.insert(packet_id) {
+                        show(publish);
+                    }
+                    self.packets
+                        .send(Packet::PubRec(Ack::new(packet_id)))
+                        .await?;
+                }
+            },
+            Packet::PubRel(ack) => {
+                self.unreleased.remove(&ack.packet_id);
+                self.packets
+                    .send(Packet::PubComp(Ack::new(ack.packet_id)))
+                    .await?;
+            }
+            Packet::PubRec(ack) if !ack.reason_code.is_failure() => {
+                self.packets
+                    .send(Packet::PubRel(Ack::new(ack.packet_id)))
+                    .await?;
+            }
+            Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
+                self.unanswered.remove(&ack.packet_id);
+                if ack.reason_code.is_failure() {
+                    return Err(format!("not published: {}", ack.reason_code).into());
+                }
+            }
+            Packet::SubAck(suback) => {
+                self.unanswered.remove(&suback.packet_id);
+                if let Some(code) = suback.reason_codes.iter().find(|code| code.is_failure()) {
+                    return Err(format!("not subscribed: {code}").into());
+                }
+                eprintln!("subscribed");
+            }
+            Packet::Disconnect(disconnect) => {
+                return Err(format!("the server left: {}", disconnect.reason_code).into());
+            }
+            packet => return Err(format!("{} was not expected", packet.packet_type()).into()),
+        }
+        Ok(())
+    }
+
+    async fn disconnect(&mut self) -> Result<(), Box<dyn Error>> {
+        let disconnect = Disconnect::new(ReasonCode::NORMAL_DISCONNECTION);
+        self.packets.send(disconnect.into()).await?;
+        Ok(self.packets.close().await?)
+    }
+}
+
+fn show(publish: Publish<'_>) {
+    // this client allows no Topic Alias, so the name is there
+    let topic = publish.topic_name.map_or("", |topic| topic.as_str());
+    println!("{topic} {}", String::from_utf8_lossy(publish.payload));
+}
+
+impl Options {
+    fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+        let mut options = Self {
+            address: args.next().ok_or("the first argument is HOST:PORT")?,
+            client_id: format!("client-{}", std::process::id()),
+            version: Version::V5,
+            qos: QoS::AtMostOnce,
+            retain: false,
+            will: None,
+            publish: Vec::new(),
+            subscribe: Vec::new(),
+        };
+        while let Some(option) = args.next() {
+            let mut value = || args.next().ok_or(format!("{option}: a value is missing"));
+            match option.as_str() {
+                "--id" => options.client_id = value()?,
+                "--version" => {
+                    let name = value()?;
+                    let version = Version::ALL.into_iter().find(|it| it.to_string() == name);
+                    options.version = version.ok_or("the version is 3.1, 3.1.1 or 5.0")?;
+                }
+                "--qos" => options.qos = value()?.parse::<u8>()?.try_into()?,
+                "--retain" => options.retain = true,
+                "--will" => options.will = Some((value()?, value()?)),
+                "--pub" => options.publish.push((value()?, value()?)),
+                "--sub" => options.subscribe.push(value()?),
+                _ => return Err(format!("{option}: there is no such option").into()),
+            }
+        }
+        Ok(options)
+    }
+}

@@ -1,0 +1,54 @@
+//! A small MQTT broker for 3.1, 3.1.1 and 5.0, to read and to copy from.
+//!
+//! ```sh
+//! cargo run --example will_broker --features tokio -- 127.0.0.1:1883
+//! ```
+//!
+//! It has QoS 0 to 2, retained messages, wildcards, Wills with their delay, Keep Alive, Sessions
+//! in memory that outlive connections, and takeover. Shared subscriptions, Topic Aliases and
+//! extended authentication are refused as 5.0 has it, and anybody may do anything. What it keeps
+//! for each client is bounded; the number of clients and of retained topics is not.
+//!
+//! * `connection`: a socket, from CONNECT to its end
+//! * `broker`: all Sessions, who gets which message, retained messages and Wills
+//! * `session`: what is on its way to one client, and what came from it
+//! * `message`: an Application Message while it is kept
+
+mod broker;
+mod connection;
+mod message;
+mod session;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+pub use broker::Broker;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> io::Result<()> {
+    let address = std::env::args().nth(1);
+    let address = address.as_deref().unwrap_or("127.0.0.1:1883");
+    let listener = TcpListener::bind(address).await?;
+    println!("listening on {}", listener.local_addr()?);
+    serve(listener, Arc::new(Broker::new(|line| println!("{line}")))).await
+}
+
+/// Serves every client that connects, for ever.
+pub async fn serve(listener: TcpListener, broker: Arc<Broker>) -> io::Result<()> {
+    loop {
+        match listener.accept().await {
+            Ok((socket, address)) => {
+                socket.set_nodelay(true).ok();
+                tokio::spawn(connection::serve(socket, address, broker.clone()));
+            }
+            // too many open files, for example: it passes
+            Err(error) => {
+                eprintln!("accept: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Packets over `embedded-io-async`, in buffers that the user lends.
+
+use embedded_io_async::{Read, Write};
+
+use crate::dialect::Dialect;
+use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
+use crate::frame::{FrameRef, Framed};
+use crate::packet::Packet;
+use crate::stream::PublishHead;
+use crate::transport::TransportError;
+use crate::waivers::Waivers;
+
+/// Reads packets from a transport into a buffer that the user lends.
+///
+/// The buffer's length limits whole packets, fixed header included: it is what to announce as
+/// Maximum Packet Size. After a refused packet the reader stays failed.
+///
+/// ```
+/// use embedded_io_async::{Read, Write};
+/// use mqtt_wire::{
+///     Ack, Connect, Dialect, Packet, PacketReader, PacketWriter, TransportError, Utf8Str, Version,
+/// };
+///
+/// async fn acknowledge<R: Read, W: Write<Error = R::Error>>(
+///     reader: R,
+///     writer: W,
+///     connect: Connect<'_>,
+/// ) -> Result<(), TransportError<R::Error>> {
+///     let outgoing = Dialect::from_client(connect.version);
+///     let (mut received, mut sent) = ([0; 256], [0; 256]);
+///     let mut reader = PacketReader::new(reader, &mut received, outgoing.reply());
+///     let mut writer = PacketWriter::new(writer, &mut sent, outgoing);
+///
+///     writer.write(connect.into()).await?;
+///     while let Some(packet) = reader.next_packet().await? {
+///         let Packet::Publish(publish) = packet else { continue };
+///         if let Some(packet_id) = publish.delivery.packet_id() {
+///             writer.write(Packet::PubAck(Ack::new(packet_id))).await?;
+///         }
+///     }
+///     Ok(())
+/// }
+///
+/// # struct Written<'a>(&'a mut Vec<u8>);
+/// # impl embedded_io_async::ErrorType for Written<'_> {
+/// #     type Error = core::convert::Infallible;
+/// # }
+/// # impl Write for Written<'_> {
+/// #     async fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
+/// #         self.0.extend_from_slice(bytes);
+/// #         Ok(bytes.len())
+/// #     }
+/// #     async fn flush(&mut self) -> Result<(), Self::Error> {
+/// #         Ok(())
+/// #     }
+/// # }
+/// # let connect = Connect::new(Version::V5, Utf8Str::new("meter").unwrap());
+/// # let connack_and_publish = &b"\x20\x03\x00\x00\x00\x32\x07\x00\x01a\x00\x05\x00!"[..];
+/// # let mut written = Vec::new();
+/// # let mut future = Box::pin(acknowledge(connack_and_publish, Written(&mut written), connect));
+/// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+/// # assert_eq!(future.as_mut().poll(&mut context), std::task::Poll::Ready(Ok(())));
+/// # drop(future);
+/// # assert_eq!(written[20..], *b"\x40\x02\x00\x05");
+/// ```
+#[derive(Debug)]
+pub struct PacketReader<'b, R> {
+    reader: R,
+    buffer: &'b mut [u8],
+    /// Where in the buffer the bytes stand that came and were not taken.
+    start: usize,
+    end: usize,
+    dialect: Option<Dialect>,
+    failed: Option<DecodeError>,
+}
+
+impl<'b, R: Read> PacketReader<'b, R> {
+    /// A reader of what follows `dialect`.
+    #[must_use]
+    pub fn new(reader: R, buffer: &'b mut [u8], dialect: Dialect) -> Self {
+        Self {
+            dialect: Some(dialect),
+            ..Self::accept(reader, buffer)
+        }
+    }
+
+    /// A Server's reader: it waits for a CONNECT, and learns the version from it.
+    #[must_use]
+    pub fn accept(reader: R, buffer: &'b mut [u8]) -> Self {
+        Self {
+            reader,
+            buffer,
+            start: 0,
+            end: 0,
+            dialect: None,
+            failed: None,
+        }
+    }
+
+    /// The next packet; `None` where the stream ends between two packets.
+    ///
+    /// Dropping the future loses nothing, if that is true of the transport's `read`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Decode`] for the first rule that the bytes break, and
+    /// [`ErrorKind::PacketTooLarge`] among them for a packet that the buffer cannot hold; the same
+    /// error comes again from then on. [`TransportError::EndInsidePacket`] and [`TransportError::Io`].
+    pub async fn next_packet(&mut self) -> Result<Option<Packet<'_>>, TransportError<R::Error>> {
+        let Some((len, dialect)) = self.next_len().await? else {
+            return Ok(None);
+        };
+        let bytes = self.buffer.get(self.start..self.start + len);
+        self.start += len;
+        let packet = Packet::decode(bytes.unwrap_or_default(), dialect);
+        self.failed = packet.err();
+        Ok(Some(packet?))
+    }
+
+    /// Reads until the next packet is whole; its length, and the dialect that it follows.
+    async fn next_len(&mut self) -> Result<Option<(usize, Dialect)>, TransportError<R::Error>> {
+        loop {
+            let missing = match self.frame() {
+                Ok(Framed::Frame(found)) => return Ok(Some(found)),
+                Ok(Framed::NeedMore(missing)) => missing.get(),
+                Err(error) => {
+                    self.failed = Some(error);
+                    return Err(error.into());
+                }
+            };
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+            let capacity = self.buffer.len();
+            let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+            match self.reader.read(room).await.map_err(TransportError::Io)? {
+                0 if self.end == 0 => return Ok(None),
+                0 => {
+                    let received = self.end;
+                    return Err(TransportError::EndInsidePacket { received, missing });
+                }
+                count => self.end = capacity.min(self.end.saturating_add(count)),
+            }
+        }
+    }
+
+    fn frame(&mut self) -> Result<Framed<(usize, Dialect)>, DecodeError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let received = self.buffer.get(self.start..self.end).unwrap_or_default();
+        let limit = u32::try_from(self.buffer.len()).unwrap_or(u32::MAX);
+        match FrameRef::peek(received, self.dialect, limit)? {
+            Framed::NeedMore(_) if received.len() == self.buffer.len() => {
+                let (kind, field) = (ErrorKind::PacketTooLarge, Field::RemainingLength);
+                let first_byte = received.first().copied().unwrap_or_default();
+                Err(DecodeError::header(
+                    kind,
+                    1,
+                    field,
+                    0,
+                    first_byte,
+                    self.dialect,
+                ))
+            }
+            Framed::NeedMore(missing) => Ok(Framed::NeedMore(missing)),
+            Framed::Frame(frame) => {
+                let dialect = match self.dialect {
+                    Some(dialect) => dialect,
+                    None => Dialect::from_client(frame.connect_version(Waivers::NONE)?),
+                };
+                self.dialect = Some(dialect);
+                Ok(Framed::Frame((frame.bytes().len(), dialect)))
+            }
+        }
+    }
+}
+
+/// Writes packets to a transport, through a buffer that the user lends. See [`PacketReader`].
+///
+/// The buffer has to hold every packet, fixed header included, but for the payload of PUBLISH: one
+/// that does not fit is written straight from where it lies.
+#[derive(Debug)]
+pub struct PacketWriter<'b, W> {
+    writer: W,
+    buffer: &'b mut [u8],
+    dialect: Dialect,
+}
+
+impl<'b, W: Write> PacketWriter<'b, W> {
+    /// A writer of packets in `dialect`. A Server makes it when CONNECT has told the version.
+    #[must_use]
+    pub const fn new(writer: W, buffer: &'b mut [u8], dialect: Dialect) -> Self {
+        Self {
+            writer,
+            buffer,
+            dialect,
+        }
+    }
+
+    /// Writes a packet; whether it leaves at once is up to the transport, see
+    /// [`flush`](Self::flush).
+    ///
+    /// Dropping the future may leave half a packet written, after which the connection is of no
+    /// use.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Encode`] if the packet may not be sent or does not fit into the buffer;
+    /// nothing was written then. [`TransportError::Io`].
+    pub async fn write(&mut self, packet: Packet<'_>) -> Result<(), TransportError<W::Error>> {
+        let whole = packet.encode_to_slice(self.dialect, self.buffer);
+        let (len, payload) = match (whole, packet) {
+            (Err(EncodeError::BufferTooSmall { .. }), Packet::Publish(publish)) => {
+                let head = PublishHead::from(publish);
+                let len = head.encode_to_slice(self.dialect, self.buffer)?;
+                (len, publish.payload)
+            }
+            (whole, _) => (whole?, &[][..]),
+        };
+        let bytes = self.buffer.get(..len).unwrap_or_default();
+        self.writer
+            .write_all(bytes)
+            .await
+            .map_err(TransportError::Io)?;
+        self.writer
+            .write_all(payload)
+            .await
+            .map_err(TransportError::Io)
+    }
+
+    /// Flushes the transport.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Io`].
+    pub async fn flush(&mut self) -> Result<(), TransportError<W::Error>> {
+        self.writer.flush().await.map_err(TransportError::Io)
+    }
+}
