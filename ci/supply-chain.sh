@@ -7,11 +7,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cargo deny --version 2>/dev/null || cargo install cargo-deny --locked
 for manifest in Cargo.toml fuzz/Cargo.toml; do
     echo "cargo deny: $manifest"
-    cargo deny --offline --manifest-path "$manifest" check --config "$PWD/deny.toml" licenses bans sources
+    cargo deny --offline --manifest-path "$manifest" --config deny.toml check licenses bans sources
 done
 
-# The library alone brings nothing twice.
-twice=$(cargo tree --locked --package mqtt-wire --all-features --edges normal --duplicates)
+# The library alone, without what is for tests, brings nothing twice.
+twice=$(cargo tree --locked --package mqtt-wire --features serde,defmt,tokio,embedded-io-async --edges normal --duplicates)
 if [ -n "$twice" ]; then
     printf 'error: the library brings two versions of one crate:\n%s\n' "$twice" >&2
     exit 1
