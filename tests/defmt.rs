@@ -50,6 +50,9 @@ fn packets_and_errors_are_written() {
     // Session Expiry Interval 60, little endian
     assert!(contains(&frame, &[60, 0, 0, 0]));
 
+    // the format of a dialect, and those of its version and its sender
+    assert!(written(dialect).len() > 4);
+
     let Packet::Connect(connect) = packet else {
         unreachable!()
     };

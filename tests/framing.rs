@@ -84,7 +84,7 @@ fn encode(packet: Packet<'_>, dialect: Dialect) -> Vec<u8> {
 // ---- failing -------------------------------------------------------------------------------
 
 #[test]
-fn a_failed_decoder_stays_failed_and_keeps_the_bytes_that_it_had() {
+fn a_failed_decoder_stays_failed_and_keeps_the_bytes() {
     let dialect = Dialect::from_client(Version::V5);
     let mut decoder = FrameDecoder::new(dialect, Limits::default());
     decoder.extend(b"\xc0\x00\x00\x00");
