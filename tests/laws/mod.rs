@@ -134,7 +134,14 @@ pub fn model_encodes_as_strictly_as_it_decodes(packet: &model::Packet, dialect: 
         || matches!(violation.field(), Field::Property(_)) && dialect.version() != Version::V5;
     if !cannot_be_written {
         let plain = plain::encode(packet, dialect.version());
-        assert!(Packet::decode(&plain, dialect).is_err(), "{violation}");
+        match Packet::decode(&plain, dialect) {
+            Err(_) => {}
+            // a name that is empty has the bytes of no name, which a Topic Alias may stand for
+            Ok(Packet::Publish(publish)) if violation.kind() == ErrorKind::EmptyTopicName => {
+                assert_eq!(publish.topic_name, None);
+            }
+            Ok(packet) => panic!("{violation}: {packet:?}"),
+        }
     }
 }
 
