@@ -99,6 +99,15 @@ fn a_statement_has_its_section_and_our_words() {
 }
 
 #[test]
+fn a_code_of_v5_that_no_return_code_means_is_refused_in_its_form_too() {
+    let dialect = Dialect::from_server(Version::V3_1_1).waiving(Waivers::CONNACK_V5_FORM);
+    // Packet too large
+    let error = Packet::decode(b"\x20\x03\0\x95\0", dialect).unwrap_err();
+    let place = (error.kind(), error.offset(), error.value());
+    assert_eq!(place, (ErrorKind::ReasonCodeNotAllowed, 3, 0x95));
+}
+
+#[test]
 fn errors_of_encoding_say_why_and_by_which_statement() {
     let too_small = EncodeError::BufferTooSmall { needed: 7 };
     assert_eq!(
