@@ -41,8 +41,10 @@ struct Peer {
     /// Whether bytes that it should refuse may make it panic.
     panics: bool,
     /// What is right and yet not read or not written as it was: why, and which packets.
-    fails_for: &'static [(&'static str, fn(&Case<'_>) -> bool)],
+    fails_for: &'static [Failure],
 }
+
+type Failure = (&'static str, fn(&Case<'_>) -> bool);
 
 /// A packet that is right.
 struct Case<'a> {
