@@ -1,41 +1,110 @@
 #!/usr/bin/env bash
-# Makes the seed corpora of the fuzz targets from the vectors in spec-vectors/, as far as there are any.
+# Makes the seed corpora of the fuzz targets from the packets, conversations and recorded streams in spec-vectors/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
-mkdir -p corpus/frame corpus/decode corpus/round_trip
 python3 - <<'PYTHON'
 import hashlib
 import json
 import pathlib
+import struct
 
+VECTORS = pathlib.Path("../spec-vectors")
 # the order of the laws' dialects()
 VERSIONS = ["3.1", "3.1.1", "5.0"]
 ACCEPT = 6
 
 
-def seeds(vector):
+def wire(packet):
+    return bytes.fromhex("".join(part[0] for part in packet["wire"]))
+
+
+def without_length(packet):
+    """For targets that make the Remaining Length themselves."""
+    end = 1
+    while end < len(packet) and packet[end] >= 0x80:
+        end += 1
+    return packet[:1] + packet[end + 1 :]
+
+
+def of_packet(vector):
     """The input of each target: what it wants to know, then the bytes of the packet."""
-    packet = bytes.fromhex("".join(part[0] for part in vector["wire"]))
+    packet = wire(vector)
     from_server = vector["direction"] == "server-to-client"
     for version in vector["versions"]:
         dialect = 2 * VERSIONS.index(version) + from_server
         yield "decode", bytes([dialect]) + packet
         yield "frame", bytes([dialect, 0, 1]) + packet
+        yield "chunks", bytes([dialect, 0]) + packet
+        yield "reencode", bytes([dialect]) + without_length(packet)
+        yield "differential", bytes([dialect]) + without_length(packet)
         # where the generator draws from: no packet in itself, yet bytes that are apart from each other
         yield "round_trip", bytes([dialect]) + packet
     if packet[:1] == b"\x10":
         yield "frame", bytes([ACCEPT, 0, 1]) + packet
+        yield "chunks", bytes([ACCEPT, 0]) + packet
+    yield "explain", b"\x00" + packet
+    yield "explain", b"\x10" + packet.hex(" ").encode()
 
 
-written = set()
-for path in sorted(pathlib.Path("../spec-vectors").glob("**/*.json")):
-    vector = json.loads(path.read_text())
-    # a conversation is not one packet
-    if not isinstance(vector, dict) or not isinstance(vector.get("wire"), list):
-        continue
-    for target, seed in seeds(vector):
-        seed_path = pathlib.Path("corpus", target, hashlib.sha1(seed).hexdigest())
-        seed_path.write_bytes(seed)
-        written.add(seed_path)
-print(f"{len(written)} seeds")
+def of_conversation(vector):
+    for version in vector["versions"]:
+        packets = vector["packets"]
+        sent = (bytes([packet["from"] == "server"]) + wire(packet) for packet in packets)
+        yield "monitor", bytes([0x80, VERSIONS.index(version)]) + b"".join(sent)
+    yield "explain", b"\x00" + capture(vector["packets"])
+    yield "explain", b"\x20" + capture(vector["packets"])
+
+
+def capture(packets):
+    """A pcap of a TCP connection to port 1883, over raw IP."""
+    file = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
+    sent = {"client": 1, "server": 1}
+    handshake = [("client", 2, b""), ("server", 18, b""), ("client", 16, b"")]
+    segments = handshake + [(packet["from"], 24, wire(packet)) for packet in packets]
+    for time, (side, flags, payload) in enumerate(segments):
+        ports, hosts = (40000, 1883), (b"\x0a\0\0\x01", b"\x0a\0\0\x02")
+        other = "server" if side == "client" else "client"
+        if side == "server":
+            ports, hosts = ports[::-1], hosts[::-1]
+        sequence = sent[side] - 1 if flags & 2 else sent[side]
+        tcp = struct.pack(">HHIIBBHHH", *ports, sequence, sent[other], 0x50, flags, 8192, 0, 0) + payload
+        ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + hosts[0] + hosts[1] + tcp
+        file += struct.pack("<IIII", time, 0, len(ip), len(ip)) + ip
+        sent[side] += len(payload)
+    return file
+
+
+def of_stream(path):
+    stream = path.read_bytes()[:1500]
+    from_server = path.name.endswith(".s2c.bin")
+    for number in range(3):
+        dialect = 2 * number + from_server
+        yield "chunks", bytes([dialect, 4, 1, 2, 30, 0]) + stream
+    if not from_server:
+        yield "chunks", bytes([ACCEPT, 0]) + stream
+        yield "frame", bytes([ACCEPT, 0, 7]) + stream
+    yield "explain", bytes([8 if from_server else 4]) + stream
+
+
+def seeds():
+    for path in sorted(VECTORS.glob("**/*.json")):
+        vector = json.loads(path.read_text())
+        if not isinstance(vector, dict):
+            continue
+        if "packets" in vector:
+            yield from of_conversation(vector)
+        elif isinstance(vector.get("wire"), list):
+            yield from of_packet(vector)
+    for path in sorted(VECTORS.glob("streams/*.bin")):
+        yield from of_stream(path)
+
+
+written = {}
+for target, seed in seeds():
+    folder = pathlib.Path("corpus", target)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
+    written.setdefault(target, set()).add(seed)
+for target in sorted(written):
+    print(f"{len(written[target]):6}  {target}")
 PYTHON

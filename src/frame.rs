@@ -551,9 +551,11 @@ mod owned {
             &mut self.buffer
         }
 
-        /// Appends bytes that arrived.
+        /// Appends bytes that arrived. A decoder that has failed does not take them.
         pub fn extend(&mut self, bytes: &[u8]) {
-            self.buffer.extend_from_slice(bytes);
+            if self.failed.is_none() {
+                self.buffer.extend_from_slice(bytes);
+            }
         }
 
         /// The dialect of the stream; `None` before the first frame of

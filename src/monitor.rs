@@ -373,7 +373,8 @@ impl<'s> Monitor<'s> {
         let accepted = connack.reason_code == ReasonCode::Success;
         let has = |id| connack.properties.get(id).is_some();
         let v3_1 = self.version == Version::V3_1;
-        if has(PropertyId::ResponseInformation) && !self.request.response_information {
+        let requested = self.request.response_information || self.joined;
+        if has(PropertyId::ResponseInformation) && !requested {
             breach(K::ResponseInformationNotRequested);
         }
         match (self.request.client_id, connack.reason_code) {
@@ -396,6 +397,7 @@ impl<'s> Monitor<'s> {
         }
         if let Some(method) = Method::of(&connack.properties) {
             match self.method {
+                None if self.joined => {}
                 None => breach(K::AuthenticationNotRequested),
                 Some(requested) if requested != method => breach(K::AuthenticationMethodChanged),
                 Some(_) => {}
@@ -408,8 +410,8 @@ impl<'s> Monitor<'s> {
             return;
         }
         self.phase = Phase::Accepted;
-        self.resumed = connack.session_present && !v3_1 || self.resumed && v3_1;
-        if connack.session_present && self.request.clean_start && !v3_1 {
+        self.resumed = connack.session_present && !v3_1 || self.resumed && v3_1 || self.joined;
+        if connack.session_present && self.request.clean_start && !v3_1 && !self.joined {
             breach(K::SessionPresentAfterCleanStart);
         }
         self.server.announce(&connack.properties);

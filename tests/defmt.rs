@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use mqtt_wire::{Dialect, Packet, Version};
+use mqtt_wire::{Dialect, Packet, Properties, Property, Version};
 
 /// Keeps what is written, for one test at a time.
 #[defmt::global_logger]
@@ -49,6 +49,16 @@ fn packets_and_errors_are_written() {
     }
     // Session Expiry Interval 60, little endian
     assert!(contains(&frame, &[60, 0, 0, 0]));
+
+    let items = [Property::TopicAliasMaximum(7), Property::ServerKeepAlive(8)];
+    let list = written(Properties::new(&items));
+    assert!(
+        contains(&list, &[7, 0]) && contains(&list, &[8, 0]),
+        "{list:?}"
+    );
+
+    // the format of a dialect, and those of its version and its sender
+    assert!(written(dialect).len() > 4);
 
     let Packet::Connect(connect) = packet else {
         unreachable!()

@@ -96,11 +96,12 @@ fn a_failed_decoder_stays_failed_and_keeps_the_bytes() {
     );
     assert_eq!(decoder.buffer()[..], *b"\x00\x00");
 
-    // neither more bytes nor better ones help
+    // neither more bytes nor better ones help, so it does not take them
     decoder.extend(b"\xc0\x00");
     assert_eq!(decoder.next_frame(), Err(error));
+    assert_eq!(decoder.buffer()[..], *b"\x00\x00");
     decoder.buffer().clear();
-    decoder.extend(b"\xc0\x00");
+    decoder.buffer().extend_from_slice(b"\xc0\x00");
     assert_eq!(decoder.next_frame(), Err(error));
     assert_eq!(decoder.buffer()[..], *b"\xc0\x00");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{Recording, Session};
 use mqtt_wire::monitor::{Breach, BreachKind, Exchange, Monitor, Storage};
-use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Sender, Waivers};
+use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Sender, Version, Waivers};
 use serde_json::{Value, json};
 
 #[test]
@@ -62,7 +62,7 @@ fn lent_storage_finds_the_same() {
 
 #[test]
 fn without_room_for_an_exchange_its_answer_is_no_breach() {
-    let client = Dialect::from_client(mqtt_wire::Version::V3_1_1);
+    let client = Dialect::from_client(Version::V3_1_1);
     let mut monitor = Monitor::with_storage(Storage {
         exchanges: &mut [],
         client_aliases: &mut [],
@@ -86,7 +86,7 @@ fn without_room_for_an_exchange_its_answer_is_no_breach() {
 
 #[test]
 fn a_monitor_that_joins_late_trusts_what_it_did_not_see() {
-    let server = Dialect::from_server(mqtt_wire::Version::V5);
+    let server = Dialect::from_server(Version::V5);
     let mut monitor = Monitor::new().joining();
     let mut breaches = Vec::new();
     for (dialect, bytes) in [
@@ -105,6 +105,29 @@ fn a_monitor_that_joins_late_trusts_what_it_did_not_see() {
     let ping = Packet::PingReq;
     monitor.observe(server.reply(), &ping, 2, |breach| breaches.push(breach));
     assert_eq!(breaches[0].kind(), BreachKind::AfterDisconnect);
+}
+
+#[test]
+fn a_monitor_that_joins_after_connect_takes_connack_for_an_answer_to_it() {
+    for (version, connack) in [
+        (Version::V3_1_1, &b"\x20\x02\x01\0"[..]), // Session Present
+        // Session Present, Response Information, Authentication Method
+        (Version::V5, b"\x20\x0b\x01\0\x08\x1a\0\x01r\x15\0\x01m"),
+    ] {
+        let server = Dialect::from_server(version);
+        let mut monitor = Monitor::new().joining();
+        let mut breaches = Vec::new();
+        for (dialect, bytes) in [
+            (server, connack),
+            (server.reply(), b"\x70\x02\0\x09"), // PUBCOMP of an earlier PUBREL
+        ] {
+            let packet = Packet::decode(bytes, dialect).unwrap();
+            monitor.observe(dialect, &packet, bytes.len(), |breach| {
+                breaches.push(breach)
+            });
+        }
+        assert_eq!(breaches, []);
+    }
 }
 
 /// Sessions of real programs that break a rule, and how often at least.

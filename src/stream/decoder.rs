@@ -73,9 +73,11 @@ impl StreamDecoder {
         &mut self.buffer
     }
 
-    /// Appends bytes that arrived.
+    /// Appends bytes that arrived. A decoder that has failed does not take them.
     pub fn extend(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
+        if self.splitter.failed.is_none() {
+            self.buffer.extend_from_slice(bytes);
+        }
     }
 
     /// See [`Splitter::dialect`].

@@ -134,7 +134,14 @@ pub fn model_encodes_as_strictly_as_it_decodes(packet: &model::Packet, dialect: 
         || matches!(violation.field(), Field::Property(_)) && dialect.version() != Version::V5;
     if !cannot_be_written {
         let plain = plain::encode(packet, dialect.version());
-        assert!(Packet::decode(&plain, dialect).is_err(), "{violation}");
+        match Packet::decode(&plain, dialect) {
+            Err(_) => {}
+            // a name that is empty has the bytes of no name, which a Topic Alias may stand for
+            Ok(Packet::Publish(publish)) if violation.kind() == ErrorKind::EmptyTopicName => {
+                assert_eq!(publish.topic_name, None);
+            }
+            Ok(packet) => panic!("{violation}: {packet:?}"),
+        }
     }
 }
 
@@ -347,7 +354,8 @@ impl Start {
         }
     }
 
-    /// Takes a stream apart that arrives in pieces. A decoder that failed stays failed.
+    /// Takes a stream apart that arrives in pieces. A decoder that failed stays failed, and takes
+    /// nothing more.
     pub fn take_apart<'p>(
         self,
         limits: Limits,
@@ -356,8 +364,14 @@ impl Start {
         let mut decoder = self.decoder(limits);
         let mut frames = Vec::new();
         let mut ending = Ok(2);
+        let mut not_taken = Vec::new();
         for piece in pieces {
+            let before = decoder.buffer().len();
             decoder.extend(piece);
+            if ending.is_err() {
+                assert_eq!(decoder.buffer().len(), before, "takes more");
+                not_taken.extend(piece);
+            }
             let now = loop {
                 match decoder.next_frame() {
                     Ok(Framed::Frame(frame)) => frames.push(frame.bytes().to_vec()),
@@ -371,7 +385,7 @@ impl Start {
         Apart {
             frames,
             ending,
-            left: decoder.buffer().to_vec(),
+            left: [&decoder.buffer()[..], &not_taken].concat(),
             dialect: decoder.dialect(),
         }
     }

@@ -1,0 +1,127 @@
+//! A stream is cut in every way there is: once at every place, into pieces of every size, and in
+//! places that the input names. Frames, what they decode to, and the error at its offset are those
+//! of the whole stream, from every decoder that there is; also where PUBLISH comes in parts.
+//!
+//! The first byte picks how the decoder begins, the second how many of the next bytes are the
+//! lengths of pieces, and from what length on PUBLISH comes in parts; the rest is the stream.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mqtt_wire::stream::StreamLimits;
+use mqtt_wire::{Dialect, Frame, FrameRef, Framed, Limits};
+
+use laws::{Apart, Start, dialects};
+
+#[path = "../../tests/laws/mod.rs"]
+mod laws;
+#[path = "../../tests/parts/mod.rs"]
+mod parts;
+
+const LIMITS: Limits = Limits {
+    packet: 4096,
+    first_packet: 2048,
+};
+
+/// Above this every place and every size are too many to try.
+const SHORT: usize = 200;
+
+fuzz_target!(|input: &[u8]| {
+    let [start, lengths, rest @ ..] = input else {
+        return;
+    };
+    let start = match dialects().nth(usize::from(start % 7)) {
+        Some(dialect) => Start::In(dialect),
+        None => Start::Accept,
+    };
+    let whole_until = u32::from(*lengths);
+    let Some((lengths, stream)) = rest.split_at_checked(usize::from(lengths % 32)) else {
+        return;
+    };
+    let whole = start.take_apart_whole(LIMITS, stream);
+    adds_up(&whole, stream);
+    takes_the_same_out_of_a_buffer(&whole, stream);
+
+    assert_eq!(start.take_apart(LIMITS, pieces(stream, lengths)), whole);
+    if stream.len() <= SHORT {
+        for place in 0..=stream.len() {
+            let (one, other) = stream.split_at(place);
+            assert_eq!(start.take_apart(LIMITS, [one, other]), whole, "at {place}");
+        }
+        for size in 1..stream.len() {
+            let pieces = stream.chunks(size);
+            assert_eq!(start.take_apart(LIMITS, pieces), whole, "of {size} bytes");
+        }
+    }
+    if let Start::In(dialect) = start {
+        comes_in_parts(stream, dialect, whole_until);
+    }
+});
+
+fn comes_in_parts(stream: &[u8], dialect: Dialect, whole_until: u32) {
+    let limits = StreamLimits {
+        whole: whole_until,
+        publish: LIMITS.packet,
+    };
+    parts::come_apart_alike(stream, dialect, limits);
+    if stream.len() <= SHORT {
+        let all = parts::take_apart(dialect, limits, [stream]);
+        for place in 0..=stream.len() {
+            let (one, other) = stream.split_at(place);
+            let cut = parts::take_apart(dialect, limits, [one, other]);
+            assert_eq!(cut, all, "at {place}");
+        }
+    }
+}
+
+/// The frames and what is left are the stream, and decode alone as they do in it.
+fn adds_up(whole: &Apart, stream: &[u8]) {
+    let mut rest = stream;
+    for frame in &whole.frames {
+        let (here, after) = rest.split_at(frame.len());
+        assert_eq!(here, frame);
+        rest = after;
+    }
+    assert_eq!(rest, whole.left);
+    if let Err(error) = &whole.ending {
+        assert!(error.offset() <= whole.left.len(), "{error:?}");
+    }
+}
+
+/// `Frame::split` takes the same frames out of a buffer and leaves it as it was where it cannot.
+fn takes_the_same_out_of_a_buffer(whole: &Apart, stream: &[u8]) {
+    let Some(dialect) = whole.dialect else {
+        return;
+    };
+    let mut buffer = bytes(stream);
+    for frame in &whole.frames {
+        match Frame::split(&mut buffer, dialect, u32::MAX) {
+            Ok(Framed::Frame(taken)) => {
+                assert_eq!(taken.bytes()[..], frame[..]);
+                let Ok(Framed::Frame(lent)) = FrameRef::split(frame, dialect, u32::MAX) else {
+                    panic!("a frame is one on its own");
+                };
+                assert_eq!(taken.decode(dialect), lent.decode(dialect));
+            }
+            // a CONNECT that was framed before its version was known
+            Err(_) => return,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(buffer[..], whole.left[..]);
+}
+
+fn bytes(stream: &[u8]) -> bytes::BytesMut {
+    bytes::BytesMut::from(stream)
+}
+
+/// Pieces of these lengths, 0 for one that is empty, and then the rest.
+fn pieces<'a>(stream: &'a [u8], lengths: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let mut rest = stream;
+    let cut = move |length: usize| {
+        let (piece, after) = rest.split_at(length.min(rest.len()));
+        rest = after;
+        piece
+    };
+    let lengths = lengths.iter().map(|&length| usize::from(length));
+    lengths.chain([usize::MAX]).map(cut)
+}

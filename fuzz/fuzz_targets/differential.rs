@@ -1,0 +1,428 @@
+//! Our verdict on a packet, and what we read in it, beside those of three other codecs. What each
+//! is known to do otherwise is in the tables below, by rule; anything else is a crash.
+//!
+//! What a codec has read is asked by letting it write the packet again: read by us, that has to be
+//! the same packet. The first byte of the input picks the dialect, the second is the first of a
+//! packet whose body the rest is, behind a length that is made for it.
+#![no_main]
+
+use std::cell::Cell;
+use std::panic;
+use std::sync::Once;
+
+use libfuzzer_sys::fuzz_target;
+use mqtt_codec_kit::common::{Decodable, Encodable};
+use mqtt_codec_kit::{v4, v5};
+use mqtt_proto::VarBytes;
+use mqtt_wire::{
+    DecodeError, Dialect, ErrorKind, Packet, PacketType, PropertyId, ReasonCode, Version, model,
+};
+
+use ErrorKind as K;
+use laws::{dialects, frame};
+
+#[path = "../../tests/laws/mod.rs"]
+mod laws;
+
+/// What a codec made of a packet.
+enum Outcome {
+    Refused,
+    Panicked,
+    /// It was read, and written again if that went well.
+    Read(Option<Vec<u8>>),
+}
+
+struct Peer {
+    name: &'static str,
+    versions: &'static [Version],
+    read: fn(Version, &[u8]) -> Outcome,
+    /// The rules that it does not insist on.
+    ignores: &'static [ErrorKind],
+    /// Whether bytes that it should refuse may make it panic.
+    panics: bool,
+    /// What is right and yet not read or not written as it was: why, and which packets.
+    fails_for: &'static [Failure],
+}
+
+type Failure = (&'static str, fn(&Case<'_>) -> bool);
+
+/// A packet that is right.
+struct Case<'a> {
+    dialect: Dialect,
+    bytes: &'a [u8],
+    packet: &'a Packet<'a>,
+}
+
+fuzz_target!(|input: &[u8]| {
+    let [dialect, first_byte, body @ ..] = input else {
+        return;
+    };
+    let dialect = dialects().nth(usize::from(dialect % 6)).unwrap();
+    let bytes = frame(*first_byte, body);
+    let ours = Packet::decode(&bytes, dialect);
+    for peer in PEERS {
+        if !peer.versions.contains(&dialect.version()) {
+            continue;
+        }
+        let theirs = guarded(|| (peer.read)(dialect.version(), &bytes));
+        let found = match &ours {
+            Err(error) => of_wrong(&peer, error, &theirs),
+            Ok(packet) => of_right(&peer, packet, &bytes, dialect, &theirs),
+        };
+        if let Some(found) = found {
+            panic!("{} {found}: {dialect:?} {bytes:02x?}", peer.name);
+        }
+    }
+});
+
+fn of_wrong(peer: &Peer, error: &DecodeError, theirs: &Outcome) -> Option<String> {
+    let is_known = match theirs {
+        Outcome::Refused => true,
+        Outcome::Panicked => peer.panics,
+        Outcome::Read(_) => peer.ignores.contains(&error.kind()),
+    };
+    (!is_known).then(|| match theirs {
+        Outcome::Panicked => "panics".into(),
+        _ => format!("takes {:?}: {error}", error.kind()),
+    })
+}
+
+fn of_right(
+    peer: &Peer,
+    packet: &Packet<'_>,
+    bytes: &[u8],
+    dialect: Dialect,
+    theirs: &Outcome,
+) -> Option<String> {
+    let found = match theirs {
+        Outcome::Refused => "refuses".into(),
+        Outcome::Panicked => "panics at".into(),
+        Outcome::Read(None) => "reads but cannot write".into(),
+        Outcome::Read(Some(again)) => match Packet::decode(again, dialect) {
+            Ok(theirs) if in_order(&theirs) == in_order(packet) => return None,
+            Ok(theirs) => format!("has {theirs:?} for"),
+            Err(error) => format!("writes {again:02x?} ({error}) for"),
+        },
+    };
+    let case = Case {
+        dialect,
+        bytes,
+        packet,
+    };
+    let is_known = peer.fails_for.iter().any(|(_, holds)| holds(&case));
+    (!is_known).then(|| format!("{found} {packet:?}"))
+}
+
+/// The packet with its properties in the order of their identifiers: codecs that keep them in
+/// fields have no other.
+fn in_order(packet: &Packet<'_>) -> model::Packet {
+    let mut packet = model::Packet::from(*packet);
+    let properties = match &mut packet {
+        model::Packet::Connect(it) => {
+            if let Some(will) = &mut it.will {
+                will.properties.sort_by_key(|it| it.id() as u8);
+            }
+            &mut it.properties
+        }
+        model::Packet::ConnAck(it) => &mut it.properties,
+        model::Packet::Publish(it) => &mut it.properties,
+        model::Packet::PubAck(it)
+        | model::Packet::PubRec(it)
+        | model::Packet::PubRel(it)
+        | model::Packet::PubComp(it) => &mut it.properties,
+        model::Packet::Subscribe(it) => &mut it.properties,
+        model::Packet::SubAck(it) | model::Packet::UnsubAck(it) => &mut it.properties,
+        model::Packet::Unsubscribe(it) => &mut it.properties,
+        model::Packet::Disconnect(it) => &mut it.properties,
+        model::Packet::Auth(it) => &mut it.properties,
+        model::Packet::PingReq | model::Packet::PingResp => return packet,
+    };
+    properties.sort_by_key(|it| it.id() as u8);
+    packet
+}
+
+// ---- what they are known to do ------------------------------------------------------------
+
+const PEERS: [Peer; 3] = [
+    Peer {
+        name: "mqttrs 0.4.1",
+        versions: &[Version::V3_1_1],
+        read: mqttrs,
+        ignores: &[
+            K::ConnAckFlags,
+            K::ConnectFlagReserved,
+            K::DupWithQos0,
+            K::EmptyClientId,
+            K::EmptySubAck,
+            K::EmptySubscription,
+            K::EmptyTopicFilter,
+            K::EmptyTopicName,
+            K::EmptyUnsubscription,
+            K::MultiLevelWildcard,
+            K::NullCharacter,
+            K::PasswordWithoutUserName,
+            K::RemainingLength,
+            K::SessionPresentWithRefusal,
+            K::SingleLevelWildcard,
+            K::TrailingBytes,
+            K::UnannouncedPassword,
+            K::UnannouncedUserName,
+            K::UnannouncedWill,
+            K::UnsupportedProtocolName,
+            K::WildcardInTopicName,
+            K::WillQosWithoutWill,
+            K::WillRetainWithoutWill,
+            K::WrongSender,
+        ],
+        panics: true,
+        fails_for: &[],
+    },
+    Peer {
+        name: "mqtt-proto 0.4.0",
+        versions: &Version::ALL,
+        read: mqtt_proto,
+        ignores: &[
+            K::AuthenticationDataWithoutMethod,
+            K::AuthenticationMethodMissing,
+            K::DupWithQos0,
+            K::EmptyClientId,
+            K::EmptySubAck,
+            K::EmptyTopicName,
+            K::EmptyUnsubAck,
+            K::InvalidUtf8,
+            K::NoLocalOnShared,
+            K::NullCharacter,
+            K::PasswordWithoutUserName,
+            K::PropertyValue,
+            K::PropertyWrongSender,
+            K::ReasonCodeNotAllowed,
+            K::ReasonCodeWrongSender,
+            K::RemainingLength,
+            K::SessionPresentWithRefusal,
+            K::SingleLevelWildcard,
+            K::Surrogate,
+            K::TrailingBytes,
+            K::UnannouncedPassword,
+            K::UnannouncedUserName,
+            K::UnannouncedWill,
+            K::UnsupportedProtocolName,
+            K::VariableByteIntegerNotShortest,
+            K::WillRetainWithoutWill,
+            K::WrongSender,
+        ],
+        panics: false,
+        fails_for: &[
+            ("reads 3.1 by the rules of 3.1.1", |it| {
+                let mut canonical = vec![0; it.bytes.len()];
+                it.packet
+                    .encode_to_slice(it.dialect, &mut canonical)
+                    .unwrap();
+                it.dialect.version() == Version::V3_1 && canonical != it.bytes
+            }),
+            ("insists on filters in 3.1", |it| match it.packet {
+                Packet::Subscribe(it) => it.subscriptions.is_empty(),
+                Packet::Unsubscribe(it) => it.topic_filters.is_empty(),
+                _ => false,
+            }),
+            (
+                "does not know that a Server may send 0x8C",
+                disconnects_for_a_bad_method,
+            ),
+            ("takes one Subscription Identifier", |it| {
+                subscription_ids(it) > 1
+            }),
+            ("knows shared subscriptions before 5.0", |it| {
+                let filters = match it.packet {
+                    Packet::Subscribe(it) => it
+                        .subscriptions
+                        .iter()
+                        .any(|it| it.filter.as_str().starts_with("$share/")),
+                    Packet::Unsubscribe(it) => it
+                        .topic_filters
+                        .iter()
+                        .any(|it| it.as_str().starts_with("$share/")),
+                    _ => false,
+                };
+                filters && it.dialect.version() != Version::V5
+            }),
+            (
+                "judges the payload by its Payload Format Indicator",
+                |it| match it.packet {
+                    Packet::Publish(it) => std::str::from_utf8(it.payload).is_err(),
+                    Packet::Connect(it) => it
+                        .will
+                        .is_some_and(|will| std::str::from_utf8(will.payload.as_bytes()).is_err()),
+                    _ => false,
+                },
+            ),
+            ("writes the failure of 3.x as 3", |it| {
+                it.dialect.version() != Version::V5 && has_failures(it.packet)
+            }),
+        ],
+    },
+    Peer {
+        name: "mqtt-codec-kit 1.0.5",
+        versions: &[Version::V3_1_1, Version::V5],
+        read: mqtt_codec_kit,
+        ignores: &[
+            K::AuthenticationDataWithoutMethod,
+            K::AuthenticationMethodMissing,
+            K::DupWithQos0,
+            K::DuplicateProperty,
+            K::EmptyClientId,
+            K::EmptyShareName,
+            K::EmptySubAck,
+            K::EmptySubscription,
+            K::EmptyTopicName,
+            K::EmptyUnsubAck,
+            K::EmptyUnsubscription,
+            K::MultiLevelWildcard,
+            K::NoLocalOnShared,
+            K::NullCharacter,
+            K::PacketIdZero,
+            K::PropertyNotAllowed,
+            K::PasswordWithoutUserName,
+            K::PropertyValue,
+            K::PropertyWrongSender,
+            K::ReasonCodeNotAllowed,
+            K::ReasonCodeWrongSender,
+            K::RemainingLength,
+            K::SessionPresentWithRefusal,
+            K::SharedSubscription,
+            K::SingleLevelWildcard,
+            K::SubscriptionOptions,
+            K::SubscriptionQos3,
+            K::TrailingBytes,
+            K::Truncated,
+            K::UnannouncedPassword,
+            K::UnannouncedUserName,
+            K::UnannouncedWill,
+            K::UnknownProperty,
+            K::UnsupportedProtocolLevel,
+            K::UnsupportedProtocolName,
+            K::VariableByteIntegerNotShortest,
+            K::WildcardInTopicName,
+            K::WillQos3,
+            K::WillQosWithoutWill,
+            K::WillRetainWithoutWill,
+            K::WrongSender,
+        ],
+        panics: true,
+        fails_for: &[
+            (
+                "does not know that a Server may send 0x8C",
+                disconnects_for_a_bad_method,
+            ),
+            (
+                "takes no Topic Alias for a name",
+                |it| matches!(it.packet, Packet::Publish(it) if it.topic_name.is_none()),
+            ),
+            ("takes no password but text", |it| match it.packet {
+                Packet::Connect(it) => it
+                    .password
+                    .is_some_and(|it| std::str::from_utf8(it.as_bytes()).is_err()),
+                _ => false,
+            }),
+            (
+                "counts the length of acknowledgements and DISCONNECT wrong",
+                |it| {
+                    use PacketType as T;
+                    let packet_type = it.packet.packet_type();
+                    let kinds = [T::PubAck, T::PubRec, T::PubRel, T::PubComp, T::Disconnect];
+                    it.dialect.version() == Version::V5 && kinds.contains(&packet_type)
+                },
+            ),
+            (
+                "panics at one Subscription Identifier and keeps the last of several",
+                |it| subscription_ids(it) > 0,
+            ),
+            (
+                "writes the codes of UNSUBACK by their places",
+                |it| matches!(it.packet, Packet::UnsubAck(it) if it.reason_codes.iter().any(|code| code as u8 != 0)),
+            ),
+        ],
+    },
+];
+
+fn disconnects_for_a_bad_method(case: &Case<'_>) -> bool {
+    let code = ReasonCode::BadAuthenticationMethod;
+    matches!(case.packet, Packet::Disconnect(it) if it.reason_code == code)
+}
+
+fn subscription_ids(case: &Case<'_>) -> usize {
+    let properties = match case.packet {
+        Packet::Publish(it) => it.properties,
+        Packet::Subscribe(it) => it.properties,
+        _ => return 0,
+    };
+    let ids = properties.iter().map(|it| it.id());
+    ids.filter(|id| *id == PropertyId::SubscriptionIdentifier)
+        .count()
+}
+
+fn has_failures(packet: &Packet<'_>) -> bool {
+    match packet {
+        Packet::SubAck(it) => it.reason_codes.iter().any(ReasonCode::is_failure),
+        _ => false,
+    }
+}
+
+fn mqttrs(_: Version, bytes: &[u8]) -> Outcome {
+    match mqttrs::decode_slice(bytes) {
+        Ok(Some(packet)) => {
+            let mut again = vec![0; bytes.len() + 64];
+            let length = mqttrs::encode_slice(&packet, &mut again).ok();
+            Outcome::Read(length.map(|length| again[..length].to_vec()))
+        }
+        _ => Outcome::Refused,
+    }
+}
+
+fn mqtt_proto(version: Version, bytes: &[u8]) -> Outcome {
+    let again = match version {
+        Version::V5 => match mqtt_proto::v5::Packet::decode(bytes) {
+            Ok(Some(packet)) => packet.encode().ok(),
+            _ => return Outcome::Refused,
+        },
+        _ => match mqtt_proto::v3::Packet::decode(bytes) {
+            Ok(Some(packet)) => packet.encode().ok(),
+            _ => return Outcome::Refused,
+        },
+    };
+    Outcome::Read(again.map(|bytes: VarBytes| bytes.as_ref().to_vec()))
+}
+
+fn mqtt_codec_kit(version: Version, bytes: &[u8]) -> Outcome {
+    fn read<P: Decodable<Cond: Default> + Encodable>(mut bytes: &[u8]) -> Outcome {
+        let Ok(packet) = P::decode(&mut bytes) else {
+            return Outcome::Refused;
+        };
+        let mut again = Vec::new();
+        Outcome::Read(packet.encode(&mut again).ok().map(|()| again))
+    }
+    match version {
+        Version::V5 => read::<v5::packet::VariablePacket>(bytes),
+        _ => read::<v4::packet::VariablePacket>(bytes),
+    }
+}
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs another's code: its panics are an outcome and end nothing.
+fn guarded(read: impl FnOnce() -> Outcome + panic::UnwindSafe) -> Outcome {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let aborting = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !GUARDED.get() {
+                aborting(info);
+            }
+        }));
+    });
+    GUARDED.set(true);
+    let outcome = panic::catch_unwind(read).unwrap_or(Outcome::Panicked);
+    GUARDED.set(false);
+    outcome
+}

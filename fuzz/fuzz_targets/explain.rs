@@ -1,0 +1,67 @@
+//! Any input, in any paste format or as a capture, is explained or refused: without a panic, in
+//! output that is bounded by it.
+//!
+//! The first byte picks the options; the rest is the input.
+#![no_main]
+
+use std::io::{self, Write};
+
+use libfuzzer_sys::fuzz_target;
+
+const VERSIONS: [&[&str]; 4] = [
+    &[],
+    &["--mqtt=3.1"],
+    &["--mqtt=3.1.1"],
+    &["--mqtt=5.0", "--enforce=no_discouraged_characters"],
+];
+const SIDES: [&[&str]; 4] = [
+    &[],
+    &["--from=client"],
+    &["--from=server"],
+    &[
+        "--port=1883",
+        "--waive=empty_client_id,will_flags,ack_flags",
+    ],
+];
+const VIEWS: [&[&str]; 4] = [&[], &["--tree"], &["--json"], &["--full", "--show-secrets"]];
+
+/// The most bytes that are said of one byte, and of nothing at all.
+const OF_A_BYTE: usize = 4_000;
+const OF_NOTHING: usize = 10_000;
+
+fuzz_target!(|input: &[u8]| {
+    let [options, bytes @ ..] = input else {
+        return;
+    };
+    // lines in hex dumps that stand for many more: what they may come to is tested elsewhere
+    if bytes
+        .split(|byte| *byte == b'\n')
+        .any(|line| line.trim_ascii() == b"*")
+    {
+        return;
+    }
+    let mut args = vec!["mqtt-explain"];
+    for (number, choice) in [VERSIONS, SIDES, VIEWS].iter().enumerate() {
+        args.extend(choice[usize::from(options >> (2 * number) & 3)]);
+    }
+    let mut out = Bounded(OF_NOTHING + OF_A_BYTE * bytes.len());
+    if let Err(error) = mqtt_explain::explain_bytes(&args, bytes.to_vec(), &mut out) {
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+        assert!(error.to_string().len() < 1_000, "{error}");
+    }
+});
+
+/// Takes text of so many bytes.
+struct Bounded(usize);
+
+impl Write for Bounded {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let left = self.0.checked_sub(text.len());
+        self.0 = left.expect("says more than what it was given is worth");
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

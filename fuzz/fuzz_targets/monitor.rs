@@ -1,0 +1,161 @@
+//! Any conversation is watched without a panic and in little memory; a valid one without a breach.
+//! Lent storage changes nothing while it lasts, and less than what is needed reports less.
+//!
+//! The first byte picks where the packets come from: the model, valid or nearly so, or the input
+//! itself. Then the second byte picks the version, and each packet follows a byte whose lowest bit
+//! is its sender and whose others are the seconds since the last one.
+#![no_main]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::Duration;
+
+use arbitrary::{Arbitrary, Unstructured};
+use libfuzzer_sys::fuzz_target;
+use mqtt_wire::model::{Conversation, NearlyValidConversation, ValidConversation};
+use mqtt_wire::monitor::{Breach, Exchange, Monitor, Storage};
+use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Sender, Version};
+
+fuzz_target!(|input: &[u8]| {
+    let [mode, input @ ..] = input else {
+        return;
+    };
+    let mut unstructured = Unstructured::new(input);
+    let (watched, is_valid) = match mode {
+        0..64 => match ValidConversation::arbitrary(&mut unstructured) {
+            Ok(ValidConversation(conversation)) => (encoded(&conversation), true),
+            Err(_) => return,
+        },
+        64..128 => match NearlyValidConversation::arbitrary(&mut unstructured) {
+            Ok(NearlyValidConversation(conversation)) => (encoded(&conversation), false),
+            Err(_) => return,
+        },
+        _ => (taken_from(input), false),
+    };
+
+    let (found, held) = watch(Monitor::new(), &watched);
+    // a list that grows has room for twice its items, and for four at least; a bit for each alias
+    let exchanges = 2 * (watched.len() + 4) * size_of::<Exchange>();
+    assert!(held <= exchanges + 2 * 2 * 8 * 1024, "{held} bytes");
+
+    assert!(!is_valid || found.iter().all(Vec::is_empty), "{found:?}");
+    for breach in found.iter().flatten() {
+        assert!(breach.statement().is_some(), "{breach:?}");
+        assert!(!breach.to_string().is_empty());
+    }
+    assert_eq!(with_room_for(watched.len(), 1024, &watched), found);
+    for (few, all) in with_room_for(1, 1, &watched).iter().zip(&found) {
+        assert!(few.iter().all(|it| all.contains(it)), "{few:?} of {all:?}");
+    }
+    // whoever joins later takes on trust what was before
+    for missed in [1, watched.len() / 2 + 1] {
+        let seen = watched.get(missed..).unwrap_or_default();
+        let (joined, _) = watch(Monitor::new().joining(), seen);
+        assert!(!is_valid || joined.iter().all(Vec::is_empty), "{joined:?}");
+    }
+});
+
+/// What is sent, after how many seconds.
+struct Sent {
+    dialect: Dialect,
+    bytes: Vec<u8>,
+    time: Duration,
+}
+
+fn encoded(conversation: &Conversation) -> Vec<Sent> {
+    let packets = conversation.encode().unwrap().into_iter();
+    let sent = packets.map(|(sender, bytes)| Sent {
+        dialect: Dialect::new(conversation.version, sender),
+        bytes,
+        time: Duration::ZERO,
+    });
+    sent.collect()
+}
+
+fn taken_from(input: &[u8]) -> Vec<Sent> {
+    let [version, rest @ ..] = input else {
+        return Vec::new();
+    };
+    let version = Version::ALL[usize::from(version % 3)];
+    let mut time = Duration::ZERO;
+    let mut packets = Vec::new();
+    let mut rest = rest;
+    while let [step, after @ ..] = rest {
+        let sender = if step & 1 == 0 {
+            Sender::Client
+        } else {
+            Sender::Server
+        };
+        let dialect = Dialect::new(version, sender);
+        time += Duration::from_secs(u64::from(step >> 1));
+        let Ok(Framed::Frame(frame)) = FrameRef::split(after, dialect, u32::MAX) else {
+            break;
+        };
+        let bytes = frame.bytes().to_vec();
+        rest = &after[bytes.len()..];
+        packets.push(Sent {
+            dialect,
+            bytes,
+            time,
+        });
+    }
+    packets
+}
+
+/// What the monitor reports of each packet, and the most bytes that it holds after one.
+fn watch(mut monitor: Monitor<'_>, watched: &[Sent]) -> (Vec<Vec<Breach>>, usize) {
+    const MOST: usize = 32;
+    let mut found: Vec<Vec<Breach>> = Vec::new();
+    found.resize_with(watched.len(), || Vec::with_capacity(MOST));
+    let before = HELD.get();
+    let mut held = 0;
+    for (sent, breaches) in watched.iter().zip(&mut found) {
+        let Ok(packet) = Packet::decode(&sent.bytes, sent.dialect) else {
+            break;
+        };
+        let length = sent.bytes.len();
+        monitor.observe_at(sent.time, sent.dialect, &packet, length, |breach| {
+            breaches.push(breach);
+        });
+        assert!(breaches.len() <= MOST, "{breaches:?}");
+        held = held.max(HELD.get() - before);
+    }
+    drop(monitor);
+    (found, held as usize)
+}
+
+fn with_room_for(exchanges: usize, aliases: usize, watched: &[Sent]) -> Vec<Vec<Breach>> {
+    let storage = Storage {
+        exchanges: &mut vec![Exchange::FREE; exchanges],
+        client_aliases: &mut vec![0; aliases],
+        server_aliases: &mut vec![0; aliases],
+    };
+    let (found, held) = watch(Monitor::with_storage(storage), watched);
+    assert_eq!(held, 0);
+    found
+}
+
+/// The bytes that this thread holds.
+struct Counting;
+
+thread_local! {
+    static HELD: Cell<isize> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is handed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HELD.set(HELD.get() + layout.size() as isize);
+        // SAFETY: the caller keeps the same promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.set(HELD.get() - layout.size() as isize);
+        // SAFETY: the caller keeps the same promises.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;

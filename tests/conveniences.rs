@@ -1,0 +1,264 @@
+//! What is convenient and small: conversions, comparisons, and the texts of values and errors.
+#![cfg(all(feature = "bytes", feature = "proptest"))]
+
+use std::num::NonZeroU16;
+
+use bytes::BytesMut;
+use mqtt_wire::forward::ForwardError;
+use mqtt_wire::model::strategies;
+use mqtt_wire::monitor::{Breach, Monitor};
+use mqtt_wire::stream::{Part, Splitter, StreamDecoder, StreamLimits};
+use mqtt_wire::{
+    BinaryData, Connect, Dialect, EncodeError, ErrorKind, Frame, FrameRef, Framed, OptionalRules,
+    Packet, PacketId, PacketType, Properties, Property, QoS, ReasonCode, Sender, TopicFilter,
+    TopicName, Utf8Str, Version, Waivers,
+};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+const CLIENT: Dialect = Dialect::from_client(Version::V5);
+
+// ---- values --------------------------------------------------------------------------------
+
+#[test]
+fn texts_and_data_are_made_of_and_compare_with_those_of_the_language() {
+    let text = Utf8Str::try_from("ä").unwrap();
+    let as_ref: &str = text.as_ref();
+    assert_eq!(as_ref, "ä");
+    assert!(text == *"ä" && text != *"a");
+    assert_eq!(Utf8Str::try_from("\0"), Err(ErrorKind::NullCharacter));
+    assert_eq!(
+        TopicName::try_from("a/+"),
+        Err(ErrorKind::WildcardInTopicName)
+    );
+    assert!(TopicFilter::try_from("a/+").unwrap() == *"a/+");
+
+    let data = BinaryData::try_from(&b"\xff"[..]).unwrap();
+    assert_eq!(data.as_ref(), b"\xff");
+    let too_long = vec![0; 65_536];
+    assert_eq!(
+        BinaryData::try_from(&too_long[..]),
+        Err(ErrorKind::FieldTooLong)
+    );
+
+    let seven = NonZeroU16::new(7).unwrap();
+    assert_eq!(PacketId::from(seven).get(), 7);
+}
+
+#[test]
+fn a_list_is_copied_and_empty_by_default() {
+    let items = [Property::ReasonString(Utf8Str::new("x").unwrap())];
+    let list = Properties::new(&items);
+    let copy = Clone::clone(&list);
+    assert_eq!((copy.len(), copy), (1, list));
+    assert!(Properties::default().is_empty());
+}
+
+#[test]
+fn values_say_what_they_are() {
+    assert_eq!(
+        QoS::try_from(3).unwrap_err().to_string(),
+        "QoS 3 does not exist"
+    );
+    assert_eq!(
+        ReasonCode::try_from(3).unwrap_err().to_string(),
+        "no Reason Code has the value 0x03"
+    );
+    assert_eq!(Sender::Client.to_string(), "Client");
+    assert_eq!(
+        format!("{CLIENT:?}"),
+        "Dialect { version: V5, sender: Client }"
+    );
+    let waived = CLIENT
+        .waiving(Waivers::WILL_FLAGS)
+        .enforcing(OptionalRules::SHORT_CLIENT_ID);
+    assert_eq!(
+        format!("{waived:?}"),
+        "Dialect { version: V5, sender: Client, waivers: {\"WILL_FLAGS\"}, \
+         optional_rules: {\"SHORT_CLIENT_ID\"} }"
+    );
+}
+
+// ---- errors and breaches -------------------------------------------------------------------
+
+#[test]
+fn a_statement_has_its_section_and_our_words() {
+    let error = Packet::decode(b"\xc1\0", CLIENT).unwrap_err();
+    assert_eq!(error.packet_type(), Some(PacketType::PingReq));
+    let statement = error.statement().unwrap();
+    assert_eq!(
+        format!("{statement:?}"),
+        format!("Statement({} {})", "v5.0", statement.id())
+    );
+    assert!(statement.section().starts_with('2'), "{statement:?}");
+    assert!(statement.rule().ends_with('.'), "{}", statement.rule());
+
+    let other = Packet::decode(b"\xc1\0", Dialect::from_client(Version::V3_1_1)).unwrap_err();
+    assert_eq!(error.statement(), Some(statement));
+    assert_ne!(other.statement(), Some(statement));
+}
+
+#[test]
+fn a_code_of_v5_that_no_return_code_means_is_refused_in_its_form_too() {
+    let dialect = Dialect::from_server(Version::V3_1_1).waiving(Waivers::CONNACK_V5_FORM);
+    // Packet too large
+    let error = Packet::decode(b"\x20\x03\0\x95\0", dialect).unwrap_err();
+    let place = (error.kind(), error.offset(), error.value());
+    assert_eq!(place, (ErrorKind::ReasonCodeNotAllowed, 3, 0x95));
+}
+
+#[test]
+fn errors_of_encoding_say_why_and_by_which_statement() {
+    let too_small = EncodeError::BufferTooSmall { needed: 7 };
+    assert_eq!(
+        too_small.to_string(),
+        "the packet needs a buffer of 7 bytes"
+    );
+    assert_eq!(
+        EncodeError::TooLong.to_string(),
+        "the Remaining Length would be above 268435455"
+    );
+    assert_eq!(too_small.statement(), None);
+    let violation = Packet::PingResp.encoded_len(CLIENT).unwrap_err();
+    assert!(violation.statement().is_some());
+
+    assert_eq!(
+        ForwardError::from(too_small).to_string(),
+        too_small.to_string()
+    );
+    assert!(ForwardError::Expired.to_string().contains("expired"));
+}
+
+#[test]
+#[cfg(feature = "tokio")]
+fn errors_of_a_transport_say_what_their_causes_say() {
+    use mqtt_wire::TransportError;
+
+    let io = std::io::Error::other("unplugged");
+    assert_eq!(TransportError::from(io).to_string(), "unplugged");
+    let decode = Packet::decode(b"\xc1\0", CLIENT).unwrap_err();
+    let error: TransportError<std::io::Error> = TransportError::from(decode);
+    assert_eq!(error.to_string(), decode.to_string());
+    let error: TransportError<std::io::Error> = TransportError::from(EncodeError::TooLong);
+    assert_eq!(error.to_string(), EncodeError::TooLong.to_string());
+    let error: TransportError<std::io::Error> = TransportError::NoVersion;
+    assert_eq!(
+        error.to_string(),
+        "no CONNECT has told the version to answer in"
+    );
+}
+
+#[test]
+fn a_breach_has_its_packet_and_its_statements() {
+    let (connect, connack) = (
+        &b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c"[..],
+        &b"\x20\x02\0\0"[..],
+    );
+    let answers: [(&[u8], &str); 3] = [
+        (b"\x50\x02\0\x07", "PUBREC 7"),
+        (b"\x62\x02\0\x07", "PUBREL 7"),
+        (b"\x70\x02\0\x07", "PUBCOMP 7"),
+    ];
+    let client = Dialect::from_client(Version::V3_1_1);
+    for (answer, name) in answers {
+        let mut monitor = Monitor::default();
+        let mut breaches: Vec<Breach> = Vec::new();
+        for (dialect, bytes) in [
+            (client, connect),
+            (client.reply(), connack),
+            (client, answer),
+        ] {
+            let packet = Packet::decode(bytes, dialect).unwrap();
+            monitor.observe(dialect, &packet, bytes.len(), |breach| {
+                breaches.push(breach)
+            });
+        }
+        let [breach] = breaches[..] else {
+            panic!("{breaches:?}");
+        };
+        assert_eq!(breach.version(), Version::V3_1_1);
+        assert_eq!(breach.packet_id(), PacketId::new(7));
+        let statement = breach.statement().unwrap();
+        let text = breach.to_string();
+        let named = format!("Client, {}: ", name);
+        assert!(text.starts_with(&named), "{text}");
+        assert!(text.ends_with(&format!(" [{statement}]")), "{text}");
+        assert!(name.starts_with(&breach.packet_type().to_string()));
+        assert_eq!(breach.statements().count(), 2);
+    }
+}
+
+// ---- frames and streams --------------------------------------------------------------------
+
+#[test]
+fn frames_are_taken_out_of_a_buffer() {
+    let mut buffer = BytesMut::from(&b"\xc0\0\xe0\0\x30"[..]);
+    for packet_type in [PacketType::PingReq, PacketType::Disconnect] {
+        let Ok(Framed::Frame(frame)) = Frame::split(&mut buffer, CLIENT, 100) else {
+            panic!("{buffer:?}");
+        };
+        assert_eq!(frame.packet_type(), packet_type);
+    }
+    let framed = Frame::split(&mut buffer, CLIENT, 100);
+    assert!(matches!(framed, Ok(Framed::NeedMore(more)) if more.get() == 1));
+    buffer.extend_from_slice(b"\x80\x80\x80\x80");
+    assert!(Frame::split(&mut buffer, CLIENT, 100).is_err());
+    assert_eq!(buffer[..], *b"\x30\x80\x80\x80\x80");
+}
+
+#[test]
+fn a_first_packet_that_is_no_connect_is_refused_by_its_frame_too() {
+    let ping = b"\xc0\0";
+    let Ok(Framed::Frame(frame)) = FrameRef::split(ping, CLIENT, 100) else {
+        panic!("a whole packet");
+    };
+    let kind = ErrorKind::FirstPacketNotConnect;
+    assert_eq!(frame.decode_connect().unwrap_err().kind(), kind);
+    assert_eq!(Connect::decode(ping).unwrap_err().kind(), kind);
+}
+
+#[test]
+fn streams_have_waivers_and_rules_too() {
+    let limits = StreamLimits {
+        whole: 100,
+        publish: 100,
+    };
+    let client = Dialect::from_client(Version::V3_1_1);
+    // PUBACK with the flags of PUBREL
+    let puback = b"\x42\x02\0\x07";
+    let (waivers, rules) = (Waivers::ACK_FLAGS, OptionalRules::NONE);
+    for is_waived in [false, true] {
+        let mut splitter = Splitter::new(client, limits);
+        let mut decoder = StreamDecoder::new(client, limits);
+        if is_waived {
+            splitter = splitter.with_rules(waivers, rules);
+            decoder = decoder.with_rules(waivers, rules);
+        }
+        let split = matches!(splitter.next_part(&mut &puback[..]), Ok(Part::Frame(_)));
+        decoder.extend(puback);
+        let taken = matches!(decoder.next_part(), Ok(Part::Frame(_)));
+        assert_eq!((split, taken), (is_waived, is_waived));
+    }
+}
+
+// ---- the model -----------------------------------------------------------------------------
+
+#[test]
+fn strategies_make_what_their_names_say() {
+    let mut runner = TestRunner::deterministic();
+    let packets = strategies::packet_of(PacketType::Subscribe, CLIENT);
+    let (names, filters) = (
+        strategies::topic_name(),
+        strategies::topic_filter(Version::V5),
+    );
+    for _ in 0..100 {
+        let packet = packets.new_tree(&mut runner).unwrap().current();
+        assert_eq!(packet.packet_type(), PacketType::Subscribe);
+        assert!(packet.encode(CLIENT).is_ok());
+        let name = names.new_tree(&mut runner).unwrap().current();
+        assert!(TopicName::new(&name).is_ok(), "{name}");
+        let filter = filters.new_tree(&mut runner).unwrap().current();
+        assert!(TopicFilter::new(&filter).is_ok(), "{filter}");
+    }
+    assert_eq!(format!("{names:?}"), "Made");
+}
