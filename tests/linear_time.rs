@@ -1,10 +1,13 @@
 //! One input of sixteen times the length takes about as long as sixteen inputs.
-#![cfg(feature = "bytes")]
+#![cfg(all(feature = "bytes", feature = "arbitrary"))]
+
+mod laws;
 
 use std::hint::black_box;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use laws::frame;
 use mqtt_wire::{Dialect, FrameDecoder, Framed, Limits, Packet, TopicFilter, TopicName, Version};
 
 const TIMES: usize = 16;
@@ -42,18 +45,6 @@ fn decode_all(dialect: Dialect) -> impl Fn(&[u8]) {
         let levels = publish.topic_name.iter().flat_map(TopicName::levels);
         black_box(levels.count());
     }
-}
-
-fn frame(first_byte: u8, body: &[u8]) -> Vec<u8> {
-    let mut packet = vec![first_byte];
-    let mut length = body.len();
-    while length >= 0x80 {
-        packet.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    packet.push(length as u8);
-    packet.extend(body);
-    packet
 }
 
 #[test]
