@@ -170,6 +170,26 @@ fn a_valid_packet_is_read_the_same_whatever_follows_it() {
     }
 }
 
+#[test]
+fn a_frame_is_judged_by_the_dialect_that_it_is_decoded_in() {
+    let mut refused = 0;
+    for vector in valid_vectors() {
+        let framed = FrameRef::split(&vector.bytes, vector.dialect, u32::MAX);
+        let Ok(Framed::Frame(frame)) = framed else {
+            panic!("{}: {framed:?}", vector.name);
+        };
+        for version in Version::ALL {
+            for sender in [Sender::Client, Sender::Server] {
+                let dialect = Dialect::new(version, sender);
+                let decoded = frame.decode(dialect);
+                assert_eq!(decoded, Packet::decode(&vector.bytes, dialect));
+                refused += usize::from(decoded.is_err());
+            }
+        }
+    }
+    assert!(refused > 500);
+}
+
 /// Frames and decodes the first packet of the wire.
 fn decode(vector: &Vector) -> Result<Packet<'_>, DecodeError> {
     match FrameRef::split(&vector.bytes, vector.dialect, u32::MAX)? {
