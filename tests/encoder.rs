@@ -335,6 +335,14 @@ fn decoded_lists_are_judged_anew_for_another_packet_or_dialect() {
     let packet = Packet::decode(b"\x90\x03\0\x01\x80", lenient).unwrap();
     lacks(lenient, packet, Field::ReasonCode);
 
+    // bits that 3.1 leaves unused are bits of the code elsewhere
+    let packet = Packet::decode(b"\x90\x04\0\x01\xfd\x02", v3_1).unwrap();
+    for dialect in [v3_1, v3_1_1] {
+        let mut bytes = [0; 6];
+        assert_eq!(packet.encode_to_slice(dialect, &mut bytes), Ok(6));
+        assert_eq!(bytes, *b"\x90\x04\0\x01\x01\x02");
+    }
+
     let [_, v3_1_1, v5] = Version::ALL.map(Dialect::from_client);
     let bytes = b"\xa2\x0c\0\x01\0\x08$share/g";
     let Ok(Packet::Unsubscribe(unsubscribe)) = Packet::decode(bytes, v3_1_1) else {
