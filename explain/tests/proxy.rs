@@ -340,14 +340,14 @@ fn writes_json() {
 fn passes_everything_on_as_it_is() {
     let mut noise = Vec::new();
     let mut state = 1_u32;
-    for _ in 0..100_000 {
+    for _ in 0..20_000 {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         noise.push(state.to_be_bytes()[0]);
     }
     let valid = [CONNECT, PUBLISH, PUBLISH, DISCONNECT].concat();
     let mut long = b"\x30\xff\xff\xff\x7f\0\x01t".to_vec();
     // all of them, there and back, have room in the queue of what is to be shown
-    long.resize(300_000, b'x');
+    long.resize(100_000, b'x');
     let inputs: Vec<Vec<u8>> = vec![
         valid.clone(),
         b"\x10\x0d\0\x04MQTT\x04\x0a\0\x3c\0\x01p".to_vec(),
