@@ -56,6 +56,11 @@ fn a_list_is_copied_and_empty_by_default() {
 
 #[test]
 fn values_say_what_they_are() {
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        assert_eq!(QoS::try_from(qos as u8), Ok(qos));
+    }
+    assert_eq!(u8::from(ReasonCode::NotAuthorized), 0x87);
+    assert!(ReasonCode::UnspecifiedError.is_failure() && !ReasonCode::GrantedQos2.is_failure());
     assert_eq!(
         QoS::try_from(3).unwrap_err().to_string(),
         "QoS 3 does not exist"
