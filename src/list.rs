@@ -53,6 +53,10 @@ pub(crate) mod sealed {
     /// Reads an item from bytes that were checked while decoding.
     pub trait Read<'a>: Sized {
         fn read(bytes: &'a [u8], dialect: Dialect) -> Option<(&'a [u8], Self)>;
+
+        /// Whether a list of such items may have been asked to be without one. Who walks the
+        /// others has no gap to look for.
+        const MAY_HAVE_GAP: bool = false;
     }
 }
 
@@ -359,17 +363,15 @@ impl<'a, T: Item<'a>> Iterator for Iter<'a, T> {
     fn next(&mut self) -> Option<T> {
         match &mut self.0 {
             IterRepr::Wire {
-                bytes: [],
-                then: [],
-                ..
-            } => None,
+                bytes: [], then, ..
+            } if !T::MAY_HAVE_GAP || then.is_empty() => None,
             IterRepr::Wire {
                 bytes,
                 then,
                 dialect,
                 ..
             } => {
-                if bytes.is_empty() {
+                if T::MAY_HAVE_GAP && bytes.is_empty() {
                     *bytes = core::mem::take(then);
                 }
                 let (rest, item) = T::read(bytes, *dialect)?;
@@ -377,7 +379,7 @@ impl<'a, T: Item<'a>> Iterator for Iter<'a, T> {
                 Some(item)
             }
             IterRepr::Items { items, then } => {
-                if items.len() == 0 {
+                if T::MAY_HAVE_GAP && items.len() == 0 {
                     *items = core::mem::take(then).iter();
                 }
                 items.next().copied()

@@ -538,6 +538,8 @@ fn topic<'a, E: Blame<'a>, const CHECK: bool>(
 }
 
 impl<'a> list::sealed::Read<'a> for Property<'a> {
+    const MAY_HAVE_GAP: bool = true;
+
     #[inline]
     fn read(bytes: &'a [u8], _: Dialect) -> Option<(&'a [u8], Self)> {
         let (&byte, value) = bytes.split_first()?;
