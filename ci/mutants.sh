@@ -10,6 +10,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# A folder for all would be one for both jobs, each of which would test what the other has broken.
+unset CARGO_TARGET_DIR
 judges=${JUDGES-lib vectors connect_flags waivers properties exceptions encoder monitor framing}
 
 cargo mutants --version 2>/dev/null || cargo install cargo-mutants --locked
@@ -32,6 +34,6 @@ done
 
 out=$PWD
 cd "$work"
-cargo test --profile mutants --features serde,arbitrary --package mqtt-wire "${tests[@]}"
-cargo mutants --package mqtt-wire --features serde,arbitrary --profile mutants --baseline skip --timeout 30 --jobs 2 \
+cargo test --profile mutants --all-features --package mqtt-wire "${tests[@]}"
+cargo mutants --package mqtt-wire --all-features --profile mutants --baseline skip --timeout 30 --jobs 2 \
     --no-shuffle --output "$out" "$@" -- "${tests[@]}"
