@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes all targets, each for its share of the time; then makes their corpora small again, and says in a table what
-# was done and found. Fails if a target crashed; what crashed it is in fuzz/artifacts/TARGET.
+# Fuzzes all targets, as many at once as there are processors and each for its share of the time; then makes their
+# corpora small again, and says in a table what was done and found. Fails if a target crashed; what crashed it is in
+# fuzz/artifacts/TARGET.
 #
 #   fuzz/overnight.sh SECONDS            all targets, SECONDS together
 #   fuzz/overnight.sh SECONDS TARGET...  these
@@ -11,43 +12,45 @@ seconds=${1:?how many seconds?}
 shift
 [ $# != 0 ] || mapfile -t targets < <(cargo fuzz list)
 [ $# = 0 ] || targets=("$@")
-share=$((seconds / ${#targets[@]}))
 jobs=$(nproc)
+rounds=$(((${#targets[@]} + jobs - 1) / jobs))
+share=$((seconds / rounds))
 
 bash fuzz/seed.sh
 cargo fuzz build -s none
 logs=$(mktemp -d "${TMPDIR:-/tmp}/mqtt-wire-fuzz.XXXXXX")
 trap 'rm -r "$logs"' EXIT
 
-run() {
-    local target=$1
-    shift
-    cargo fuzz "$@" -s none "$target"
+fuzz() {
+    local target=$1 corpus=fuzz/corpus/$1
+    mkdir -p "$corpus" "fuzz/artifacts/$target"
+    printf 'fuzz: %s, %d s\n' "$target" "$share"
+    cargo fuzz run -s none "$target" "$corpus" -- -fork=1 -ignore_crashes=1 -ignore_timeouts=1 -ignore_ooms=1 \
+        -max_total_time="$share" -timeout=10 -dict=fuzz/mqtt.dict >"$logs/$target" 2>&1 || true # see the log
+    cargo fuzz cmin -s none "$target" >"$logs/$target.cmin" 2>&1 || { tail -n 20 "$logs/$target.cmin"; return 1; }
 }
+
+touch "$logs/begin"
+for target in "${targets[@]}"; do
+    while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
+    fuzz "$target" &
+done
+while [ -n "$(jobs -rp)" ]; do wait -n; done
 
 crashed=0
 rows=()
 for target in "${targets[@]}"; do
-    corpus=fuzz/corpus/$target artifacts=fuzz/artifacts/$target
-    mkdir -p "$corpus" "$artifacts"
-    touch "$logs/begin"
-    printf 'fuzz: %s, %d s\n' "$target" "$share"
-    status=0
-    cargo fuzz run -s none "$target" "$corpus" -- -fork="$jobs" -ignore_crashes=1 -ignore_timeouts=1 -ignore_ooms=1 \
-        -max_total_time="$share" -timeout=10 -dict=fuzz/mqtt.dict >"$logs/$target" 2>&1 || status=$?
     # "#EXECUTIONS: cov: EDGES ft: FEATURES corp: FILES ... exec/s N oom/timeout/crash: A/B/C time: ..."
     last=$(grep -E '^#[0-9]+: cov:' "$logs/$target" | tail -n 1)
     if [ -z "$last" ]; then
         tail -n 20 "$logs/$target"
-        echo "error: $target did not run (exit status $status)" >&2
+        echo "error: $target did not run" >&2
         exit 1
     fi
-    before=$(find "$corpus" -type f | wc -l)
-    cargo fuzz cmin -s none "$target" >"$logs/cmin" 2>&1 || { tail -n 20 "$logs/cmin"; exit 1; }
-    found=$(find "$artifacts" -type f -newer "$logs/begin" | wc -l)
+    found=$(find "fuzz/artifacts/$target" -type f -newer "$logs/begin" | wc -l)
     crashed=$((crashed + found))
-    rows+=("$(awk -v target="$target" -v seconds="$share" -v before="$before" -v found="$found" \
-        -v after="$(find "$corpus" -type f | wc -l)" '{
+    rows+=("$(awk -v target="$target" -v seconds="$share" -v found="$found" \
+        -v after="$(find "fuzz/corpus/$target" -type f | wc -l)" '{
             executions = $1; gsub(/[#:]/, "", executions)
             for (i = 2; i < NF; i++) if ($i == "cov:") edges = $(i + 1); else if ($i == "ft:") features = $(i + 1)
             printf "| %s | %d | %d | %d | %d | %d | %d | %d |", target, seconds, executions, executions / seconds, edges, features, after, found

@@ -69,8 +69,8 @@
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
-#![deny(missing_docs)]
-#![warn(
+#![deny(
+    missing_docs,
     clippy::indexing_slicing,
     clippy::unwrap_used,
     clippy::expect_used,
