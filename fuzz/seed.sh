@@ -37,6 +37,8 @@ def of_packet(vector):
         yield "chunks", bytes([dialect, 0]) + packet
         yield "reencode", bytes([dialect]) + without_length(packet)
         yield "differential", bytes([dialect]) + without_length(packet)
+        if from_server:
+            yield "c-peer", bytes([dialect]) + without_length(packet)
         # where the generator draws from: no packet in itself, yet bytes that are apart from each other
         yield "round_trip", bytes([dialect]) + packet
     if packet[:1] == b"\x10":
