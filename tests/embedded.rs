@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use embedded_io_async::{ErrorType, Read};
+use embedded_io_async::{ErrorType, Read, Write};
 use mqtt_wire::{
     ConnAck, Dialect, EncodeError, ErrorKind, FrameRef, Framed, Packet, PacketReader, PacketWriter,
     Publish, ReasonCode, TopicName, TransportError, Version,
@@ -246,6 +246,39 @@ fn packet_that_may_not_be_sent_or_does_not_fit_writes_nothing() {
     block_on(writer.write(Packet::PingResp)).unwrap();
     block_on(writer.flush()).unwrap();
     assert_eq!(written, *b"\xd0\x00\xff\xff\xff\xff\xff\xff");
+}
+
+/// A transport that holds back what is written until it is flushed.
+#[derive(Default)]
+struct Held {
+    held: Vec<u8>,
+    sent: Vec<u8>,
+}
+
+impl ErrorType for Held {
+    type Error = Infallible;
+}
+
+impl Write for Held {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        self.held.extend(bytes);
+        Ok(bytes.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), Infallible> {
+        self.sent.append(&mut self.held);
+        Ok(())
+    }
+}
+
+#[test]
+fn flush_flushes_the_transport() {
+    let (mut transport, mut buffer) = (Held::default(), [0; 8]);
+    let dialect = Dialect::from_client(Version::V5);
+    let mut writer = PacketWriter::new(&mut transport, &mut buffer, dialect);
+    block_on(writer.write(Packet::PingReq)).unwrap();
+    block_on(writer.flush()).unwrap();
+    assert_eq!(transport.sent, b"\xc0\x00");
 }
 
 #[test]
