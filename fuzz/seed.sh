@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Makes the seed corpora of the fuzz targets from the packets, conversations and recorded streams in spec-vectors/.
+# Makes the seed corpora of the fuzz targets: from the packets, conversations and recorded streams in spec-vectors/, and
+# from what fuzzing has found before (kept/, see keep.sh).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 python3 - <<'PYTHON'
 import hashlib
 import json
+import lzma
 import pathlib
 import struct
 
@@ -99,6 +101,12 @@ def seeds():
             yield from of_packet(vector)
     for path in sorted(VECTORS.glob("streams/*.bin")):
         yield from of_stream(path)
+    for path in sorted(pathlib.Path("kept").glob("*.xz")):
+        rest = lzma.decompress(path.read_bytes())
+        while rest:
+            end = 4 + int.from_bytes(rest[:4], "little")
+            yield path.stem, rest[4:end]
+            rest = rest[end:]
 
 
 written = {}
