@@ -1,39 +1,71 @@
 #!/usr/bin/env bash
-# Breaks the library in one place after the other and tells which breaks no test notices.
-# Installs cargo-mutants if it is missing. A few seconds a place, so some hours for all of src/.
+# Breaks the library in one place after the other and tells which breaks no test notices: each is tried with the quick
+# tests, and what these miss with the thorough ones as well. Installs cargo-mutants if it is missing. Some seconds a
+# place, so hours for all of src/.
 #
 #   ci/mutants.sh                                     everything
 #   ci/mutants.sh -f src/topic.rs -f 'src/packet/*'   arguments of `cargo mutants`
-#   JUDGES='vectors connect_flags' ci/mutants.sh      judged by these files of tests/ alone
+#   JUDGES='vectors connect_flags' ci/mutants.sh      judged by these files of tests/ alone, in one round
+#   JOBS=1 ci/mutants.sh                              one at a time, and not two
+#   CASES=50 ci/mutants.sh                            property tests try so many values, and not their own number
 #
-# The lists of what was caught and missed are in mutants.out/.
+# The lists of what was caught and missed are in mutants.out/; the first round's are in mutants.out.quick/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # A folder for all would be one for both jobs, each of which would test what the other has broken.
 unset CARGO_TARGET_DIR
-judges=${JUDGES-lib vectors connect_flags waivers properties exceptions encoder monitor framing}
+quick=${JUDGES-vectors connect_flags waivers properties exceptions encoder monitor framing forward fit will topics \
+    conveniences getters names tokio_codec embedded}
+thorough="lib round_trip conversations model_json stream coverage"
+[ -z "${JUDGES+set}" ] || thorough=
+cases=${CASES:+cases($CASES)}
+cases=${cases:-&} # in sed: as it was
 
 cargo mutants --version 2>/dev/null || cargo install cargo-mutants --locked
 work=$(mktemp -d "${TMPDIR:-/tmp}/mqtt-wire-mutants.XXXXXX")
 trap 'rm -r "$work"' EXIT
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --target-directory="$work"
-
-# One small test program: building what the others and the benches need takes most of the time otherwise.
-sed -i '/^criterion/d; /^jsonschema/d; /^\[\[bench/,$d; s/^\[package\]$/&\nautotests = false/' "$work/Cargo.toml"
-printf '\n[[test]]\nname = "judges"\n\n[profile.mutants]\ninherits = "test"\ndebug = "none"\n' >>"$work/Cargo.toml"
-tests=(--test judges)
-for judge in $judges; do
-    if [ "$judge" = lib ]; then
-        tests+=(--lib)
-    else
-        sed -i '/^#!\[cfg/d' "$work/tests/$judge.rs"
-        printf '#[path = "%s.rs"]\nmod %s;\n' "$judge" "$judge" >>"$work/tests/judges.rs"
-    fi
-done
-
 out=$PWD
 cd "$work"
-cargo test --profile mutants --all-features --package mqtt-wire "${tests[@]}"
-cargo mutants --package mqtt-wire --all-features --profile mutants --baseline skip --timeout 30 --jobs 2 \
-    --no-shuffle --output "$out" "$@" -- "${tests[@]}"
+
+# Small test programs: building what the others and the benches need takes most of the time otherwise.
+sed -i '/^criterion/d; /^jsonschema/d; /^\[\[bench/,$d; s/^\[package\]$/&\nautotests = false/' Cargo.toml
+printf '\n[profile.mutants]\ninherits = "test"\ndebug = "none"\n' >>Cargo.toml
+
+# program NAME JUDGES: one of these files of tests/, and in `tests` how to run it
+program() {
+    local judge
+    tests=(--test "$1")
+    printf '\n[[test]]\nname = "%s"\n' "$1" >>Cargo.toml
+    touch "tests/$1.rs"
+    for judge in $2; do
+        if [ "$judge" = lib ]; then
+            tests+=(--lib)
+        else
+            sed -i "/^#!\[cfg/d; s/cases([0-9_]*)/$cases/" "tests/$judge.rs"
+            printf '#[path = "%s.rs"]\nmod %s;\n' "$judge" "$judge" >>"tests/$1.rs"
+        fi
+    done
+    cargo test --quiet --profile mutants --all-features --package mqtt-wire "${tests[@]}"
+}
+
+# Its status is that of cargo-mutants: 2 if some were missed, 3 if some took too long.
+mutants() {
+    cargo mutants --package mqtt-wire --all-features --profile mutants --baseline skip --timeout 30 --jobs "${JOBS:-2}" \
+        --no-shuffle --output "$out" "$@" -- "${tests[@]}"
+}
+
+rm -rf "$out/mutants.out.quick"
+program quick "$quick"
+status=0
+mutants "$@" || status=$?
+if [ -n "$thorough" ] && [ $status = 2 ]; then
+    mv "$out/mutants.out" "$out/mutants.out.quick"
+    program thorough "$thorough"
+    # the name of a mutant, as a regular expression
+    mapfile -t missed < <(sed 's/[][(){}.*+?^$|\\]/\\&/g; s/.*/--re=^&$/' "$out/mutants.out.quick/missed.txt")
+    status=0
+    mutants "${missed[@]}" || status=$?
+fi
+exit $status
