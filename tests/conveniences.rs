@@ -10,8 +10,8 @@ use mqtt_wire::monitor::{Breach, Monitor};
 use mqtt_wire::stream::{Part, Splitter, StreamDecoder, StreamLimits};
 use mqtt_wire::{
     BinaryData, Connect, Dialect, EncodeError, ErrorKind, Frame, FrameRef, Framed, OptionalRules,
-    Packet, PacketId, PacketType, Properties, Property, QoS, ReasonCode, Sender, TopicFilter,
-    TopicName, Utf8Str, Version, Waivers,
+    Packet, PacketId, PacketType, Properties, Property, QoS, ReasonCode, Sender, Statement,
+    TopicFilter, TopicName, Utf8Str, Version, Waivers,
 };
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -85,6 +85,62 @@ fn values_say_what_they_are() {
 }
 
 // ---- errors and breaches -------------------------------------------------------------------
+
+#[test]
+fn a_statement_is_that_of_the_packet_that_breaks_it() {
+    let statement = |packet: &[u8], dialect: Dialect| {
+        let error = Packet::decode(packet, dialect).unwrap_err();
+        error.statement().unwrap()
+    };
+    // the Reason String twice
+    let puback = |first: u8| {
+        let twice = [&[first, 0x0c, 0, 1, 0, 0x08][..], b"\x1f\0\x01a\x1f\0\x01a"].concat();
+        statement(&twice, CLIENT)
+    };
+    let (of_puback, of_pubrec) = (puback(0x40), puback(0x50));
+    assert_eq!((of_puback.id(), of_pubrec.id()), ("U-dup-1f", "U-dup-1f"));
+    assert_eq!(of_puback.section(), "3.4.2.2.2");
+    assert_eq!(of_pubrec.section(), "3.5.2.2.2");
+
+    assert_ne!(of_puback, of_pubrec);
+    assert_eq!(of_puback, puback(0x40));
+    // the Packet Identifier is 0
+    let of_3_1_1 = statement(b"\x40\x02\0\0", Dialect::from_client(Version::V3_1_1));
+    let of_5_0 = statement(b"\x40\x02\0\0", CLIENT);
+    assert_eq!(of_3_1_1.id(), of_5_0.id());
+    assert_ne!(of_3_1_1, of_5_0);
+
+    // a property that CONNECT cannot have, and the one that only its Will can
+    let connect = |property: &[u8; 5]| {
+        let head = b"\x10\x13\0\x04MQTT\x05\x02\0\0\x05";
+        statement(&[&head[..], property, b"\0\x01c"].concat(), CLIENT)
+    };
+    let [unknown, topic_alias, will_delay] =
+        [b"\x7f\0\0\0\0", b"\x23\0\x01\0\0", b"\x18\0\0\0\0"].map(connect);
+    assert_eq!(
+        (unknown.id(), topic_alias.id()),
+        ("U-prop-type", "U-prop-type")
+    );
+    assert!(
+        unknown.rule().starts_with("A property identifier"),
+        "{}",
+        unknown.rule()
+    );
+    assert_eq!(topic_alias.rule(), unknown.rule());
+    assert!(
+        will_delay.rule().starts_with("Will Delay Interval"),
+        "{}",
+        will_delay.rule()
+    );
+
+    let key = |it: Statement| (it.version(), it.id(), it.section());
+    for one in Statement::all() {
+        for other in Statement::all() {
+            assert_eq!(one == other, key(one) == key(other), "{one:?}, {other:?}");
+        }
+    }
+    assert!(Statement::all().any(|it| it == of_puback));
+}
 
 #[test]
 fn a_statement_has_its_section_and_our_words() {

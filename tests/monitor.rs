@@ -130,6 +130,231 @@ fn a_monitor_that_joins_after_connect_takes_connack_for_an_answer_to_it() {
     }
 }
 
+#[test]
+fn silence_is_counted_from_the_last_packet_of_the_client() {
+    let client = Dialect::from_client(Version::V3_1_1);
+    let server = client.reply();
+    let connect = |keep_alive| {
+        [
+            &b"\x10\x0d\0\x04MQTT\x04\x02\0"[..],
+            &[keep_alive],
+            b"\0\x01c",
+        ]
+        .concat()
+    };
+    let found = |keep_alive, last: (u64, Dialect, &[u8])| {
+        kinds(&[
+            (0, client, &connect(keep_alive)),
+            (0, server, CONNACK),
+            (9_000, server, PUBLISH),
+            last,
+        ])
+    };
+    assert_eq!(found(10, (10_000, client, PINGREQ)), []);
+    assert_eq!(
+        found(10, (10_001, client, PINGREQ)),
+        [BreachKind::KeepAliveMissed]
+    );
+    assert_eq!(found(10, (15_000, server, PUBLISH)), []);
+    assert_eq!(
+        found(10, (15_001, server, PUBLISH)),
+        [BreachKind::KeepAliveNotEnforced]
+    );
+    assert_eq!(found(0, (1_000_000_000, client, PINGREQ)), []);
+
+    let slow = [(0, client, &connect(10)[..]), (1_000_000, server, CONNACK)];
+    assert_eq!(kinds(&slow), []);
+}
+
+#[test]
+fn a_session_goes_on_as_the_version_says() {
+    let pubrel = b"\x62\x02\0\x09";
+    let forgotten = [BreachKind::NothingToAcknowledge];
+    let found = |version, connect: &[u8], connack| {
+        let client = Dialect::from_client(version);
+        let server = client.reply();
+        kinds(&[
+            (0, client, connect),
+            (0, server, connack),
+            (0, server, pubrel),
+        ])
+    };
+    // 3.1 has no Session Present
+    let of_3_1 = |flags| [&b"\x10\x0f\0\x06MQIsdp\x03"[..], &[flags], b"\0\0\0\x01c"].concat();
+    assert_eq!(found(Version::V3_1, &of_3_1(0x00), CONNACK), []);
+    assert_eq!(found(Version::V3_1, &of_3_1(0x02), CONNACK), forgotten);
+    let of_3_1_1 = b"\x10\x0d\0\x04MQTT\x04\0\0\0\0\x01c";
+    assert_eq!(found(Version::V3_1_1, of_3_1_1, CONNACK), forgotten);
+    assert_eq!(found(Version::V3_1_1, of_3_1_1, b"\x20\x02\x01\0"), []);
+}
+
+#[test]
+fn only_simple_client_identifiers_may_not_be_refused() {
+    let found = |version, connect: &[u8]| {
+        let client = Dialect::from_client(version);
+        kinds(&[(0, client, connect), (0, client.reply(), b"\x20\x02\0\x02")])
+    };
+    let of_3_1_1 = |id: &[u8; 2]| [&b"\x10\x0e\0\x04MQTT\x04\x02\0\0\0\x02"[..], id].concat();
+    let refused = [BreachKind::SimpleClientIdRefused];
+    assert_eq!(found(Version::V3_1_1, &of_3_1_1(b"a1")), refused);
+    assert_eq!(found(Version::V3_1_1, &of_3_1_1(b"a-")), []);
+    let of_3_1 = b"\x10\x10\0\x06MQIsdp\x03\x02\0\0\0\x02a1";
+    assert_eq!(found(Version::V3_1, of_3_1), []);
+}
+
+#[test]
+fn authentication_ends_with_the_success_of_the_server() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let auth = |code| [&b"\xf0\x06"[..], &[code], b"\x04\x15\0\x01m"].concat();
+    let [begin, go_on, success] = [0x19, 0x18, 0x00].map(auth);
+    let mut packets = vec![
+        (
+            0,
+            client,
+            &b"\x10\x12\0\x04MQTT\x05\x02\0\0\x04\x15\0\x01m\0\x01c"[..],
+        ),
+        (0, server, b"\x20\x07\0\0\x04\x15\0\x01m"),
+        (0, client, &begin),
+        (0, server, &go_on),
+        (0, client, &go_on),
+        (0, server, &success),
+    ];
+    assert_eq!(kinds(&packets), []);
+    packets.push((0, client, &go_on));
+    assert_eq!(kinds(&packets), [BreachKind::AuthenticationNotBegun]);
+}
+
+#[test]
+fn what_comes_after_pubrec_is_judged_by_the_version() {
+    let (publish, pubrec) = (&b"\x34\x05\0\x01a\0\x07"[..], &b"\x50\x02\0\x07"[..]);
+    let of_3_1_1 = Dialect::from_client(Version::V3_1_1);
+    let begun = [
+        (0, of_3_1_1, &b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c"[..]),
+        (0, of_3_1_1.reply(), CONNACK),
+        (0, of_3_1_1, publish),
+        (0, of_3_1_1.reply(), pubrec),
+    ];
+    let and = |next| kinds(&[&begun[..], &[next]].concat());
+    assert_eq!(and((0, of_3_1_1, publish)), [BreachKind::QoS2PacketIdInUse]);
+    assert_eq!(and((0, of_3_1_1.reply(), pubrec)), []);
+
+    let of_5_0 = Dialect::from_client(Version::V5);
+    let found = kinds(&[
+        (0, of_5_0, b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01c"),
+        (0, of_5_0.reply(), b"\x20\x03\0\0\0"),
+        (0, of_5_0, b"\x34\x06\0\x01a\0\x07\0"),
+        (0, of_5_0.reply(), pubrec),
+        (0, of_5_0.reply(), pubrec),
+    ]);
+    assert_eq!(found, [BreachKind::NothingToAcknowledge]);
+}
+
+#[test]
+fn what_was_not_found_is_said_to_a_stray_packet() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let begun = [
+        (0, client, &b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01c"[..]),
+        (0, server, b"\x20\x03\0\0\0"),
+    ];
+    let and = |next| kinds(&[&begun[..], &[next]].concat());
+    assert_eq!(and((0, client, b"\x62\x03\0\x09\x92")), []);
+    assert_eq!(
+        and((0, client, b"\x62\x02\0\x09")),
+        [BreachKind::NothingToAcknowledge]
+    );
+    assert_eq!(and((0, client, b"\x70\x03\0\x09\x92")), []);
+    assert_eq!(
+        and((0, client, b"\x70\x02\0\x09")),
+        [BreachKind::NothingToAcknowledge]
+    );
+}
+
+#[test]
+fn only_a_client_has_to_keep_the_order_and_not_in_3_1() {
+    let found = |version, connect: &[u8], from_client| {
+        let client = Dialect::from_client(version);
+        let (sender, receiver) = match from_client {
+            true => (client, client.reply()),
+            false => (client.reply(), client),
+        };
+        kinds(&[
+            (0, client, connect),
+            (0, client.reply(), CONNACK),
+            (0, sender, b"\x32\x05\0\x01a\0\x01"),
+            (0, sender, b"\x32\x05\0\x01a\0\x02"),
+            (0, receiver, b"\x40\x02\0\x02"),
+            (0, receiver, b"\x40\x02\0\x01"),
+        ])
+    };
+    let of_3_1_1 = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c";
+    let of_3_1 = b"\x10\x0f\0\x06MQIsdp\x03\x02\0\0\0\x01c";
+    assert_eq!(found(Version::V3_1_1, of_3_1_1, true), []);
+    assert_eq!(
+        found(Version::V3_1_1, of_3_1_1, false),
+        [BreachKind::OutOfOrder]
+    );
+    assert_eq!(found(Version::V3_1, of_3_1, true), []);
+    assert_eq!(found(Version::V3_1, of_3_1, false), []);
+}
+
+#[test]
+fn only_3_1_asks_again_within_a_connection() {
+    let subscribe = &b"\x82\x06\0\x07\0\x01a\0"[..];
+    let unsubscribe = &b"\xa2\x05\0\x07\0\x01a"[..];
+    let found = |version, connect: &[u8], again| {
+        let client = Dialect::from_client(version);
+        let server = client.reply();
+        let begun = [(0, client, connect), (0, server, CONNACK)];
+        kinds(&[&begun[..], &[(0, client, subscribe), (0, client, again)]].concat())
+    };
+    let of_3_1_1 = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c";
+    let of_3_1 = b"\x10\x0f\0\x06MQIsdp\x03\x02\0\0\0\x01c";
+    let in_use = [BreachKind::PacketIdInUse];
+    assert_eq!(found(Version::V3_1, of_3_1, b"\x8a\x06\0\x07\0\x01a\0"), []);
+    assert_eq!(found(Version::V3_1, of_3_1, unsubscribe), in_use);
+    assert_eq!(found(Version::V3_1_1, of_3_1_1, subscribe), in_use);
+}
+
+#[test]
+fn the_receive_maximum_counts_messages_of_its_sender_until_they_are_complete() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let begun = [
+        (0, client, &b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01c"[..]),
+        (0, server, b"\x20\x06\0\0\x03\x21\0\x01"),
+        (0, client, b"\x82\x07\0\x05\0\0\x01a\0"), // SUBSCRIBE
+        (0, server, b"\x32\x06\0\x01a\0\x01\0"),
+        (0, client, b"\x34\x06\0\x01a\0\x01\0"),
+        (0, server, b"\x50\x02\0\x01"),
+        (0, client, b"\x62\x02\0\x01"),
+    ];
+    let another = (0, client, &b"\x32\x06\0\x01a\0\x02\0"[..]);
+    let pubcomp = (0, server, &b"\x70\x02\0\x01"[..]);
+    let and = |next: &[_]| kinds(&[&begun[..], next].concat());
+    assert_eq!(and(&[pubcomp, another]), []);
+    assert_eq!(and(&[another]), [BreachKind::ReceiveMaximumExceeded]);
+}
+
+const CONNACK: &[u8] = b"\x20\x02\0\0";
+const PUBLISH: &[u8] = b"\x30\x03\0\x01a";
+const PINGREQ: &[u8] = b"\xc0\0";
+
+/// What a monitor says of packets that are sent at these milliseconds.
+fn kinds(packets: &[(u64, Dialect, &[u8])]) -> Vec<BreachKind> {
+    let mut monitor = Monitor::new();
+    let mut kinds = Vec::new();
+    for (time, dialect, bytes) in packets {
+        let packet = Packet::decode(bytes, *dialect).unwrap();
+        let time = Duration::from_millis(*time);
+        monitor.observe_at(time, *dialect, &packet, bytes.len(), |breach| {
+            kinds.push(breach.kind())
+        });
+    }
+    kinds
+}
+
 /// Sessions of real programs that break a rule, and how often at least.
 const DEVIATIONS: &[(&str, usize)] = &[
     // rumqttc 0.25.1 acknowledges after its DISCONNECT

@@ -8,14 +8,44 @@ use std::time::Duration;
 
 use mqtt_wire::monitor::{Breach, BreachKind};
 use mqtt_wire::{
-    BinaryData, DecodeError, Delivery, EncodeError, Ending, ErrorKind, Field, InvalidQoS, PacketId,
-    PacketType, Property, PropertyId, QoS, ReasonCode, Reply, RetainHandling, ReturnCode, Sender,
-    SubscriptionId, TopicName, UnknownReasonCode, Utf8Str, Version, Violation, WillFate,
+    BinaryData, DecodeError, Delivery, Dialect, EncodeError, Ending, ErrorKind, Field, InvalidQoS,
+    Packet, PacketId, PacketType, Property, PropertyId, Publish, QoS, ReasonCode, Reply,
+    RetainHandling, ReturnCode, Sender, SubscriptionId, TopicName, UnknownReasonCode, Utf8Str,
+    Version, Violation, WillFate,
 };
 
 #[track_caller]
 fn says(value: impl Display, text: &str) {
     assert_eq!(value.to_string(), text);
+}
+
+#[test]
+fn a_refused_packet_is_told_with_place_value_rule_and_statement() {
+    let refused = |bytes: &[u8], dialect| Packet::decode(bytes, dialect).unwrap_err();
+    let client = Dialect::from_client(Version::V5);
+    let server = Dialect::from_server(Version::V3_1_1);
+
+    let connect = b"\x10\x0d\0\x04MQTT\x05\x03\0\0\0\0\0";
+    says(
+        refused(connect, client),
+        "CONNECT, byte 9, Connect Flags 0x03: the reserved Connect Flag is 1 [v5.0 MQTT-3.1.2-3]",
+    );
+    says(
+        refused(connect, client).violation(),
+        "CONNECT, Connect Flags 0x03: the reserved Connect Flag is 1 [v5.0 MQTT-3.1.2-3]",
+    );
+    says(
+        refused(b"\x40\x02\0\0", server),
+        "PUBACK, byte 2, Packet Identifier: the Packet Identifier is 0 [v3.1.1 U-pid0]",
+    );
+    let publish = Packet::Publish(Publish {
+        topic_name: None,
+        ..Publish::new(TopicName::new("a").unwrap(), b"")
+    });
+    says(
+        publish.encode_to_slice(server, &mut [0; 9]).unwrap_err(),
+        "PUBLISH, Topic Name: the topic name is empty [v3.1.1 MQTT-4.7.3-1]",
+    );
 }
 
 #[test]

@@ -160,6 +160,11 @@ fn a_head_is_refused_as_soon_as_its_field_is_there() {
         refused_at(properties, Version::V5),
         Some((8, ErrorKind::PropertyLength, 6))
     );
+    let endless = b"\x30\xff\x7f\x00\x01a\xff\xff\xff\xffpayload";
+    assert_eq!(
+        refused_at(endless, Version::V5),
+        Some((10, ErrorKind::VariableByteIntegerTooLong, 6))
+    );
     let property = b"\x30\xff\x7f\x00\x01a\x02\x01\x02payload";
     assert_eq!(
         refused_at(property, Version::V5),
