@@ -68,43 +68,31 @@ fn without_room_for_an_exchange_its_answer_is_no_breach() {
         client_aliases: &mut [],
         server_aliases: &mut [],
     });
-    let mut breaches = Vec::new();
-    for (dialect, bytes) in [
-        (client, &b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c"[..]),
-        (client.reply(), b"\x20\x02\0\0"),
-        (client, b"\x32\x05\0\x01a\0\x07"),
-        (client.reply(), b"\x40\x02\0\x07"),
-    ] {
-        let packet = Packet::decode(bytes, dialect).unwrap();
-        monitor.observe(dialect, &packet, bytes.len(), |breach| {
-            breaches.push(breach)
-        });
-    }
-    assert_eq!(breaches, []);
+    let packets = [
+        (0, client, &b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c"[..]),
+        (0, client.reply(), CONNACK),
+        (0, client, b"\x32\x05\0\x01a\0\x07"),
+        (0, client.reply(), b"\x40\x02\0\x07"),
+    ];
+    assert_eq!(found_by(&mut monitor, &packets), []);
     assert!(monitor.is_incomplete());
 }
 
 #[test]
 fn a_monitor_that_joins_late_trusts_what_it_did_not_see() {
     let server = Dialect::from_server(Version::V5);
+    let client = server.reply();
     let mut monitor = Monitor::new().joining();
-    let mut breaches = Vec::new();
-    for (dialect, bytes) in [
-        (server, &b"\x40\x02\0\x07"[..]),                  // PUBACK
-        (server, b"\x30\x06\0\0\x03\x23\0\x01"),           // PUBLISH, Topic Alias
-        (server, b"\x62\x02\0\x09"),                       // PUBREL
-        (server.reply(), b"\x70\x02\0\x09"),               // PUBCOMP
-        (server.reply(), b"\xe0\x07\0\x05\x11\0\0\0\x01"), // DISCONNECT, Session Expiry Interval
-    ] {
-        let packet = Packet::decode(bytes, dialect).unwrap();
-        monitor.observe(dialect, &packet, bytes.len(), |breach| {
-            breaches.push(breach)
-        });
-    }
-    assert_eq!(breaches, []);
-    let ping = Packet::PingReq;
-    monitor.observe(server.reply(), &ping, 2, |breach| breaches.push(breach));
-    assert_eq!(breaches[0].kind(), BreachKind::AfterDisconnect);
+    let packets = [
+        (0, server, &b"\x40\x02\0\x07"[..]),          // PUBACK
+        (0, server, b"\x30\x06\0\0\x03\x23\0\x01"),   // PUBLISH, Topic Alias
+        (0, server, b"\x62\x02\0\x09"),               // PUBREL
+        (0, client, b"\x70\x02\0\x09"),               // PUBCOMP
+        (0, client, b"\xe0\x07\0\x05\x11\0\0\0\x01"), // DISCONNECT, Session Expiry Interval
+    ];
+    assert_eq!(found_by(&mut monitor, &packets), []);
+    let found = found_by(&mut monitor, &[(0, client, PINGREQ)]);
+    assert_eq!(found, [BreachKind::AfterDisconnect]);
 }
 
 #[test]
@@ -115,18 +103,11 @@ fn a_monitor_that_joins_after_connect_takes_connack_for_an_answer_to_it() {
         (Version::V5, b"\x20\x0b\x01\0\x08\x1a\0\x01r\x15\0\x01m"),
     ] {
         let server = Dialect::from_server(version);
-        let mut monitor = Monitor::new().joining();
-        let mut breaches = Vec::new();
-        for (dialect, bytes) in [
-            (server, connack),
-            (server.reply(), b"\x70\x02\0\x09"), // PUBCOMP of an earlier PUBREL
-        ] {
-            let packet = Packet::decode(bytes, dialect).unwrap();
-            monitor.observe(dialect, &packet, bytes.len(), |breach| {
-                breaches.push(breach)
-            });
-        }
-        assert_eq!(breaches, []);
+        let packets = [
+            (0, server, connack),
+            (0, server.reply(), b"\x70\x02\0\x09"), // PUBCOMP of an earlier PUBREL
+        ];
+        assert_eq!(found_by(&mut Monitor::new().joining(), &packets), []);
     }
 }
 
@@ -341,9 +322,14 @@ const CONNACK: &[u8] = b"\x20\x02\0\0";
 const PUBLISH: &[u8] = b"\x30\x03\0\x01a";
 const PINGREQ: &[u8] = b"\xc0\0";
 
+type At<'a> = (u64, Dialect, &'a [u8]);
+
+fn kinds(packets: &[At<'_>]) -> Vec<BreachKind> {
+    found_by(&mut Monitor::new(), packets)
+}
+
 /// What a monitor says of packets that are sent at these milliseconds.
-fn kinds(packets: &[(u64, Dialect, &[u8])]) -> Vec<BreachKind> {
-    let mut monitor = Monitor::new();
+fn found_by(monitor: &mut Monitor<'_>, packets: &[At<'_>]) -> Vec<BreachKind> {
     let mut kinds = Vec::new();
     for (time, dialect, bytes) in packets {
         let packet = Packet::decode(bytes, *dialect).unwrap();
