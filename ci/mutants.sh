@@ -43,7 +43,7 @@ program() {
         if [ "$judge" = lib ]; then
             tests+=(--lib)
         else
-            sed -i "/^#!\[cfg/d; s/cases([0-9_]*)/$cases/" "tests/$judge.rs"
+            sed -i "s,^#!\[cfg,//&,; s/cases([0-9_]*)/$cases/" "tests/$judge.rs"
             printf '#[path = "%s.rs"]\nmod %s;\n' "$judge" "$judge" >>"tests/$1.rs"
         fi
     done

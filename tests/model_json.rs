@@ -203,6 +203,10 @@ fn says_what_cannot_be_read() {
             json!({"type": "SUBSCRIBE", "subscriptions": [{"filter": "a", "qos": 1}]}),
             "missing field `no_local`",
         ),
+        (
+            json!({"type": "PINGREQ", "dup": true}),
+            "PINGREQ has no member `dup`",
+        ),
         (json!({"type": long}), "invalid value: string \"xxx"),
     ] {
         let error = read_text(&json.to_string()).unwrap_err().to_string();
@@ -238,6 +242,10 @@ fn texts_that_no_packet_can_hold_are_read_and_not_encoded() {
         (
             json!({"type": "AUTH", "reason_code": "0x18", "properties": [{"authentication_method": "a\0b"}]}),
             "AUTH, Authentication Method: the text holds U+0000 [v5.0 MQTT-1.5.4-2]",
+        ),
+        (
+            json!({"type": "UNSUBSCRIBE", "packet_id": 7, "topic_filters": ["x".repeat(65_536)]}),
+            "UNSUBSCRIBE, Topic Filter: the field is longer than 65535 bytes [v5.0 MQTT-4.7.3-3]",
         ),
         (
             json!({"type": "DISCONNECT", "reason_code": "0x00", "properties": [{"reason_string": "x".repeat(65_536)}]}),
