@@ -17,7 +17,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unset CARGO_TARGET_DIR
 quick=${JUDGES-vectors connect_flags waivers properties exceptions encoder monitor framing forward fit will topics \
     conveniences getters names tokio_codec embedded}
-thorough="lib round_trip conversations model_json stream coverage"
+thorough="lib defmt round_trip conversations model_json stream coverage"
 [ -z "${JUDGES+set}" ] || thorough=
 cases=${CASES:+cases($CASES)}
 cases=${cases:-&} # in sed: as it was

@@ -47,10 +47,12 @@ proptest! {
     fn packets_of_conversations_are_valid(
         conversation in Just(Version::V5).prop_flat_map(strategies::nearly_valid_conversation),
     ) {
-        for (sender, packet) in conversation.packets {
-            let dialect = Dialect::new(conversation.version, sender);
-            let bytes = packet.encode(dialect).unwrap();
-            prop_assert!(Packet::decode(&bytes, dialect).is_ok());
+        let encoded = conversation.encode().unwrap();
+        prop_assert_eq!(encoded.len(), conversation.packets.len());
+        for ((sender, bytes), (by, packet)) in encoded.iter().zip(&conversation.packets) {
+            prop_assert_eq!(sender, by);
+            let dialect = Dialect::new(conversation.version, *sender);
+            prop_assert_eq!(Packet::decode(bytes, dialect).map(model::Packet::from), Ok(packet.clone()));
         }
     }
 }
