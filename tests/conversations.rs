@@ -12,7 +12,7 @@ use mqtt_wire::model::{
     self, Conversation, NearlyValidConversation, ValidConversation, strategies,
 };
 use mqtt_wire::monitor::{Breach, BreachKind, Monitor};
-use mqtt_wire::{Delivery, Dialect, Limits, Packet, PacketType, Sender, Version};
+use mqtt_wire::{Delivery, Dialect, Limits, Packet, PacketType, ReasonCode, Sender, Version};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree;
@@ -116,6 +116,89 @@ fn valid_conversations_have_all_packets_and_go_on_for_long() {
     }
     assert!(longest > 60, "{longest}");
     assert!(released > 100 && aliases > 10, "{released}, {aliases}");
+}
+
+/// What may happen in a valid conversation, and has to in some of many.
+type Event = fn(&model::Connect, &model::ConnAck, &Conversation) -> bool;
+
+const EVENTS: &[(&str, Event)] = &[
+    ("a Session that DISCONNECT makes longer", |_, _, it| {
+        it.packets.iter().any(|(sender, packet)| {
+            let properties = match packet {
+                model::Packet::Disconnect(it) if *sender == Sender::Client => &it.properties,
+                _ => return false,
+            };
+            let longer = |it: &_| matches!(it, model::Property::SessionExpiryInterval(1..));
+            properties.iter().any(longer)
+        })
+    }),
+    ("Response Information", |_, connack, _| {
+        let informs = |it: &_| matches!(it, model::Property::ResponseInformation(_));
+        connack.properties.iter().any(informs)
+    }),
+    ("a Session that goes on", |_, connack, _| {
+        connack.session_present
+    }),
+    (
+        "a client that gets its identifier",
+        |connect, connack, _| connect.client_id.is_empty() && assigns_client_id(connack),
+    ),
+    (
+        "a simple client identifier that is refused",
+        |connect, connack, _| is_simple(&connect.client_id) && is_refused(connack),
+    ),
+    (
+        "another client identifier that is not valid",
+        |connect, connack, _| {
+            let code = ReasonCode::ClientIdentifierNotValid;
+            !is_simple(&connect.client_id) && connack.reason_code == code
+        },
+    ),
+    (
+        "a Session that is asked for and refused",
+        |connect, connack, _| !connect.clean_start && is_refused(connack),
+    ),
+];
+
+fn is_refused(connack: &model::ConnAck) -> bool {
+    connack.reason_code != ReasonCode::Success
+}
+
+fn is_simple(client_id: &str) -> bool {
+    let is_plain = client_id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (1..=23).contains(&client_id.len()) && is_plain
+}
+
+fn assigns_client_id(connack: &model::ConnAck) -> bool {
+    let assigns = |it: &_| matches!(it, model::Property::AssignedClientIdentifier(_));
+    connack.properties.iter().any(assigns)
+}
+
+#[test]
+fn valid_conversations_show_whatever_may_happen() {
+    let mut seen = vec![0; EVENTS.len()];
+    for seed in 0..4_000 {
+        let ValidConversation(conversation) = of_seed(seed);
+        let packets = &conversation.packets;
+        let Some((_, model::Packet::Connect(connect))) = packets.first() else {
+            panic!("{conversation:#?}");
+        };
+        let connack = packets.iter().find_map(|(_, packet)| match packet {
+            model::Packet::ConnAck(connack) => Some(connack),
+            _ => None,
+        });
+        // an authentication may end the connection before
+        let Some(connack) = connack else {
+            continue;
+        };
+        assert!(connect.client_id.is_empty() || !assigns_client_id(connack));
+        for ((_, event), seen) in EVENTS.iter().zip(&mut seen) {
+            *seen += u32::from(event(connect, connack, &conversation));
+        }
+    }
+    for ((name, _), seen) in EVENTS.iter().zip(seen) {
+        assert!(seen > 20, "{name}: {seen}");
+    }
 }
 
 #[test]
