@@ -211,7 +211,7 @@ fn what_comes_after_pubrec_is_judged_by_the_version() {
     let (publish, pubrec) = (&b"\x34\x05\0\x01a\0\x07"[..], &b"\x50\x02\0\x07"[..]);
     let of_3_1_1 = Dialect::from_client(Version::V3_1_1);
     let begun = [
-        (0, of_3_1_1, &b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c"[..]),
+        (0, of_3_1_1, CONNECT_3_1_1),
         (0, of_3_1_1.reply(), CONNACK),
         (0, of_3_1_1, publish),
         (0, of_3_1_1.reply(), pubrec),
@@ -222,7 +222,7 @@ fn what_comes_after_pubrec_is_judged_by_the_version() {
 
     let of_5_0 = Dialect::from_client(Version::V5);
     let found = kinds(&[
-        (0, of_5_0, b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01c"),
+        (0, of_5_0, CONNECT_5_0),
         (0, of_5_0.reply(), b"\x20\x03\0\0\0"),
         (0, of_5_0, b"\x34\x06\0\x01a\0\x07\0"),
         (0, of_5_0.reply(), pubrec),
@@ -235,10 +235,7 @@ fn what_comes_after_pubrec_is_judged_by_the_version() {
 fn what_was_not_found_is_said_to_a_stray_packet() {
     let client = Dialect::from_client(Version::V5);
     let server = client.reply();
-    let begun = [
-        (0, client, &b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01c"[..]),
-        (0, server, b"\x20\x03\0\0\0"),
-    ];
+    let begun = [(0, client, CONNECT_5_0), (0, server, b"\x20\x03\0\0\0")];
     let and = |next| kinds(&[&begun[..], &[next]].concat());
     assert_eq!(and((0, client, b"\x62\x03\0\x09\x92")), []);
     assert_eq!(
@@ -269,15 +266,13 @@ fn only_a_client_has_to_keep_the_order_and_not_in_3_1() {
             (0, receiver, b"\x40\x02\0\x01"),
         ])
     };
-    let of_3_1_1 = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c";
-    let of_3_1 = b"\x10\x0f\0\x06MQIsdp\x03\x02\0\0\0\x01c";
-    assert_eq!(found(Version::V3_1_1, of_3_1_1, true), []);
+    assert_eq!(found(Version::V3_1_1, CONNECT_3_1_1, true), []);
     assert_eq!(
-        found(Version::V3_1_1, of_3_1_1, false),
+        found(Version::V3_1_1, CONNECT_3_1_1, false),
         [BreachKind::OutOfOrder]
     );
-    assert_eq!(found(Version::V3_1, of_3_1, true), []);
-    assert_eq!(found(Version::V3_1, of_3_1, false), []);
+    assert_eq!(found(Version::V3_1, CONNECT_3_1, true), []);
+    assert_eq!(found(Version::V3_1, CONNECT_3_1, false), []);
 }
 
 #[test]
@@ -290,12 +285,13 @@ fn only_3_1_asks_again_within_a_connection() {
         let begun = [(0, client, connect), (0, server, CONNACK)];
         kinds(&[&begun[..], &[(0, client, subscribe), (0, client, again)]].concat())
     };
-    let of_3_1_1 = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c";
-    let of_3_1 = b"\x10\x0f\0\x06MQIsdp\x03\x02\0\0\0\x01c";
     let in_use = [BreachKind::PacketIdInUse];
-    assert_eq!(found(Version::V3_1, of_3_1, b"\x8a\x06\0\x07\0\x01a\0"), []);
-    assert_eq!(found(Version::V3_1, of_3_1, unsubscribe), in_use);
-    assert_eq!(found(Version::V3_1_1, of_3_1_1, subscribe), in_use);
+    assert_eq!(
+        found(Version::V3_1, CONNECT_3_1, b"\x8a\x06\0\x07\0\x01a\0"),
+        []
+    );
+    assert_eq!(found(Version::V3_1, CONNECT_3_1, unsubscribe), in_use);
+    assert_eq!(found(Version::V3_1_1, CONNECT_3_1_1, subscribe), in_use);
 }
 
 #[test]
@@ -303,7 +299,7 @@ fn the_receive_maximum_counts_messages_of_its_sender_until_they_are_complete() {
     let client = Dialect::from_client(Version::V5);
     let server = client.reply();
     let begun = [
-        (0, client, &b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01c"[..]),
+        (0, client, CONNECT_5_0),
         (0, server, b"\x20\x06\0\0\x03\x21\0\x01"),
         (0, client, b"\x82\x07\0\x05\0\0\x01a\0"), // SUBSCRIBE
         (0, server, b"\x32\x06\0\x01a\0\x01\0"),
@@ -318,6 +314,9 @@ fn the_receive_maximum_counts_messages_of_its_sender_until_they_are_complete() {
     assert_eq!(and(&[another]), [BreachKind::ReceiveMaximumExceeded]);
 }
 
+const CONNECT_3_1: &[u8] = b"\x10\x0f\0\x06MQIsdp\x03\x02\0\0\0\x01c";
+const CONNECT_3_1_1: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c";
+const CONNECT_5_0: &[u8] = b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01c";
 const CONNACK: &[u8] = b"\x20\x02\0\0";
 const PUBLISH: &[u8] = b"\x30\x03\0\x01a";
 const PINGREQ: &[u8] = b"\xc0\0";
