@@ -68,6 +68,10 @@ pub struct Monitor<'s> {
 }
 
 /// Storage for a [`Monitor`] without an allocator. What has no room is not checked.
+///
+/// A conversation that breaks no rule has no breach either way. Of one that does, less storage may
+/// show another packet than more: where the first use of a Packet Identifier had no room, the
+/// second is taken for the first.
 #[derive(Debug)]
 pub struct Storage<'s> {
     /// One place for each Packet Identifier in use at the same time, of both sides together.
@@ -496,14 +500,20 @@ impl<'s> Monitor<'s> {
             Delivery::ExactlyOnce { packet_id, dup } => (packet_id, dup, Stage::PubRec),
         };
         match self.exchanges.stage(sender, packet_id) {
+            None if dup && (self.joined || self.exchanges.incomplete) => {
+                self.exchanges.open_again(sender, packet_id, stage);
+            }
             None => self.exchanges.open(sender, packet_id, stage),
-            Some(open) if open == stage && dup => {
+            // its sender may not have received the PUBREC yet
+            Some(open)
+                if dup && (open == stage || (open, stage) == (Stage::PubRel, Stage::PubRec)) =>
+            {
                 if self.is_v5() {
                     breach(K::Resent);
                 }
                 return;
             }
-            Some(Stage::PubRel | Stage::PubComp { .. }) if dup => {
+            Some(Stage::PubComp { .. }) if dup && stage == Stage::PubRec => {
                 return breach(K::PublishAfterPubRel);
             }
             Some(_) => {

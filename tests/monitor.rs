@@ -78,6 +78,76 @@ fn without_room_for_an_exchange_its_answer_is_no_breach() {
     assert!(monitor.is_incomplete());
 }
 
+/// Two messages of the Server, the first of them sent again before the Client answers in order.
+#[test]
+fn what_is_sent_again_may_be_older_than_what_was_seen() {
+    let client = Dialect::from_client(Version::V3_1_1);
+    let server = client.reply();
+    let conversation = [
+        (0, client, &b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c"[..]),
+        (0, server, CONNACK),
+        (0, client, b"\x82\x06\0\x01\0\x01a\x01"),
+        (0, client, b"\x82\x06\0\x02\0\x01a\x01"),
+        (0, server, b"\x32\x05\0\x01a\0\x07"),
+        (0, server, b"\x90\x03\0\x01\x01"),
+        (0, server, b"\x32\x05\0\x01a\0\x08"),
+        (0, server, b"\x90\x03\0\x02\x01"),
+        (0, server, b"\x3a\x05\0\x01a\0\x07"),
+        (0, client, b"\x40\x02\0\x07"),
+        (0, client, b"\x40\x02\0\x08"),
+    ];
+    let (mut complete, mut joined) = (Monitor::new(), Monitor::new().joining());
+    let mut exchanges = [Exchange::FREE; 2]; // both taken when the first message comes
+    let mut short = Monitor::with_storage(Storage {
+        exchanges: &mut exchanges,
+        client_aliases: &mut [],
+        server_aliases: &mut [],
+    });
+    assert_eq!(found_by(&mut complete, &conversation), []);
+    assert_eq!(found_by(&mut joined, &conversation[5..]), []);
+    assert_eq!(found_by(&mut short, &conversation), []);
+    assert!(short.is_incomplete());
+
+    let mut turned = conversation;
+    turned[8].2 = b"\x3a\x05\0\x01a\0\x08";
+    turned.swap(9, 10);
+    let (mut complete, mut joined) = (Monitor::new(), Monitor::new().joining());
+    assert_eq!(found_by(&mut complete, &turned), [BreachKind::OutOfOrder]);
+    assert_eq!(
+        found_by(&mut joined, &turned[4..]),
+        [BreachKind::OutOfOrder]
+    );
+}
+
+/// A Packet Identifier that is used three times: found by fuzzing.
+#[test]
+fn without_room_for_the_first_use_of_an_identifier_the_second_is_taken_for_it() {
+    let client = Dialect::from_client(Version::V3_1);
+    let conversation = [
+        (0, client, &b"\x10\x0f\0\x06MQIsdp\x03\x02\0\x3c\0\x01c"[..]),
+        (0, client.reply(), CONNACK),
+        (0, client, b"\xa2\x02\0\x01"), // UNSUBSCRIBE
+        (0, client, b"\xa2\x02\0\x02"), // the other one
+        (0, client.reply(), b"\xb0\x02\0\x01"),
+        (0, client, b"\x82\x02\0\x02"), // SUBSCRIBE
+        (0, client, b"\xa2\x02\0\x02"),
+    ];
+    let mut exchanges = [Exchange::FREE; 1];
+    let mut short = Monitor::with_storage(Storage {
+        exchanges: &mut exchanges,
+        client_aliases: &mut [],
+        server_aliases: &mut [],
+    });
+    let mut complete = Monitor::new();
+    for (at, packet) in conversation.iter().enumerate() {
+        let all = found_by(&mut complete, &[*packet]);
+        let few = found_by(&mut short, &[*packet]);
+        let in_use = |here| (at == here).then_some(BreachKind::PacketIdInUse);
+        assert_eq!(all, Vec::from_iter(in_use(5)), "{at}");
+        assert_eq!(few, Vec::from_iter(in_use(6)), "{at}");
+    }
+}
+
 #[test]
 fn a_monitor_that_joins_late_trusts_what_it_did_not_see() {
     let server = Dialect::from_server(Version::V5);
@@ -218,17 +288,26 @@ fn what_comes_after_pubrec_is_judged_by_the_version() {
     ];
     let and = |next| kinds(&[&begun[..], &[next]].concat());
     assert_eq!(and((0, of_3_1_1, publish)), [BreachKind::QoS2PacketIdInUse]);
+    assert_eq!(and((0, of_3_1_1, b"\x3c\x05\0\x01a\0\x07")), []); // DUP
+    let of_qos_1 = (0, of_3_1_1, &b"\x3a\x05\0\x01a\0\x07"[..]); // DUP
+    assert_eq!(and(of_qos_1), [BreachKind::PacketIdInUse]);
+    let pubrel = (0, of_3_1_1, &b"\x62\x02\0\x07"[..]);
+    let found = kinds(&[&begun[..], &[pubrel, of_qos_1]].concat());
+    assert_eq!(found, [BreachKind::PacketIdInUse]);
     assert_eq!(and((0, of_3_1_1.reply(), pubrec)), []);
 
     let of_5_0 = Dialect::from_client(Version::V5);
-    let found = kinds(&[
+    let begun = [
         (0, of_5_0, CONNECT_5_0),
         (0, of_5_0.reply(), b"\x20\x03\0\0\0"),
         (0, of_5_0, b"\x34\x06\0\x01a\0\x07\0"),
         (0, of_5_0.reply(), pubrec),
-        (0, of_5_0.reply(), pubrec),
-    ]);
-    assert_eq!(found, [BreachKind::NothingToAcknowledge]);
+    ];
+    let and = |next| kinds(&[&begun[..], &[next]].concat());
+    let nothing = [BreachKind::NothingToAcknowledge];
+    assert_eq!(and((0, of_5_0.reply(), pubrec)), nothing);
+    let repeated = (0, of_5_0, &b"\x3c\x06\0\x01a\0\x07\0"[..]);
+    assert_eq!(and(repeated), [BreachKind::Resent]);
 }
 
 #[test]

@@ -340,7 +340,7 @@ kinds! {
     /// 5.0 repeats only when a connection has been lost.
     Resent = "a repetition within one connection", ProtocolError;
     /// The receiver has forgotten it.
-    PublishAfterPubRel = "a PUBLISH is repeated after its PUBREC or PUBREL", ProtocolError;
+    PublishAfterPubRel = "a PUBLISH is repeated after its PUBREL", ProtocolError;
     /// No open exchange has this identifier at this stage.
     NothingToAcknowledge = "nothing is open that this could answer", ProtocolError;
     /// PUBACK is for QoS 1, PUBREC for QoS 2.

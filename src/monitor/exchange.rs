@@ -15,7 +15,7 @@ pub struct Exchange {
     owner: Sender,
     packet_id: PacketId,
     pub(super) stage: Stage,
-    /// When the stage was reached, in packets.
+    /// When the stage was reached, in packets from 1; 0 if that may not have been seen.
     order: u64,
 }
 
@@ -66,11 +66,20 @@ impl<'s> Exchanges<'s> {
 
     pub(super) fn open(&mut self, owner: Sender, packet_id: PacketId, stage: Stage) {
         self.clock += 1;
+        self.store(owner, packet_id, stage, self.clock);
+    }
+
+    /// As `open`, by what may repeat a packet that was not seen or had no room.
+    pub(super) fn open_again(&mut self, owner: Sender, packet_id: PacketId, stage: Stage) {
+        self.store(owner, packet_id, stage, 0);
+    }
+
+    fn store(&mut self, owner: Sender, packet_id: PacketId, stage: Stage, order: u64) {
         let stored = self.open.push(Exchange {
             owner,
             packet_id,
             stage,
-            order: self.clock,
+            order,
         });
         self.incomplete |= !stored;
     }
@@ -93,13 +102,15 @@ impl<'s> Exchanges<'s> {
         }
     }
 
-    /// Whether an older exchange of the same owner is at the same stage.
+    /// Whether an exchange of the same owner that is known to be older is at the same stage.
     pub(super) fn is_overtaken(&self, owner: Sender, packet_id: PacketId) -> bool {
         let Some((_, this)) = self.find(owner, packet_id) else {
             return false;
         };
         self.open.items().iter().any(|other| {
-            other.owner == owner && other.stage == this.stage && other.order < this.order
+            other.owner == owner
+                && other.stage == this.stage
+                && (1..this.order).contains(&other.order)
         })
     }
 
