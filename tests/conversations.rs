@@ -12,11 +12,9 @@ use mqtt_wire::model::{
     self, Conversation, NearlyValidConversation, ValidConversation, strategies,
 };
 use mqtt_wire::monitor::{Breach, BreachKind, Monitor};
-use mqtt_wire::{Delivery, Dialect, Limits, Packet, PacketType, ReasonCode, Sender, Version};
+use mqtt_wire::{Dialect, Limits, Packet, PacketType, ReasonCode, Sender, Version};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
 
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
@@ -192,6 +190,12 @@ fn valid_conversations_show_whatever_may_happen() {
             continue;
         };
         assert!(connect.client_id.is_empty() || !assigns_client_id(connack));
+        for (_, packet) in packets {
+            // what is answered was found
+            if let model::Packet::PubRel(ack) | model::Packet::PubComp(ack) = packet {
+                assert_eq!(ack.reason_code, ReasonCode::Success);
+            }
+        }
         for ((_, event), seen) in EVENTS.iter().zip(&mut seen) {
             *seen += u32::from(event(connect, connack, &conversation));
         }
@@ -204,11 +208,13 @@ fn valid_conversations_show_whatever_may_happen() {
 #[test]
 fn nearly_valid_conversations_break_all_rules_that_valid_packets_can_break() {
     let mut kinds = BTreeSet::new();
-    let mut without = 0;
+    let (mut without, mut several) = (0, 0);
     for seed in 0..6_000 {
         let NearlyValidConversation(conversation) = of_seed(seed);
+        assert!(!conversation.packets.is_empty());
         let breaches = breaches(&conversation);
         without += u32::from(breaches.is_empty());
+        several += u32::from(breaches.len() > 3);
         kinds.extend(breaches.iter().map(Breach::kind));
     }
     let out_of_reach = [
@@ -224,7 +230,9 @@ fn nearly_valid_conversations_break_all_rules_that_valid_packets_can_break() {
         .filter(|kind| !out_of_reach.contains(kind))
         .collect();
     assert_eq!(missing, [&BreachKind::Resent; 0], "{without} break none");
-    assert!(without < 3_000, "{without}");
+    // "somewhat less than half break none"; "often one", which may lead to others
+    assert!((2_300..2_700).contains(&without), "{without}");
+    assert!((600..1_000).contains(&several), "{several}");
 }
 
 fn of_seed<T: for<'b> Arbitrary<'b>>(seed: u64) -> T {
@@ -245,82 +253,4 @@ fn breaches(conversation: &Conversation) -> Vec<Breach> {
         observed.unwrap();
     }
     breaches
-}
-
-// ---- shrinking -----------------------------------------------------------------------------
-
-/// What a strategy shrinks values to for which `fails`: a few, from one beginning each.
-fn shrunk<T>(strategy: &impl Strategy<Value = T>, fails: impl Fn(&T) -> bool) -> Vec<T> {
-    let mut runner = TestRunner::deterministic();
-    let mut found = Vec::new();
-    while found.len() < 8 {
-        let mut tree = strategy.new_tree(&mut runner).unwrap();
-        let mut best = tree.current();
-        if !fails(&best) {
-            continue;
-        }
-        let mut goes_on = tree.simplify();
-        // proptest grants four times the cases, of which there are 256 by default
-        for step in 0.. {
-            assert!(step < 1_024, "shrinks for too long");
-            if !goes_on {
-                break;
-            }
-            let value = tree.current();
-            goes_on = match fails(&value) {
-                true => {
-                    best = value;
-                    tree.simplify()
-                }
-                false => tree.complicate(),
-            };
-        }
-        found.push(best);
-    }
-    found
-}
-
-#[test]
-fn packets_shrink_to_what_matters() {
-    let dialect = Dialect::from_client(Version::V5);
-    let is_wanted = |packet: &model::Packet| match packet {
-        model::Packet::Subscribe(subscribe) => {
-            let properties = subscribe.properties.iter();
-            let names = properties.filter(|it| matches!(it, model::Property::UserProperty(..)));
-            names.count() > 1 && subscribe.subscriptions.len() > 2
-        }
-        _ => false,
-    };
-    for packet in shrunk(&strategies::packet(dialect), is_wanted) {
-        let model::Packet::Subscribe(subscribe) = &packet else {
-            panic!("{packet:?}");
-        };
-        // a third one at most, and nothing in them
-        assert!(subscribe.properties.len() <= 3, "{packet:?}");
-        assert_eq!(subscribe.subscriptions.len(), 3, "{packet:?}");
-        assert!(packet.encode(dialect).unwrap().len() <= 40, "{packet:?}");
-    }
-}
-
-#[test]
-fn conversations_shrink_to_what_matters() {
-    let is_qos_2 = |packet: &model::Packet| match packet {
-        model::Packet::Publish(it) => matches!(it.delivery, Delivery::ExactlyOnce { .. }),
-        _ => false,
-    };
-    let is_wanted = |conversation: &Conversation| {
-        let mut packets = conversation.packets.iter();
-        packets.any(|(_, packet)| is_qos_2(packet))
-    };
-    for conversation in shrunk(&strategies::conversation(Version::V5), is_wanted) {
-        // CONNECT, CONNACK and PUBLISH; the step before it may stay
-        let [.., (_, last)] = &conversation.packets[..] else {
-            panic!("{conversation:?}");
-        };
-        assert!(is_qos_2(last), "{conversation:?}");
-        assert!(conversation.packets.len() <= 5, "{conversation:?}");
-        let lengths = conversation.encode().unwrap().into_iter();
-        let length: usize = lengths.map(|(_, bytes)| bytes.len()).sum();
-        assert!(length <= 80, "{conversation:?}");
-    }
 }

@@ -54,10 +54,10 @@ use std::collections::BTreeSet;
 
 use arbitrary::{Arbitrary, Unstructured};
 use laws::{dialects, noise};
-use mqtt_wire::model::{NearlyValid, Valid, strategies};
+use mqtt_wire::model::{NearlyValid, strategies};
 use mqtt_wire::{
-    Auth, Dialect, Disconnect, EncodeError, ErrorKind, FrameRef, Framed, Packet, PacketType,
-    Properties, Property, PropertyId, Publish, ReasonCode, TopicName, Utf8Str, Version, model,
+    Dialect, EncodeError, ErrorKind, FrameRef, Framed, Packet, PacketType, Properties, Property,
+    Publish, TopicName, Utf8Str, Version, model,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -327,75 +327,6 @@ fn user_properties(length: usize, text: &str) -> Vec<Property<'_>> {
     (0..count)
         .map(|_| Property::UserProperty(take(), take()))
         .collect()
-}
-
-#[test]
-fn the_model_makes_all_that_the_dialects_have() {
-    let (mut types, mut properties, mut codes) = Default::default();
-    let (mut longest_list, mut longest_packet) = (0, 0);
-    for seed in 0..4_000 {
-        let Valid(dialect, packet) =
-            Valid::arbitrary(&mut Unstructured::new(&noise(seed))).unwrap();
-        let length = packet.lend(dialect, |packet| {
-            list_parts(&packet, &mut properties, &mut codes, &mut longest_list);
-            packet.encoded_len(dialect).unwrap()
-        });
-        longest_packet = longest_packet.max(length.unwrap());
-        BTreeSet::insert(&mut types, (dialect, packet.packet_type()));
-    }
-    let sent = |dialect| {
-        let all = PacketType::ALL.into_iter();
-        all.filter(move |it| it.is_sent_in(dialect))
-            .map(move |it| (dialect, it))
-    };
-    assert!(types.into_iter().eq(dialects().flat_map(sent)));
-    assert_eq!(properties.len(), PropertyId::ALL.len());
-    assert_eq!(codes.len(), ReasonCode::ALL.len());
-    assert!(longest_list >= 300 && longest_packet > 65_535);
-}
-
-fn list_parts(
-    packet: &Packet<'_>,
-    properties: &mut BTreeSet<PropertyId>,
-    codes: &mut BTreeSet<ReasonCode>,
-    longest_list: &mut usize,
-) {
-    let (list, items) = match packet {
-        Packet::Connect(it) => {
-            let will = it.will.map_or(Properties::EMPTY, |will| will.properties);
-            properties.extend(will.iter().map(|property| property.id()));
-            (it.properties, 0)
-        }
-        Packet::ConnAck(it) => {
-            codes.insert(it.reason_code);
-            (it.properties, 0)
-        }
-        Packet::Publish(it) => (it.properties, 0),
-        Packet::PubAck(it) | Packet::PubRec(it) | Packet::PubRel(it) | Packet::PubComp(it) => {
-            codes.insert(it.reason_code);
-            (it.properties, 0)
-        }
-        Packet::Subscribe(it) => (it.properties, it.subscriptions.len()),
-        Packet::SubAck(it) | Packet::UnsubAck(it) => {
-            codes.extend(it.reason_codes);
-            (it.properties, it.reason_codes.len())
-        }
-        Packet::Unsubscribe(it) => (it.properties, it.topic_filters.len()),
-        Packet::PingReq | Packet::PingResp => (Properties::EMPTY, 0),
-        Packet::Disconnect(Disconnect {
-            reason_code,
-            properties,
-        })
-        | Packet::Auth(Auth {
-            reason_code,
-            properties,
-        }) => {
-            codes.insert(*reason_code);
-            (*properties, 0)
-        }
-    };
-    properties.extend(list.iter().map(|property| property.id()));
-    *longest_list = items.max(list.len()).max(*longest_list);
 }
 
 #[test]
