@@ -8,6 +8,7 @@
 #   JUDGES='vectors connect_flags' ci/mutants.sh      judged by these files of tests/ alone, in one round
 #   JOBS=1 ci/mutants.sh                              one at a time, and not two
 #   CASES=50 ci/mutants.sh                            property tests try so many values, and not their own number
+#   CARGO_PROFILE_MUTANTS_OPT_LEVEL=1 ci/mutants.sh   optimized: what makes thousands of packets is sooner done
 #
 # The lists of what was caught and missed are in mutants.out/; the first round's are in mutants.out.quick/.
 set -euo pipefail
@@ -17,7 +18,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unset CARGO_TARGET_DIR
 quick=${JUDGES-vectors connect_flags waivers properties exceptions encoder monitor framing forward fit will topics \
     conveniences getters names tokio_codec embedded}
-thorough="lib defmt round_trip conversations model_json stream coverage"
+thorough="lib defmt round_trip conversations generators strategies model_json stream coverage"
 [ -z "${JUDGES+set}" ] || thorough=
 cases=${CASES:+cases($CASES)}
 cases=${cases:-&} # in sed: as it was

@@ -63,6 +63,10 @@ const PARTS: &[(&str, Part)] = &[
             it.version == Version::V5 && it.client_id.is_empty() && !it.clean_start
         })
     }),
+    (
+        "a client identifier that every Server takes",
+        |_, packet| of_connect(packet, |it| it.client_id == "sensor7"),
+    ),
     ("a user name alone", |_, packet| {
         of_connect(packet, |it| it.user_name.is_some() && it.password.is_none())
     }),
@@ -212,6 +216,8 @@ fn valid_packets_show_whatever_may_be() {
         }
     }
     seen.assert_each(PARTS.iter().map(|(name, _)| *name), 10);
+    // as a rule a filter is no wildcard
+    assert!(seen.count("a topic filter without a wildcard") > seen.count("all topics below one"));
 }
 
 const PACKETS: u64 = 20_000;
@@ -233,7 +239,7 @@ fn valid_packets_have_fields_of_any_length_that_matters() {
     of_data.assert_each(LENGTHS.into_iter().chain(1..7), 5);
     of_lists.assert_each((1..8).chain([127, 128, 300]), 5);
     // longer than they mostly are, and of no length in particular
-    let others: u32 = (9..127).map(|length| of_lists.count(length)).sum();
+    let others: u32 = (20..127).map(|length| of_lists.count(length)).sum();
     assert!(others > 50, "{others}");
     // no packet is huge, but for lists of small items
     assert!((190_000..250_000).contains(&largest), "{largest}");
@@ -243,8 +249,7 @@ fn valid_packets_have_fields_of_any_length_that_matters() {
 fn valid_packets_have_all_kinds_of_characters_and_numbers() {
     let (mut chars, mut numbers) = (Seen::new(), Seen::new());
     let (mut ones, mut zeros) = (Seen::new(), Seen::new());
-    let mut delivered = Seen::new();
-    let mut ids = Seen::new();
+    let (mut ids, mut deliveries, mut of_wills) = (Seen::new(), Seen::new(), Seen::new());
     for (_, packet) in valid_packets(PACKETS) {
         texts(&packet)
             .iter()
@@ -272,10 +277,10 @@ fn valid_packets_have_all_kinds_of_characters_and_numbers() {
                 Delivery::AtMostOnce => false,
                 Delivery::AtLeastOnce { dup, .. } | Delivery::ExactlyOnce { dup, .. } => dup,
             };
-            delivered.add((publish.delivery.qos(), dup, publish.retain));
+            deliveries.add((publish.delivery.qos(), dup, publish.retain));
         }
         if let Some(will) = connect(&packet).and_then(|it| it.will.as_ref()) {
-            delivered.add((will.qos, true, will.retain));
+            of_wills.add((will.qos, will.retain));
         }
     }
     chars.assert_each(
@@ -306,13 +311,13 @@ fn valid_packets_have_all_kinds_of_characters_and_numbers() {
     // half of the numbers are none in particular
     let others = numbers.0.values().filter(|count| **count == 1).count();
     assert!(others > 200, "{others}");
-    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
-        let dups: &[bool] = match qos {
-            QoS::AtMostOnce => &[false],
-            _ => &[false, true],
-        };
-        for &dup in dups {
-            delivered.assert_each([(qos, dup, false), (qos, dup, true)], 50);
+    for retain in [false, true] {
+        deliveries.assert_each([(QoS::AtMostOnce, false, retain)], 50);
+        for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
+            deliveries.assert_each([(qos, false, retain), (qos, true, retain)], 50);
+        }
+        for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+            of_wills.assert_each([(qos, retain)], 50);
         }
     }
 }
@@ -525,10 +530,26 @@ fn nearly_valid_packets_break_whatever_rule_they_can_break() {
 
     let mut kinds = Seen::new();
     let (mut right, mut not_in_version) = (0, 0);
+    let (mut flawed_once, mut flawed) = (0, 0);
+    let mut too_long = Seen::new();
     for seed in 0..PACKETS {
         let noise = noise(seed);
         let NearlyValid(dialect, packet) =
             NearlyValid::arbitrary(&mut Unstructured::new(&noise)).unwrap();
+        texts(&packet)
+            .iter()
+            .for_each(|it| too_long.add(("text", it.len())));
+        data(&packet)
+            .iter()
+            .for_each(|it| too_long.add(("data", it.len())));
+        let is_flawed = |text: &&&str| text.len() > 65_535 || text.contains('\0');
+        match texts(&packet).iter().filter(is_flawed).count() {
+            0 => {}
+            count => {
+                flawed += 1;
+                flawed_once += u64::from(count == 1);
+            }
+        }
         match packet.encode(dialect) {
             Ok(_) => right += 1,
             Err(EncodeError::Violation(violation)) => kinds.add(violation.kind()),
@@ -569,6 +590,9 @@ fn nearly_valid_packets_break_whatever_rule_they_can_break() {
         ],
         3,
     );
+    too_long.assert_each([("text", 65_536), ("data", 65_536)], 50);
+    // mostly one error
+    assert!(2 * flawed_once > flawed, "{flawed_once} of {flawed}");
     assert!(not_in_version > 100, "{not_in_version}");
     let share = right * 100 / PACKETS;
     assert!((45..65).contains(&share), "{share} % are right");

@@ -40,6 +40,7 @@ fn strategies_draw_all_that_there_is() {
             assert_eq!(types.contains(&(dialect, packet_type)), is_sent);
         }
     }
+    assert_eq!(format!("{:?}", strategies::topic_name()), "Made");
     // the others are PINGREQ and what is as small
     assert!(packets.len() > 1_000, "{}", packets.len());
     assert!((900..1_200).contains(&right), "{right}");
