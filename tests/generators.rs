@@ -87,10 +87,10 @@ const PARTS: &[(&str, Part)] = &[
         "another character in a password of 3.1",
         |version, packet| version == Version::V3_1 && of_password(packet, |it| !it.is_ascii()),
     ),
-    (
-        "a Session that goes on",
-        |_, packet| matches!(packet, model::Packet::ConnAck(it) if it.session_present),
-    ),
+    ("a Session that goes on", |version, packet| match packet {
+        model::Packet::ConnAck(it) => version != Version::V3_1 && it.session_present,
+        _ => false,
+    }),
     ("a Session that begins", |_, packet| match packet {
         model::Packet::ConnAck(it) => !it.session_present && it.reason_code == ReasonCode::Success,
         _ => false,
