@@ -12,7 +12,7 @@ use mqtt_wire::model::{
     self, Conversation, NearlyValidConversation, ValidConversation, strategies,
 };
 use mqtt_wire::monitor::{Breach, BreachKind, Monitor};
-use mqtt_wire::{Dialect, Limits, Packet, PacketType, ReasonCode, Sender, Version};
+use mqtt_wire::{Dialect, Limits, Packet, PacketType, ReasonCode, Sender, SubscriptionId, Version};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -138,6 +138,19 @@ const EVENTS: &[(&str, Event)] = &[
         connack.session_present
     }),
     (
+        "a Session that is asked for and begins",
+        |connect, connack, _| {
+            !connect.clean_start && !connack.session_present && !is_refused(connack)
+        },
+    ),
+    ("the fourth of few Topic Aliases", |_, _, it| {
+        let is_fourth = |it: &_| matches!(it, model::Property::TopicAlias(id) if id.get() == 4);
+        publishes(it).any(|publish| publish.properties.iter().any(is_fourth))
+    }),
+    ("a Subscription Identifier that comes back", |_, _, it| {
+        publishes(it).any(|publish| subscription_ids(&publish.properties).next().is_some())
+    }),
+    (
         "a client that gets its identifier",
         |connect, connack, _| connect.client_id.is_empty() && assigns_client_id(connack),
     ),
@@ -157,6 +170,21 @@ const EVENTS: &[(&str, Event)] = &[
         |connect, connack, _| !connect.clean_start && is_refused(connack),
     ),
 ];
+
+fn publishes(conversation: &Conversation) -> impl Iterator<Item = &model::Publish> {
+    let packets = conversation.packets.iter();
+    packets.filter_map(|(_, packet)| match packet {
+        model::Packet::Publish(publish) => Some(publish),
+        _ => None,
+    })
+}
+
+fn subscription_ids(properties: &[model::Property]) -> impl Iterator<Item = SubscriptionId> {
+    properties.iter().filter_map(|property| match property {
+        model::Property::SubscriptionIdentifier(id) => Some(*id),
+        _ => None,
+    })
+}
 
 fn is_refused(connack: &model::ConnAck) -> bool {
     connack.reason_code != ReasonCode::Success
@@ -190,10 +218,19 @@ fn valid_conversations_show_whatever_may_happen() {
             continue;
         };
         assert!(connect.client_id.is_empty() || !assigns_client_id(connack));
+        assert!(conversation.version != Version::V3_1 || !connack.session_present);
+        let mut known = BTreeSet::new();
         for (_, packet) in packets {
-            // what is answered was found
-            if let model::Packet::PubRel(ack) | model::Packet::PubComp(ack) = packet {
-                assert_eq!(ack.reason_code, ReasonCode::Success);
+            match packet {
+                // what is answered was found
+                model::Packet::PubRel(ack) | model::Packet::PubComp(ack) => {
+                    assert_eq!(ack.reason_code, ReasonCode::Success);
+                }
+                model::Packet::Subscribe(it) => known.extend(subscription_ids(&it.properties)),
+                model::Packet::Publish(it) => {
+                    assert!(subscription_ids(&it.properties).all(|id| known.contains(&id)));
+                }
+                _ => {}
             }
         }
         for ((_, event), seen) in EVENTS.iter().zip(&mut seen) {
