@@ -134,6 +134,14 @@ const EVENTS: &[(&str, Event)] = &[
         let informs = |it: &_| matches!(it, model::Property::ResponseInformation(_));
         connack.properties.iter().any(informs)
     }),
+    ("a Client that authenticates again", |_, _, it| {
+        let mut auths = it.packets.iter().filter_map(|(_, packet)| match packet {
+            model::Packet::Auth(auth) => Some(auth.reason_code),
+            _ => None,
+        });
+        let is_begun = auths.any(|code| code == ReasonCode::ReAuthenticate);
+        is_begun && auths.any(|code| code == ReasonCode::Success)
+    }),
     ("a Session that goes on", |_, connack, _| {
         connack.session_present
     }),
