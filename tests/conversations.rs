@@ -253,13 +253,18 @@ fn valid_conversations_show_whatever_may_happen() {
 #[test]
 fn nearly_valid_conversations_break_all_rules_that_valid_packets_can_break() {
     let mut kinds = BTreeMap::new();
-    let (mut without, mut several) = (0, 0);
+    let (mut without, mut several, mut pings) = (0, 0, 0);
     for seed in 0..6_000 {
         let NearlyValidConversation(conversation) = of_seed(seed);
         assert!(!conversation.packets.is_empty());
         let breaches = breaches(&conversation);
         without += u32::from(breaches.is_empty());
         several += u32::from(breaches.len() > 3);
+        let count = |wanted: &model::Packet| {
+            let packets = conversation.packets.iter();
+            packets.filter(|(_, packet)| packet == wanted).count()
+        };
+        pings += u32::from(count(&model::Packet::PingReq) > count(&model::Packet::PingResp));
         for breach in &breaches {
             *kinds.entry(breach.kind()).or_insert(0) += 1;
         }
@@ -279,6 +284,8 @@ fn nearly_valid_conversations_break_all_rules_that_valid_packets_can_break() {
         .filter(|kind| !out_of_reach.contains(kind))
         .collect();
     assert_eq!(missing, [&BreachKind::Resent; 0], "{without} break none");
+    // a PINGREQ without an answer, or without having a place
+    assert!(pings > 500, "{pings}");
     for often in [
         BreachKind::FirstPacketNotConnect,
         BreachKind::BeforeConnAck,
