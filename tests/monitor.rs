@@ -108,6 +108,12 @@ fn what_is_sent_again_may_be_older_than_what_was_seen() {
     assert_eq!(found_by(&mut short, &conversation), []);
     assert!(short.is_incomplete());
 
+    // what is sent again is known from then on
+    let pubrec = (0, client, &b"\x50\x02\0\x07"[..]);
+    let mut joined = Monitor::new().joining();
+    let found = found_by(&mut joined, &[conversation[8], pubrec]);
+    assert_eq!(found, [BreachKind::WrongAcknowledgement]);
+
     let mut turned = conversation;
     turned[8].2 = b"\x3a\x05\0\x01a\0\x08";
     turned.swap(9, 10);
