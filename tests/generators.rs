@@ -39,8 +39,11 @@ impl<T: Ord + Copy + std::fmt::Debug> Seen<T> {
     }
 }
 
-fn valid_packets(count: u64) -> impl Iterator<Item = (Dialect, model::Packet)> {
-    (0..count).map(|seed| {
+/// How many packets are made.
+const PACKETS: u64 = 20_000;
+
+fn valid_packets() -> impl Iterator<Item = (Dialect, model::Packet)> {
+    (0..PACKETS).map(|seed| {
         let Valid(dialect, packet) =
             Valid::arbitrary(&mut Unstructured::new(&noise(seed))).unwrap();
         (dialect, packet)
@@ -208,7 +211,7 @@ fn count(packet: &model::Packet, id: PropertyId) -> usize {
 #[test]
 fn valid_packets_show_whatever_may_be() {
     let mut seen = Seen::new();
-    for (dialect, packet) in valid_packets(PACKETS) {
+    for (dialect, packet) in valid_packets() {
         for (name, part) in PARTS {
             if part(dialect.version(), &packet) {
                 seen.add(*name);
@@ -220,8 +223,6 @@ fn valid_packets_show_whatever_may_be() {
     assert!(seen.count("a topic filter without a wildcard") > seen.count("all topics below one"));
 }
 
-const PACKETS: u64 = 20_000;
-
 #[test]
 fn valid_packets_have_fields_of_any_length_that_matters() {
     const LENGTHS: [usize; 13] = [
@@ -229,7 +230,7 @@ fn valid_packets_have_fields_of_any_length_that_matters() {
     ];
     let (mut of_texts, mut of_data, mut of_lists) = (Seen::new(), Seen::new(), Seen::new());
     let mut largest = 0;
-    for (dialect, packet) in valid_packets(PACKETS) {
+    for (dialect, packet) in valid_packets() {
         texts(&packet).iter().for_each(|it| of_texts.add(it.len()));
         // where it is no text
         if dialect.version() != Version::V3_1 {
@@ -253,7 +254,7 @@ fn valid_packets_have_all_kinds_of_characters_and_numbers() {
     let (mut chars, mut numbers) = (Seen::new(), Seen::new());
     let (mut ones, mut zeros) = (Seen::new(), Seen::new());
     let (mut ids, mut deliveries, mut of_wills) = (Seen::new(), Seen::new(), Seen::new());
-    for (_, packet) in valid_packets(PACKETS) {
+    for (_, packet) in valid_packets() {
         texts(&packet)
             .iter()
             .flat_map(|it| it.chars())
@@ -331,7 +332,7 @@ fn valid_packets_have_each_property_and_code_of_their_type() {
     let (mut properties, mut codes) = (BTreeSet::new(), BTreeSet::new());
     let (mut complete, mut incomplete) = (Seen::new(), Seen::new());
     let (mut of_wills, mut types) = (BTreeSet::new(), BTreeSet::new());
-    for (dialect, packet) in valid_packets(PACKETS) {
+    for (dialect, packet) in valid_packets() {
         let key = (dialect, packet.packet_type());
         types.insert(key);
         let own: BTreeSet<_> = own_properties(&packet).iter().map(|it| it.id()).collect();
@@ -539,20 +540,13 @@ fn nearly_valid_packets_break_whatever_rule_they_can_break() {
         let noise = noise(seed);
         let NearlyValid(dialect, packet) =
             NearlyValid::arbitrary(&mut Unstructured::new(&noise)).unwrap();
-        texts(&packet)
-            .iter()
-            .for_each(|it| too_long.add(("text", it.len())));
-        data(&packet)
-            .iter()
-            .for_each(|it| too_long.add(("data", it.len())));
+        let (texts, data) = (texts(&packet), data(&packet));
+        texts.iter().for_each(|it| too_long.add(("text", it.len())));
+        data.iter().for_each(|it| too_long.add(("data", it.len())));
         let is_flawed = |text: &&&str| text.len() > 65_535 || text.contains('\0');
-        match texts(&packet).iter().filter(is_flawed).count() {
-            0 => {}
-            count => {
-                flawed += 1;
-                flawed_once += u64::from(count == 1);
-            }
-        }
+        let flaws = texts.iter().filter(is_flawed).count();
+        flawed += u64::from(flaws > 0);
+        flawed_once += u64::from(flaws == 1);
         match packet.encode(dialect) {
             Ok(_) => right += 1,
             Err(EncodeError::Violation(violation)) => kinds.add(violation.kind()),

@@ -69,7 +69,7 @@ fn without_room_for_an_exchange_its_answer_is_no_breach() {
         server_aliases: &mut [],
     });
     let packets = [
-        (0, client, &b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c"[..]),
+        (0, client, CONNECT_3_1_1),
         (0, client.reply(), CONNACK),
         (0, client, b"\x32\x05\0\x01a\0\x07"),
         (0, client.reply(), b"\x40\x02\0\x07"),
@@ -84,7 +84,7 @@ fn what_is_sent_again_may_be_older_than_what_was_seen() {
     let client = Dialect::from_client(Version::V3_1_1);
     let server = client.reply();
     let conversation = [
-        (0, client, &b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c"[..]),
+        (0, client, CONNECT_3_1_1),
         (0, server, CONNACK),
         (0, client, b"\x82\x06\0\x01\0\x01a\x01"),
         (0, client, b"\x82\x06\0\x02\0\x01a\x01"),
@@ -130,7 +130,7 @@ fn what_is_sent_again_may_be_older_than_what_was_seen() {
 fn without_room_for_the_first_use_of_an_identifier_the_second_is_taken_for_it() {
     let client = Dialect::from_client(Version::V3_1);
     let conversation = [
-        (0, client, &b"\x10\x0f\0\x06MQIsdp\x03\x02\0\x3c\0\x01c"[..]),
+        (0, client, CONNECT_3_1),
         (0, client.reply(), CONNACK),
         (0, client, b"\xa2\x02\0\x01"), // UNSUBSCRIBE
         (0, client, b"\xa2\x02\0\x02"), // the other one
