@@ -105,8 +105,9 @@ fn no_packet_within_the_default_limits_takes_more_than_twice_its_limit() {
 }
 
 #[test]
-fn a_failed_decoder_stays_failed_and_takes_nothing_more() {
+fn a_failed_decoder_stays_failed_and_holds_nothing_but_what_is_the_callers_to_take() {
     for (start, first_byte) in starts() {
+        let before = HELD.get();
         let mut decoder = start.decoder(Limits::default());
         decoder.extend(&[first_byte, 0xff, 0xff, 0xff, 0xff]);
         let error = decoder.next_frame().unwrap_err();
@@ -117,7 +118,11 @@ fn a_failed_decoder_stays_failed_and_takes_nothing_more() {
             }
         });
         assert_eq!(most, 0, "{error}");
-        assert_eq!(decoder.buffer().len(), 5);
+        let left = std::mem::take(decoder.buffer());
+        assert_eq!(left, [first_byte, 0xff, 0xff, 0xff, 0xff][..]);
+        drop(left);
+        assert_eq!(HELD.get(), before);
+        assert_eq!(decoder.next_frame(), Err(error));
     }
 }
 
