@@ -196,7 +196,7 @@ impl proptest::arbitrary::Arbitrary for Damage {
 
 impl Damage {
     fn apply(self, bytes: &mut Vec<u8>, other: &[u8]) {
-        let place = |share: u16, length: usize| (usize::from(share) * length) >> 16;
+        let place = |share: u16, length: usize| ((u64::from(share) * length as u64) >> 16) as usize;
         let length = bytes.len();
         if length == 0 {
             return;
