@@ -37,6 +37,20 @@ fn every_valid_vector_is_accepted_as_the_packet_it_names() {
     }
 }
 
+/// CBOR writes how many fields there are, before them.
+#[test]
+fn a_packet_says_the_same_in_cbor_as_in_json() {
+    for vector in valid_vectors() {
+        let packet = decode(&vector).unwrap();
+        let mut cbor = Vec::new();
+        ciborium::into_writer(&packet, &mut cbor).unwrap();
+        let mut rest = &cbor[..];
+        let found: Value = ciborium::from_reader(&mut rest).unwrap();
+        assert_eq!(found, vector.json["packet"], "{}", vector.name);
+        assert!(rest.is_empty(), "{}", vector.name);
+    }
+}
+
 #[test]
 fn every_invalid_vector_is_refused_for_the_reason_it_names() {
     for vector in invalid_vectors() {
