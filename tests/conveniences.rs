@@ -10,8 +10,8 @@ use mqtt_wire::monitor::{Breach, Monitor};
 use mqtt_wire::stream::{Part, Splitter, StreamDecoder, StreamLimits};
 use mqtt_wire::{
     BinaryData, Connect, Dialect, EncodeError, ErrorKind, Frame, FrameRef, Framed, OptionalRules,
-    Packet, PacketId, PacketType, Properties, Property, QoS, ReasonCode, Sender, Statement,
-    TopicFilter, TopicName, Utf8Str, Version, Waivers,
+    Packet, PacketId, PacketType, Properties, Property, QoS, ReasonCode, ReturnCode, Sender,
+    Statement, TopicFilter, TopicName, Utf8Str, Version, Waivers,
 };
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -60,6 +60,9 @@ fn values_say_what_they_are() {
         assert_eq!(QoS::try_from(qos as u8), Ok(qos));
     }
     assert_eq!(u8::from(ReasonCode::NotAuthorized), 0x87);
+    for value in 0..=5 {
+        assert_eq!(ReturnCode::try_from(value).map(u8::from), Ok(value));
+    }
     assert!(ReasonCode::UnspecifiedError.is_failure() && !ReasonCode::GrantedQos2.is_failure());
     assert_eq!(
         QoS::try_from(3).unwrap_err().to_string(),
