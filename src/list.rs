@@ -429,7 +429,11 @@ impl<'a, T: Item<'a>> fmt::Debug for Iter<'a, T> {
 mod tests {
     use std::format;
 
-    use crate::{PacketId, ReasonCode, ReasonCodes, SubAck};
+    use super::List;
+    use crate::property::Carrier;
+    use crate::{
+        Dialect, PacketId, PacketType, Property, ReasonCode, ReasonCodes, SubAck, Version,
+    };
 
     #[test]
     fn a_list_is_its_items() {
@@ -447,5 +451,25 @@ mod tests {
         assert_eq!(format!("{list:?} {rest:?}"), format!("{two:?} {two:?}"));
         assert_eq!(rest.next(), Some(ReasonCode::Success));
         assert_eq!(format!("{rest:?}"), format!("{:?}", &two[1..]));
+    }
+
+    #[test]
+    fn a_list_has_a_gap_only_between_items() {
+        let numbers = [1, 2, 3].map(Property::TopicAliasMaximum);
+        let bytes = b"\x22\0\x01\x22\0\x02\x22\0\x03";
+        let carrier = Carrier::Packet(PacketType::ConnAck);
+        let lists = [
+            List::new(&numbers),
+            List::checked(bytes, carrier, Dialect::from_server(Version::V5)),
+        ];
+        for list in lists {
+            assert_eq!(list, List::new(&numbers));
+            for (place, left) in [(0, [1, 2]), (1, [0, 2]), (2, [0, 1])] {
+                let without = list.without(|item| *item == numbers[place]);
+                assert_eq!(without, List::new(&left.map(|at| numbers[at])));
+                let is_whole = without.lent().is_some() || without.wire_of(Version::V5).is_some();
+                assert_eq!(is_whole, place != 1, "{without:?}");
+            }
+        }
     }
 }

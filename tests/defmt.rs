@@ -57,6 +57,12 @@ fn packets_and_errors_are_written() {
         "{list:?}"
     );
 
+    // nine bytes an item, of which the first two say whether a comma is before it
+    let twice = written(Properties::new(&[Property::TopicAliasMaximum(7); 2]));
+    let (first, second) = twice[4..22].split_at(9);
+    assert_eq!(first[2..], second[2..], "{twice:?}");
+    assert_ne!(first[..2], second[..2], "{twice:?}");
+
     // the format of a dialect, and those of its version and its sender
     assert!(written(dialect).len() > 4);
 

@@ -69,6 +69,27 @@ fn filters_match_as_in_the_examples() {
     }
 }
 
+#[test]
+fn a_filter_knows_its_wildcards() {
+    for filter in [
+        "#",
+        "+",
+        "+/a",
+        "a/+",
+        "a/#",
+        "a/long/filter/+/a",
+        "$share/g/+",
+    ] {
+        assert!(TopicFilter::new(filter).unwrap().has_wildcard(), "{filter}");
+    }
+    for filter in ["a", "/", "a/b", "*", "a/long/filter/without", "$share/g/a"] {
+        assert!(
+            !TopicFilter::new(filter).unwrap().has_wildcard(),
+            "{filter}"
+        );
+    }
+}
+
 /// MQTT-4.7.2-1.
 #[test]
 fn a_leading_wildcard_matches_no_topic_that_begins_with_a_dollar() {
