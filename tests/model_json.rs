@@ -204,6 +204,10 @@ fn says_what_cannot_be_read() {
             "missing field `no_local`",
         ),
         (
+            json!({"type": "SUBSCRIBE", "subscriptions": [{"filter": "a", "qos": 1, "no_local": false, "retain_as_published": false, "retain_handling": 3}]}),
+            "invalid value: integer `3`, expected 0, 1 or 2",
+        ),
+        (
             json!({"type": "PINGREQ", "dup": true}),
             "PINGREQ has no member `dup`",
         ),

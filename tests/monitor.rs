@@ -164,6 +164,7 @@ fn a_monitor_that_joins_late_trusts_what_it_did_not_see() {
         (0, server, b"\x30\x06\0\0\x03\x23\0\x01"),   // PUBLISH, Topic Alias
         (0, server, b"\x62\x02\0\x09"),               // PUBREL
         (0, client, b"\x70\x02\0\x09"),               // PUBCOMP
+        (0, server, b"\xf0\x06\x18\x04\x15\0\x01m"),  // AUTH, Continue
         (0, client, b"\xe0\x07\0\x05\x11\0\0\0\x01"), // DISCONNECT, Session Expiry Interval
     ];
     assert_eq!(found_by(&mut monitor, &packets), []);

@@ -88,6 +88,15 @@ fn says_nothing_before_the_version_is_known() {
 }
 
 #[test]
+fn hands_out_what_is_whole_also_at_the_end_of_the_stream() {
+    let mut codec = Codec::server(Limits::default());
+    let mut buffer = BytesMut::from(CONNECT);
+    let frame = codec.decode_eof(&mut buffer).unwrap().unwrap();
+    assert_eq!(frame.bytes(), CONNECT);
+    assert!(codec.decode_eof(&mut buffer).unwrap().is_none());
+}
+
+#[test]
 fn refuses_early_and_stays_failed() {
     let mut codec = Codec::server(Limits::default());
     let mut buffer = BytesMut::from(&b"\x30"[..]);
