@@ -34,9 +34,9 @@ cd "$work"
 sed -i '/^criterion/d; /^jsonschema/d; /^\[\[bench/,$d; s/^\[package\]$/&\nautotests = false/' Cargo.toml
 printf '\n[profile.mutants]\ninherits = "test"\ndebug = "none"\n' >>Cargo.toml
 
-# program NAME JUDGES: one of these files of tests/, and in `tests` how to run it
+# program NAME JUDGES: one of these files of tests/; in `tests` how to run it, in `timeout` what is far too long for it
 program() {
-    local judge
+    local judge started
     tests=(--test "$1")
     printf '\n[[test]]\nname = "%s"\n' "$1" >>Cargo.toml
     touch "tests/$1.rs"
@@ -48,13 +48,17 @@ program() {
             printf '#[path = "%s.rs"]\nmod %s;\n' "$judge" "$judge" >>"tests/$1.rs"
         fi
     done
-    cargo test --quiet --profile mutants --all-features --package mqtt-wire "${tests[@]}"
+    local run=(cargo test --quiet --profile mutants --all-features --package mqtt-wire "${tests[@]}")
+    "${run[@]}" --no-run
+    started=$SECONDS
+    "${run[@]}"
+    timeout=$((20 + 4 * (SECONDS - started)))
 }
 
 # Its status is that of cargo-mutants: not 0 if some were missed or took too long.
 mutants() {
-    cargo mutants --package mqtt-wire --all-features --profile mutants --baseline skip --timeout 30 --jobs "${JOBS:-2}" \
-        --no-shuffle --output "$out" "$@" -- "${tests[@]}"
+    cargo mutants --package mqtt-wire --all-features --profile mutants --baseline skip --timeout "$timeout" \
+        --jobs "${JOBS:-2}" --no-shuffle --output "$out" "$@" -- "${tests[@]}"
 }
 
 rm -rf "$out/mutants.out.quick"
@@ -64,8 +68,11 @@ mutants "$@" || status=$?
 if [ -n "$thorough" ] && [ -s "$out/mutants.out/missed.txt" ]; then
     mv "$out/mutants.out" "$out/mutants.out.quick"
     program thorough "$thorough"
-    # the name of a mutant, as a regular expression
-    mapfile -t missed < <(sed 's/[][(){}.*+?^$|\\]/\\&/g; s/.*/--re=^&$/' "$out/mutants.out.quick/missed.txt")
+    # the name of a mutant, as a regular expression, which cargo-mutants 27.1 does not ask about deleted fields
+    mapfile -t missed < <(
+        sed 's/:.*//; s/^/--file=/' "$out/mutants.out.quick/missed.txt" | sort -u
+        sed 's/[][(){}.*+?^$|\\]/\\&/g; s/.*/--re=^&$/' "$out/mutants.out.quick/missed.txt"
+    )
     status=0
     mutants "${missed[@]}" || status=$?
 fi
