@@ -8,7 +8,7 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 use criterion::{Criterion, criterion_group, criterion_main};
-use mqtt_wire::forward::{Envelope, SharedPublish};
+use mqtt_wire::fanout::{Envelope, SharedPublish};
 use mqtt_wire::stream::PublishHead;
 use mqtt_wire::{
     Delivery, Dialect, Packet, PacketId, Properties, Property, Publish, SubscriptionId, TopicName,

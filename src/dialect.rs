@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::waivers::{OptionalRules, Terms, Waivers};
+use crate::rules::{OptionalRules, Waivers};
 
 /// A version of MQTT.
 ///
@@ -101,8 +101,8 @@ impl fmt::Display for Sender {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dialect(
-    /// In one word, which is quick to hand on and to compare: bit 0 is the sender, bits 2 and 1
-    /// are the version, and from bit 8 on stand the terms.
+    /// One word, which is cheap to pass and to compare: bit 0 is the sender, bits 2 and 1 are the
+    /// version, and bits 8 to 23 are the rules that are waived or added.
     u32,
 );
 
@@ -149,13 +149,13 @@ impl Dialect {
     /// pass what breaks them; encoding knows no waivers.
     #[must_use]
     pub const fn waiving(self, waivers: Waivers) -> Self {
-        self.on(Terms::new(waivers, self.terms().rules()))
+        self.with_rules(waivers, self.optional_rules())
     }
 
     /// The same dialect with these rules added, in place of others. They bind decoding only.
     #[must_use]
     pub const fn enforcing(self, rules: OptionalRules) -> Self {
-        self.on(Terms::new(self.terms().waivers(), rules))
+        self.with_rules(self.waivers(), rules)
     }
 
     /// The dialect of the opposite direction, with no rule waived or added.
@@ -188,18 +188,18 @@ impl Dialect {
     /// The rules that are waived.
     #[must_use]
     pub const fn waivers(self) -> Waivers {
-        self.terms().waivers()
+        Waivers::from_bits((self.0 >> 8) as u16)
     }
 
     /// The rules that are added.
     #[must_use]
     pub const fn optional_rules(self) -> OptionalRules {
-        self.terms().rules()
+        OptionalRules::from_bits((self.0 >> 8) as u16)
     }
 
     #[inline]
     pub(crate) const fn waives(self, waiver: Waivers) -> bool {
-        self.terms().waivers().contains(waiver)
+        self.waivers().contains(waiver)
     }
 
     /// The same dialect with no rule waived or added.
@@ -217,9 +217,10 @@ impl Dialect {
     /// A plain dialect in a byte, to store and compare; all others share one value.
     #[inline]
     pub(crate) const fn mark(self) -> u8 {
-        match self.is_plain() {
-            true => self.0 as u8,
-            false => Self::NO_MARK,
+        if self.is_plain() {
+            self.0 as u8
+        } else {
+            Self::NO_MARK
         }
     }
 
@@ -229,13 +230,9 @@ impl Dialect {
         self.0 == mark as u32
     }
 
-    #[inline]
-    const fn terms(self) -> Terms {
-        Terms::from_word((self.0 >> 8) as u16)
-    }
-
-    const fn on(self, terms: Terms) -> Self {
-        Self(self.0 & 0x07 | (terms.word() as u32) << 8)
+    /// The same dialect with these rules waived and added, in place of others.
+    pub(crate) const fn with_rules(self, waivers: Waivers, rules: OptionalRules) -> Self {
+        Self(self.0 & 0x07 | ((waivers.bits() | rules.bits()) as u32) << 8)
     }
 
     pub(crate) const fn is_v5(self) -> bool {

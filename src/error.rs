@@ -1,12 +1,13 @@
 //! What was wrong: kind, place, the rule it breaks, and what to answer.
 
+mod fault;
+
 use core::fmt;
 
-use nom::Offset;
-
+pub(crate) use self::fault::{Fault, FaultAt, ParseFault, Refusal, fault};
 use crate::dialect::{Dialect, Sender, Version};
-use crate::packet::PacketType;
-use crate::property::PropertyId;
+use crate::packet_type::PacketType;
+use crate::property_id::PropertyId;
 use crate::reason_code::ReasonCode;
 use crate::statement::{self, Statement};
 
@@ -42,7 +43,7 @@ impl DecodeError {
     /// Which rule was broken, in short.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
-        self.violation.kind
+        self.violation.kind()
     }
 
     /// The byte at fault, counted from the first byte of the packet. It is the length of the
@@ -55,14 +56,14 @@ impl DecodeError {
     /// The field that the byte at fault belongs to.
     #[must_use]
     pub const fn field(&self) -> Field {
-        self.violation.field
+        self.violation.field()
     }
 
     /// The value at fault: the flags byte, the reason code, the property identifier, the declared
     /// length; 0 where no single number is at fault.
     #[must_use]
     pub const fn value(&self) -> u32 {
-        self.violation.value
+        self.violation.value()
     }
 
     /// The type of the packet; `None` if its first byte names none.
@@ -107,22 +108,18 @@ impl DecodeError {
         self.violation.reply()
     }
 
+    /// The error of a rule that was broken at a known place.
     #[cold]
-    pub(crate) fn header(
-        kind: ErrorKind,
-        offset: u32,
-        field: Field,
-        value: u32,
-        first_byte: u8,
+    pub(crate) fn new(
+        fault: Fault,
+        offset: usize,
+        packet_type: Option<PacketType>,
         dialect: Option<Dialect>,
     ) -> Self {
-        let packet_type = PacketType::from_nibble(first_byte >> 4);
         Self {
-            offset,
+            offset: u32::try_from(offset).unwrap_or(u32::MAX),
             violation: Violation {
-                kind,
-                field,
-                value,
+                fault,
                 packet_type,
                 version: dialect.map(Dialect::version),
                 sender: dialect.map_or(Sender::Client, Dialect::sender),
@@ -130,33 +127,16 @@ impl DecodeError {
         }
     }
 
+    /// The error of a parser that ran over a part of `packet`.
     #[cold]
-    pub(crate) fn new(
-        fault: nom::Err<Fault<'_>>,
+    pub(crate) fn in_packet(
+        error: nom::Err<FaultAt<'_>>,
         packet: &[u8],
         packet_type: PacketType,
         dialect: Option<Dialect>,
     ) -> Self {
-        let fault = match fault {
-            nom::Err::Error(fault) | nom::Err::Failure(fault) => fault,
-            // `complete` parsers never answer this
-            nom::Err::Incomplete(_) => {
-                let end = packet.len();
-                let at = packet.get(end..).unwrap_or_default();
-                Fault::new(at, ErrorKind::Truncated, Field::Packet, 0)
-            }
-        };
-        Self {
-            offset: u32::try_from(packet.offset(fault.at)).unwrap_or(u32::MAX),
-            violation: Violation {
-                kind: fault.kind,
-                field: fault.field,
-                value: fault.value,
-                packet_type: Some(packet_type),
-                version: dialect.map(Dialect::version),
-                sender: dialect.map_or(Sender::Client, Dialect::sender),
-            },
-        }
+        let (fault, offset) = fault::locate(error, packet);
+        Self::new(fault, offset, Some(packet_type), dialect)
     }
 }
 
@@ -230,9 +210,7 @@ impl core::error::Error for EncodeError {}
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Violation {
-    pub(crate) kind: ErrorKind,
-    pub(crate) field: Field,
-    pub(crate) value: u32,
+    pub(crate) fault: Fault,
     pub(crate) packet_type: Option<PacketType>,
     pub(crate) version: Option<Version>,
     pub(crate) sender: Sender,
@@ -242,19 +220,19 @@ impl Violation {
     /// Which rule was broken, in short.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
-        self.kind
+        self.fault.kind
     }
 
     /// The field at fault.
     #[must_use]
     pub const fn field(&self) -> Field {
-        self.field
+        self.fault.field
     }
 
     /// The value at fault, 0 where no single number is.
     #[must_use]
     pub const fn value(&self) -> u32 {
-        self.value
+        self.fault.value
     }
 
     /// The type of the packet, if it has one.
@@ -297,11 +275,11 @@ impl Violation {
     /// one only where CONNACK has a return code for it; else the connection is just closed.
     #[must_use]
     pub const fn reason_code(&self) -> Option<ReasonCode> {
-        let code = self.kind.reason_code(self.field);
+        let code = self.fault.kind.reason_code(self.fault.field);
         match self.version {
             Some(Version::V3_1 | Version::V3_1_1) => match code {
                 ReasonCode::UnsupportedProtocolVersion
-                    if matches!(self.kind, ErrorKind::UnsupportedProtocolLevel) =>
+                    if matches!(self.fault.kind, ErrorKind::UnsupportedProtocolLevel) =>
                 {
                     Some(code)
                 }
@@ -335,11 +313,11 @@ impl Violation {
         if let Some(offset) = offset {
             write!(f, ", byte {offset}")?;
         }
-        write!(f, ", {}", self.field)?;
-        if self.kind.shows_value() {
-            write!(f, " {:#04x}", self.value)?;
+        write!(f, ", {}", self.fault.field)?;
+        if self.fault.kind.shows_value() {
+            write!(f, " {:#04x}", self.fault.value)?;
         }
-        write!(f, ": {}", self.kind)?;
+        write!(f, ": {}", self.fault.kind)?;
         match self.statement() {
             Some(statement) => write!(f, " [{statement}]"),
             None => Ok(()),
@@ -644,84 +622,4 @@ impl fmt::Display for Field {
             Self::SubscriptionOptions => "Subscription Options",
         })
     }
-}
-
-/// What the encoders' checks answer with.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Refusal {
-    Broken(ErrorKind, Field, u32),
-    NotInVersion(Field),
-}
-
-impl Refusal {
-    #[cold]
-    pub(crate) fn of(self, packet_type: PacketType, dialect: Dialect) -> EncodeError {
-        match self {
-            Self::Broken(kind, field, value) => EncodeError::Violation(Violation {
-                kind,
-                field,
-                value,
-                packet_type: Some(packet_type),
-                version: Some(dialect.version()),
-                sender: dialect.sender(),
-            }),
-            Self::NotInVersion(field) => EncodeError::NotInVersion {
-                packet_type,
-                field,
-                version: dialect.version(),
-            },
-        }
-    }
-}
-
-/// What the parsers answer with: the place is still the input that was left.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Fault<'a> {
-    at: &'a [u8],
-    kind: ErrorKind,
-    field: Field,
-    value: u32,
-}
-
-/// What a parser makes of a broken rule. Parsing runs with `()`, which says no more than that one
-/// is broken and costs nothing on the way; then once more with [`Fault`] to name it.
-pub(crate) trait Blame<'a> {
-    fn new(at: &'a [u8], kind: ErrorKind, field: Field, value: u32) -> Self;
-}
-
-impl<'a> Blame<'a> for () {
-    #[inline]
-    fn new(_: &'a [u8], _: ErrorKind, _: Field, _: u32) -> Self {}
-}
-
-impl<'a> Blame<'a> for Fault<'a> {
-    fn new(at: &'a [u8], kind: ErrorKind, field: Field, value: u32) -> Self {
-        Self {
-            at,
-            kind,
-            field,
-            value,
-        }
-    }
-}
-
-impl<'a> nom::error::ParseError<&'a [u8]> for Fault<'a> {
-    fn from_error_kind(input: &'a [u8], _: nom::error::ErrorKind) -> Self {
-        Self::new(input, ErrorKind::Truncated, Field::Packet, 0)
-    }
-
-    fn append(_: &'a [u8], _: nom::error::ErrorKind, other: Self) -> Self {
-        other
-    }
-}
-
-/// The error of a parser that found fault with `field` at the beginning of `at`.
-#[inline(always)]
-pub(crate) fn fault<'a, T, E: Blame<'a>>(
-    at: &'a [u8],
-    kind: ErrorKind,
-    field: Field,
-    value: u32,
-) -> Result<T, nom::Err<E>> {
-    Err(nom::Err::Failure(E::new(at, kind, field, value)))
 }

@@ -95,54 +95,60 @@ extern crate std;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-#[cfg(feature = "tokio")]
-mod codec;
 mod data;
+mod decode;
 mod dialect;
 #[cfg(feature = "embedded-io-async")]
-mod embedded;
+mod embedded_io;
 mod error;
+pub mod fanout;
 mod fit;
-pub mod forward;
+mod fixed_header;
 mod frame;
 pub mod guide;
+mod lenient;
 mod list;
-#[cfg(feature = "model")]
-pub mod model;
 pub mod monitor;
 mod packet;
+mod packet_type;
 mod property;
+mod property_id;
+mod protocol;
 mod reason_code;
+mod rules;
 mod statement;
 pub mod stream;
+#[cfg(feature = "tokio")]
+mod tokio;
 mod topic;
 #[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
 mod transport;
-mod waivers;
-mod will;
+mod will_fate;
+mod wire;
 
-#[cfg(feature = "tokio")]
-pub use self::codec::Codec;
 pub use self::data::{BinaryData, InvalidQoS, PacketId, QoS, SubscriptionId, Utf8Str};
 pub use self::dialect::{Dialect, Sender, Version};
 #[cfg(feature = "embedded-io-async")]
-pub use self::embedded::{PacketReader, PacketWriter};
+pub use self::embedded_io::{PacketReader, PacketWriter};
 pub use self::error::{DecodeError, EncodeError, ErrorKind, Field, Reply, Violation};
-pub use self::fit::Fit;
 #[cfg(feature = "bytes")]
 pub use self::frame::{Frame, FrameDecoder, Limits};
 pub use self::frame::{FrameRef, Framed};
 pub use self::list::{Item, Iter, List};
 pub use self::packet::{
-    Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, PacketType, Publish, ReasonCodes,
+    Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, Publish, ReasonCodes,
     RetainHandling, SubAck, Subscribe, Subscription, SubscriptionOptions, Subscriptions,
-    TopicFilters, Unsubscribe,
+    TopicFilters, Unsubscribe, Will,
 };
-pub use self::property::{Properties, Property, PropertyId};
+pub use self::packet_type::PacketType;
+pub use self::property::{Properties, Property};
+pub use self::property_id::PropertyId;
 pub use self::reason_code::{ReasonCode, ReturnCode, UnknownReasonCode};
+pub use self::rules::{OptionalRules, Waivers};
 pub use self::statement::Statement;
+#[cfg(feature = "tokio")]
+pub use self::tokio::Codec;
 pub use self::topic::{SharedSubscription, TopicFilter, TopicName};
 #[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
 pub use self::transport::TransportError;
-pub use self::waivers::{OptionalRules, Waivers};
-pub use self::will::{Ending, Will, WillFate, WillTerms};
+pub use self::will_fate::{Ending, WillFate, WillTerms};

@@ -1,16 +1,16 @@
-//! Lists inside packets: bytes that were checked while decoding, or a slice that the user lends.
+//! Lists inside packets: bytes that were checked during decoding, or a slice that the user lends.
 
 use core::fmt;
 use core::marker::PhantomData;
 
 use crate::dialect::{Dialect, Version};
-use crate::property::Carrier;
+use crate::packet_type::Carrier;
 
 /// A list of `T` inside a packet: properties, subscriptions, topic filters or Reason Codes.
 ///
-/// A decoded packet's list reads its items from the packet's bytes, which were checked once; a
-/// list for encoding is lent by the user as a slice. Lists are equal if their items are. No list
-/// owns or allocates anything, and iterating cannot fail.
+/// The list of a decoded packet reads its items from the bytes of the packet, which were checked
+/// once. For encoding, the user lends a list as a slice. Two lists are equal if their items are.
+/// A list owns nothing and allocates nothing, and iterating cannot fail.
 ///
 /// ```
 /// use mqtt_wire::{Property, Properties};
@@ -28,46 +28,74 @@ enum Repr<'a, T> {
         bytes: &'a [u8],
         carrier: Carrier,
         dialect: Dialect,
+        hidden: Hidden,
     },
-    Items(&'a [T]),
-    /// Checked bytes without the item that begins at byte `gap`. A whole dialect would make every
-    /// list larger.
-    WireWithout {
-        bytes: &'a [u8],
-        gap: u32,
-        version: Version,
-    },
-    /// A lent slice without the item at `gap`.
-    ItemsWithout {
-        items: &'a [T],
-        gap: u32,
-    },
+    /// The slice of the user.
+    Items(&'a [T], Hidden),
 }
 
-/// What stands in a [`List`]. Only this crate implements it.
+/// The type of the items in a [`List`]. Only this crate implements it.
 pub trait Item<'a>: Copy + PartialEq + fmt::Debug + sealed::Read<'a> {}
 
 pub(crate) mod sealed {
     use crate::dialect::Dialect;
 
-    /// Reads an item from bytes that were checked while decoding.
+    /// Reads an item from bytes that were checked during decoding.
     pub trait Read<'a>: Sized {
         fn read(bytes: &'a [u8], dialect: Dialect) -> Option<(&'a [u8], Self)>;
 
-        /// Whether a list of such items may have been asked to be without one. Who walks the
-        /// others has no gap to look for.
-        const MAY_HAVE_GAP: bool = false;
+        /// Whether lists can hide such items. Only properties can be hidden.
+        const CAN_HIDE: bool = false;
+
+        /// Whether a list that hides these groups leaves out the item.
+        #[inline]
+        fn is_hidden(&self, _: Hidden) -> bool {
+            false
+        }
+    }
+
+    /// Groups of properties that a list leaves out, although its bytes or its slice hold them:
+    /// the one way in which a packet goes out without some of its properties.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    pub struct Hidden(u8);
+
+    impl Hidden {
+        pub(crate) const NONE: Self = Self(0);
+        /// Will Delay Interval: it concerns the Will, not the message.
+        pub(crate) const WILL_DELAY: Self = Self(1);
+        /// Reason String.
+        pub(crate) const REASON_STRING: Self = Self(2);
+        /// All User Properties.
+        pub(crate) const USER_PROPERTIES: Self = Self(4);
+        /// Properties of one copy of a message: Message Expiry Interval, Topic Alias and
+        /// Subscription Identifier.
+        pub(crate) const OF_ONE_COPY: Self = Self(8);
+
+        pub(crate) const fn with(self, more: Self) -> Self {
+            Self(self.0 | more.0)
+        }
+
+        #[inline]
+        pub(crate) const fn is_none(self) -> bool {
+            self.0 == 0
+        }
+
+        #[inline]
+        pub(crate) const fn contains(self, group: Self) -> bool {
+            self.0 & group.0 != 0
+        }
     }
 }
+pub(crate) use sealed::Hidden;
 
 impl<'a, T> List<'a, T> {
     /// No items.
-    pub const EMPTY: Self = Self(Repr::Items(&[]));
+    pub const EMPTY: Self = Self::new(&[]);
 
     /// A list of the items in a slice.
     #[must_use]
     pub const fn new(items: &'a [T]) -> Self {
-        Self(Repr::Items(items))
+        Self(Repr::Items(items, Hidden::NONE))
     }
 
     /// Whether there are no items.
@@ -75,53 +103,54 @@ impl<'a, T> List<'a, T> {
     #[inline]
     pub const fn is_empty(&self) -> bool {
         match self.0 {
+            // a list that hides items shows at least one
             Repr::Wire { bytes, .. } => bytes.is_empty(),
-            Repr::Items(items) => items.is_empty(),
-            // something stands on either side of the gap
-            Repr::WireWithout { .. } | Repr::ItemsWithout { .. } => false,
+            Repr::Items(items, _) => items.is_empty(),
         }
     }
 
-    /// Bytes that have been checked to be items of this packet or Will, in this dialect.
+    /// Bytes that were checked as items of this packet or Will, in this dialect.
     #[inline]
     pub(crate) const fn checked(bytes: &'a [u8], carrier: Carrier, dialect: Dialect) -> Self {
         Self(Repr::Wire {
             bytes,
             carrier,
             dialect,
+            hidden: Hidden::NONE,
         })
     }
 
-    /// The items of a list that the user lends.
+    /// The slice of the user, if it is the whole list.
     #[inline]
     pub(crate) const fn lent(&self) -> Option<&'a [T]> {
         match self.0 {
-            Repr::Items(items) => Some(items),
-            Repr::Wire { .. } | Repr::WireWithout { .. } | Repr::ItemsWithout { .. } => None,
+            Repr::Items(items, Hidden::NONE) => Some(items),
+            _ => None,
         }
     }
 
-    /// Whether the list was decoded from such a packet: it need not be checked again.
+    /// Whether the list was decoded from such a packet, so that it needs no second check.
     #[inline]
-    pub(crate) fn is_checked_for(&self, to: Carrier, r#in: Dialect) -> bool {
+    pub(crate) fn is_checked_for(&self, target: Carrier, target_dialect: Dialect) -> bool {
         match self.0 {
             Repr::Wire {
                 carrier, dialect, ..
-            } => carrier == to && dialect == r#in,
-            Repr::Items(_) | Repr::WireWithout { .. } | Repr::ItemsWithout { .. } => false,
+            } => carrier == target && dialect == target_dialect,
+            Repr::Items(..) => false,
         }
     }
 
-    /// The bytes of the list where they are those that `version` would write: 3.1 reads unused
-    /// bits but does not write them.
+    /// The bytes of the list, if encoding in `version` yields the same. In 3.1 it may not, because
+    /// decoding ignores unused bits and encoding writes them as 0.
     #[inline]
     pub(crate) fn wire_of(&self, version: Version) -> Option<&'a [u8]> {
         match self.0 {
-            Repr::Wire { bytes, dialect, .. }
-                if dialect.version() == version && version != Version::V3_1 =>
-            {
-                Some(bytes)
-            }
+            Repr::Wire {
+                bytes,
+                dialect,
+                hidden: Hidden::NONE,
+                ..
+            } if dialect.version() == version && version != Version::V3_1 => Some(bytes),
             _ => None,
         }
     }
@@ -132,45 +161,39 @@ impl<'a, T: Item<'a>> List<'a, T> {
     #[must_use]
     #[inline]
     pub fn iter(&self) -> Iter<'a, T> {
-        let wire = |bytes, then, dialect| IterRepr::Wire {
-            bytes,
-            then,
-            dialect,
-            items: PhantomData,
-        };
-        let lent = |items: &'a [T], then| IterRepr::Items {
-            items: items.iter(),
-            then,
-        };
         Iter(match self.0 {
-            Repr::Wire { bytes, dialect, .. } => wire(bytes, &[], dialect),
-            Repr::Items(items) => lent(items, &[]),
-            Repr::WireWithout {
+            Repr::Wire {
                 bytes,
-                gap,
-                version,
+                dialect,
+                hidden,
+                ..
             } => {
-                let dialect = Dialect::from_server(version);
-                let (before, at_gap) = bytes.split_at_checked(gap as usize).unwrap_or_default();
-                let then = T::read(at_gap, dialect).map_or(&[][..], |(then, _)| then);
-                wire(before, then, dialect)
+                let wire = WireIter {
+                    bytes,
+                    dialect,
+                    items: PhantomData,
+                };
+                if T::CAN_HIDE && !hidden.is_none() {
+                    IterRepr::HidingWire(wire, hidden)
+                } else {
+                    IterRepr::Wire(wire)
+                }
             }
-            Repr::ItemsWithout { items, gap } => {
-                let (before, at_gap) = items.split_at_checked(gap as usize).unwrap_or_default();
-                let then = at_gap.split_first().map_or(&[][..], |(_, then)| then);
-                lent(before, then)
+            Repr::Items(items, hidden) if T::CAN_HIDE && !hidden.is_none() => {
+                IterRepr::HidingItems(items.iter(), hidden)
             }
+            Repr::Items(items, _) => IterRepr::Items(items.iter()),
         })
     }
 
-    /// Calls `each` with one item after the other until it fails.
+    /// Calls `each` with one item after another until it fails.
     #[inline]
     pub(crate) fn try_for_each<E>(
         &self,
         mut each: impl FnMut(T) -> Result<(), E>,
     ) -> Result<(), E> {
         match self.0 {
-            Repr::Items(items) => items.iter().try_for_each(|item| each(*item)),
+            Repr::Items(items, Hidden::NONE) => items.iter().try_for_each(|item| each(*item)),
             _ => self.iter().try_for_each(each),
         }
     }
@@ -179,53 +202,18 @@ impl<'a, T: Item<'a>> List<'a, T> {
     #[must_use]
     pub fn len(&self) -> usize {
         match self.0 {
-            Repr::Items(items) => items.len(),
-            Repr::Wire { .. } | Repr::WireWithout { .. } | Repr::ItemsWithout { .. } => {
-                self.iter().count()
-            }
+            Repr::Items(items, Hidden::NONE) => items.len(),
+            _ => self.iter().count(),
         }
     }
 
-    /// The list without the first item that is `unwanted`. What is left of bytes or of a slice is
-    /// not copied, so it may have a gap; a list that has one already stays as it is.
-    pub(crate) fn without(&self, unwanted: impl Fn(&T) -> bool) -> Self {
-        match self.0 {
-            Repr::Wire {
-                bytes,
-                carrier,
-                dialect,
-            } => {
-                let mut at = bytes;
-                let after = loop {
-                    match T::read(at, dialect) {
-                        Some((after, item)) if unwanted(&item) => break after,
-                        Some((after, _)) => at = after,
-                        None => return *self,
-                    }
-                };
-                let gap = bytes.len() - at.len();
-                match bytes.get(..gap) {
-                    None | Some([]) => Self::checked(after, carrier, dialect),
-                    Some(before) if after.is_empty() => Self::checked(before, carrier, dialect),
-                    Some(_) => Self(Repr::WireWithout {
-                        bytes,
-                        gap: u32::try_from(gap).unwrap_or(u32::MAX),
-                        version: dialect.version(),
-                    }),
-                }
-            }
-            Repr::Items(items) => match items.iter().position(unwanted) {
-                None => *self,
-                Some(0) => Self::new(items.get(1..).unwrap_or_default()),
-                Some(gap) if gap + 1 == items.len() => {
-                    Self::new(items.get(..gap).unwrap_or_default())
-                }
-                Some(gap) => Self(Repr::ItemsWithout {
-                    items,
-                    gap: u32::try_from(gap).unwrap_or(u32::MAX),
-                }),
-            },
-            Repr::WireWithout { .. } | Repr::ItemsWithout { .. } => *self,
+    /// The same list, which hides these groups too. Nothing is copied.
+    pub(crate) fn hiding(mut self, more: Hidden) -> Self {
+        let (Repr::Wire { hidden, .. } | Repr::Items(_, hidden)) = &mut self.0;
+        *hidden = hidden.with(more);
+        match self.iter().next() {
+            Some(_) => self,
+            None => Self::EMPTY,
         }
     }
 }
@@ -320,38 +308,20 @@ impl<'a, T: Item<'a> + serde::Serialize> serde::Serialize for List<'a, T> {
 /// The items of a [`List`].
 pub struct Iter<'a, T>(IterRepr<'a, T>);
 
-/// What is left before a gap, and what stands behind it.
 enum IterRepr<'a, T> {
-    Wire {
-        bytes: &'a [u8],
-        then: &'a [u8],
-        dialect: Dialect,
-        items: PhantomData<T>,
-    },
-    Items {
-        items: core::slice::Iter<'a, T>,
-        then: &'a [T],
-    },
+    Wire(WireIter<'a, T>),
+    Items(core::slice::Iter<'a, T>),
+    HidingWire(WireIter<'a, T>, Hidden),
+    HidingItems(core::slice::Iter<'a, T>, Hidden),
 }
 
 impl<T> Clone for Iter<'_, T> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
-            IterRepr::Wire {
-                bytes,
-                then,
-                dialect,
-                ..
-            } => IterRepr::Wire {
-                bytes,
-                then,
-                dialect: *dialect,
-                items: PhantomData,
-            },
-            IterRepr::Items { items, then } => IterRepr::Items {
-                items: items.clone(),
-                then,
-            },
+            IterRepr::Wire(wire) => IterRepr::Wire(wire.clone()),
+            IterRepr::Items(items) => IterRepr::Items(items.clone()),
+            IterRepr::HidingWire(wire, hidden) => IterRepr::HidingWire(wire.clone(), *hidden),
+            IterRepr::HidingItems(items, hidden) => IterRepr::HidingItems(items.clone(), *hidden),
         })
     }
 }
@@ -362,58 +332,74 @@ impl<'a, T: Item<'a>> Iterator for Iter<'a, T> {
     #[inline]
     fn next(&mut self) -> Option<T> {
         match &mut self.0 {
-            IterRepr::Wire {
-                bytes: [], then, ..
-            } if !T::MAY_HAVE_GAP || then.is_empty() => None,
-            IterRepr::Wire {
-                bytes,
-                then,
-                dialect,
-                ..
-            } => {
-                if T::MAY_HAVE_GAP && bytes.is_empty() {
-                    *bytes = core::mem::take(then);
-                }
-                let (rest, item) = T::read(bytes, *dialect)?;
-                *bytes = rest;
-                Some(item)
-            }
-            IterRepr::Items { items, then } => {
-                if T::MAY_HAVE_GAP && items.len() == 0 {
-                    *items = core::mem::take(then).iter();
-                }
-                items.next().copied()
-            }
+            IterRepr::Wire(wire) => wire.next(),
+            IterRepr::Items(items) => items.next().copied(),
+            _ if T::CAN_HIDE => self.next_visible(),
+            _ => None,
         }
     }
 
-    /// As by `next`, without asking for each item what kind of list it is in.
+    /// The same as by `next`, but the kind of list is asked for once and not for each item.
     #[inline]
-    fn fold<B, F: FnMut(B, T) -> B>(self, init: B, mut each: F) -> B {
+    fn fold<B, F: FnMut(B, T) -> B>(self, init: B, each: F) -> B {
         match self.0 {
-            IterRepr::Items { items, then } => {
-                let folded = items.copied().fold(init, &mut each);
-                then.iter().copied().fold(folded, each)
-            }
-            IterRepr::Wire {
-                bytes,
-                then,
-                dialect,
-                ..
-            } => {
-                let mut folded = init;
-                for mut rest in [bytes, then] {
-                    while !rest.is_empty() {
-                        let Some((after, item)) = T::read(rest, dialect) else {
-                            break;
-                        };
-                        folded = each(folded, item);
-                        rest = after;
-                    }
-                }
-                folded
-            }
+            IterRepr::Wire(wire) => wire.fold(init, each),
+            IterRepr::Items(items) => items.copied().fold(init, each),
+            _ if T::CAN_HIDE => self.fold_visible(init, each),
+            _ => init,
         }
+    }
+}
+
+/// Lists that hide items: their code is kept apart, so that the loops over other lists stay small.
+impl<'a, T: Item<'a>> Iter<'a, T> {
+    #[cold]
+    #[inline(never)]
+    fn next_visible(&mut self) -> Option<T> {
+        match &mut self.0 {
+            IterRepr::HidingWire(wire, hidden) => wire.find(|item| !item.is_hidden(*hidden)),
+            IterRepr::HidingItems(items, hidden) => {
+                items.find(|item| !item.is_hidden(*hidden)).copied()
+            }
+            IterRepr::Wire(_) | IterRepr::Items(_) => None,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fold_visible<B, F: FnMut(B, T) -> B>(mut self, init: B, mut each: F) -> B {
+        let mut folded = init;
+        while let Some(item) = self.next_visible() {
+            folded = each(folded, item);
+        }
+        folded
+    }
+}
+
+/// Reads items from checked bytes.
+struct WireIter<'a, T> {
+    bytes: &'a [u8],
+    dialect: Dialect,
+    items: PhantomData<T>,
+}
+
+impl<T> Clone for WireIter<'_, T> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+impl<'a, T: Item<'a>> Iterator for WireIter<'a, T> {
+    type Item = T;
+
+    #[inline]
+    fn next(&mut self) -> Option<T> {
+        if self.bytes.is_empty() {
+            return None;
+        }
+        let (rest, item) = T::read(self.bytes, self.dialect)?;
+        self.bytes = rest;
+        Some(item)
     }
 }
 
@@ -429,11 +415,7 @@ impl<'a, T: Item<'a>> fmt::Debug for Iter<'a, T> {
 mod tests {
     use std::format;
 
-    use super::List;
-    use crate::property::Carrier;
-    use crate::{
-        Dialect, PacketId, PacketType, Property, ReasonCode, ReasonCodes, SubAck, Version,
-    };
+    use crate::{PacketId, ReasonCode, ReasonCodes, SubAck};
 
     #[test]
     fn a_list_is_its_items() {
@@ -451,25 +433,5 @@ mod tests {
         assert_eq!(format!("{list:?} {rest:?}"), format!("{two:?} {two:?}"));
         assert_eq!(rest.next(), Some(ReasonCode::Success));
         assert_eq!(format!("{rest:?}"), format!("{:?}", &two[1..]));
-    }
-
-    #[test]
-    fn a_list_has_a_gap_only_between_items() {
-        let numbers = [1, 2, 3].map(Property::TopicAliasMaximum);
-        let bytes = b"\x22\0\x01\x22\0\x02\x22\0\x03";
-        let carrier = Carrier::Packet(PacketType::ConnAck);
-        let lists = [
-            List::new(&numbers),
-            List::checked(bytes, carrier, Dialect::from_server(Version::V5)),
-        ];
-        for list in lists {
-            assert_eq!(list, List::new(&numbers));
-            for (place, left) in [(0, [1, 2]), (1, [0, 2]), (2, [0, 1])] {
-                let without = list.without(|item| *item == numbers[place]);
-                assert_eq!(without, List::new(&left.map(|at| numbers[at])));
-                let is_whole = without.lent().is_some() || without.wire_of(Version::V5).is_some();
-                assert_eq!(is_whole, place != 1, "{without:?}");
-            }
-        }
     }
 }

@@ -17,7 +17,8 @@ use crate::dialect::{Dialect, Sender, Version};
 use crate::packet::{
     Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, Publish, SubAck, Subscribe,
 };
-use crate::property::{Properties, Property, PropertyId};
+use crate::property::{Properties, Property};
+use crate::property_id::PropertyId;
 use crate::reason_code::ReasonCode;
 
 /// Watches the packets of one connection, of both directions, and reports what breaks a rule that

@@ -2,11 +2,8 @@
 
 use core::fmt;
 
-use crate::data::{self, Parsed, Put};
-use crate::dialect::{Dialect, Sender};
-use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
-use crate::packet::PacketType;
-use crate::property::{self, Carrier, Properties};
+use crate::dialect::Sender;
+use crate::packet_type::PacketType;
 
 macro_rules! reason_codes {
     ($($byte:literal $name:ident = $text:literal,
@@ -143,18 +140,6 @@ impl ReasonCode {
     }
 
     #[inline]
-    fn judge(self, packet_type: PacketType, sender: Sender) -> Result<Self, ErrorKind> {
-        if self.is_allowed(packet_type, sender) {
-            return Ok(self);
-        }
-        if self.is_allowed(packet_type, sender.other()) {
-            Err(ErrorKind::ReasonCodeWrongSender)
-        } else {
-            Err(ErrorKind::ReasonCodeNotAllowed)
-        }
-    }
-
-    #[inline]
     fn carriers(self) -> u32 {
         CARRIERS.get(usize::from(self as u8)).copied().unwrap_or(0)
     }
@@ -194,76 +179,6 @@ impl fmt::Display for UnknownReasonCode {
 }
 
 impl core::error::Error for UnknownReasonCode {}
-
-// ---- parsing and writing -------------------------------------------------------------------
-
-/// A Reason Code of 5.0 that this packet may carry.
-#[inline]
-pub(crate) fn parse<'a, E: Blame<'a>>(
-    input: &'a [u8],
-    packet_type: PacketType,
-    dialect: Dialect,
-) -> Parsed<'a, ReasonCode, E> {
-    let (rest, byte) = data::byte(input, Field::ReasonCode)?;
-    let code = ReasonCode::try_from(byte)
-        .map_err(|_| ErrorKind::ReasonCodeNotAllowed)
-        .and_then(|code| code.judge(packet_type, dialect.sender()));
-    match code {
-        Ok(code) => Ok((rest, code)),
-        Err(kind) => fault(input, kind, Field::ReasonCode, u32::from(byte)),
-    }
-}
-
-/// The end of PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT and AUTH: nothing before 5.0; in 5.0
-/// Reason Code and properties, of which the last or both may be missing.
-#[inline(always)]
-pub(crate) fn parse_with_properties<'a, E: Blame<'a>>(
-    input: &'a [u8],
-    packet_type: PacketType,
-    dialect: Dialect,
-) -> Parsed<'a, (ReasonCode, Properties<'a>), E> {
-    let carrier = Carrier::Packet(packet_type);
-    let no_properties = Properties::checked(&[], carrier, dialect);
-    if input.is_empty() || !dialect.is_v5() {
-        return Ok((input, (ReasonCode::Success, no_properties)));
-    }
-    let (rest, code) = parse(input, packet_type, dialect)?;
-    if rest.is_empty() {
-        return Ok((rest, (code, no_properties)));
-    }
-    let (rest, properties) = property::parse(rest, carrier, dialect)?;
-    Ok((rest, (code, properties)))
-}
-
-/// Checks a Reason Code of 5.0 that is about to be written.
-pub(crate) fn check(
-    code: ReasonCode,
-    packet_type: PacketType,
-    dialect: Dialect,
-) -> Result<(), Refusal> {
-    match code.judge(packet_type, dialect.sender()) {
-        Ok(_) => Ok(()),
-        Err(kind) => Err(Refusal::Broken(kind, Field::ReasonCode, code as u32)),
-    }
-}
-
-/// Writes what [`parse_with_properties`] reads, as short as may be.
-#[inline(always)]
-pub(crate) fn put_with_properties(
-    code: ReasonCode,
-    properties: &Properties<'_>,
-    dialect: Dialect,
-    out: &mut impl Put,
-) {
-    let short = properties.is_empty();
-    if !dialect.is_v5() || short && code == ReasonCode::Success {
-        return;
-    }
-    out.put_byte(code as u8);
-    if !short {
-        property::put(properties, dialect, out);
-    }
-}
 
 /// The return codes of CONNACK in 3.1 and 3.1.1 (section 3.2.2.3 of 3.1.1).
 ///

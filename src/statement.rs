@@ -6,8 +6,8 @@ use core::fmt;
 
 use crate::dialect::{Sender, Version};
 use crate::error::{ErrorKind, Field, Violation};
-use crate::packet::PacketType;
-use crate::property::PropertyId;
+use crate::packet_type::PacketType;
+use crate::property_id::PropertyId;
 use crate::reason_code::ReasonCode;
 
 /// A normative statement of one version of the standard.
@@ -107,7 +107,7 @@ impl fmt::Display for Statement {
 /// The statements that `violation` breaks, the most exact one first.
 pub(crate) fn broken_by(violation: &Violation) -> impl Iterator<Item = Statement> + use<> {
     let version = violation.version().unwrap_or(Version::V5);
-    let packet_type = match (violation.kind, violation.field) {
+    let packet_type = match (violation.kind(), violation.field()) {
         // what the table says of CONNECT alone is about another property
         (ErrorKind::UnknownProperty, _) => None,
         (ErrorKind::PropertyNotAllowed, field)
@@ -145,9 +145,9 @@ fn ids(violation: &Violation, version: Version) -> Ids {
         V3_1_1 => one(v3_1_1),
         V5 => one(v5),
     };
-    let Violation { field, value, .. } = *violation;
+    let (field, value) = (violation.field(), violation.value());
 
-    match violation.kind {
+    match violation.kind() {
         K::ReservedPacketType => match (version, value >> 4) {
             (V3_1, _) => one("U31-type0"),
             (V3_1_1, 15) => one("U-type15"),
@@ -278,8 +278,8 @@ fn ids(violation: &Violation, version: Version) -> Ids {
         K::NoLocalOnShared => one("MQTT-3.8.3-4"),
         K::PropertyLength => one("U-prop-len"),
         K::UnknownProperty | K::PropertyNotAllowed => one("U-prop-type"),
-        K::DuplicateProperty => property_rule(field, |id| id.rules().0),
-        K::PropertyValue => property_rule(field, |id| id.rules().1),
+        K::DuplicateProperty => property_rule(field, |id| id.duplicate_statement()),
+        K::PropertyValue => property_rule(field, |id| id.value_statement()),
         K::PropertyWrongSender => match violation.packet_type {
             Some(PacketType::Disconnect) => one("MQTT-3.14.2-2"),
             _ => one("MQTT-3.3.4-6"),
@@ -316,7 +316,7 @@ fn fixed_header_flags(packet_type: Option<PacketType>, version: Version) -> Ids 
 
 fn truncated(violation: &Violation, version: Version) -> Ids {
     use PacketType as P;
-    let (packet_type, field) = (violation.packet_type, violation.field);
+    let (packet_type, field) = (violation.packet_type, violation.field());
     match (version, packet_type, field) {
         (Version::V3_1, _, _) => one("U31-remlen"),
         (Version::V5, _, Field::Property(_) | Field::PropertyIdentifier) => one("U-prop-len"),
@@ -414,7 +414,7 @@ fn reason_code(violation: &Violation, version: Version) -> Ids {
         (Version::V5, Some(P::PubRel)) => one("MQTT-3.6.2-1"),
         (Version::V5, Some(P::PubComp)) => one("MQTT-3.7.2-1"),
         (Version::V5, Some(P::SubAck)) => {
-            let code = u8::try_from(violation.value).ok();
+            let code = u8::try_from(violation.value()).ok();
             match code.and_then(|code| ReasonCode::try_from(code).ok()) {
                 // a known code, yet it grants nothing and is no failure
                 Some(code) if !code.is_failure() => two("MQTT-3.8.4-7", "MQTT-3.9.3-2"),

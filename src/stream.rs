@@ -38,14 +38,21 @@ use core::num::NonZeroUsize;
 #[cfg(feature = "bytes")]
 pub use self::decoder::{Head, StreamDecoder};
 
-use crate::data::{self, Put, QoS, SliceWriter, VariableByteInteger};
+use crate::data::QoS;
 use crate::dialect::Dialect;
-use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
-use crate::frame::{FrameRef, Framed};
-use crate::packet::{self, Body, Delivery, Packet, PacketType, Parse, Publish, RemainingLength};
+use crate::error::{DecodeError, EncodeError, ErrorKind, Fault, FaultAt, Field, Refusal};
+use crate::fixed_header::{FirstByte, FixedHeader};
+use crate::frame::{FrameRef, Framed, StreamState};
+use crate::lenient;
+use crate::packet::{self, DecodeBody, Delivery, EncodeBody, Packet, Publish};
+use crate::packet_type::PacketType;
 use crate::property::Properties;
+use crate::rules::{OptionalRules, Waivers};
 use crate::topic::TopicName;
-use crate::waivers::{self, OptionalRules, Waivers};
+use crate::wire::varint::{self, VariableByteInteger};
+#[cfg(feature = "bytes")]
+use crate::wire::write::BufMutWriter;
+use crate::wire::write::{Put, SliceWriter};
 
 /// How large packets may be, in bytes, fixed header included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,57 +96,52 @@ pub type PartRef<'a> = Part<FrameRef<'a>, HeadRef<'a>, &'a [u8]>;
 /// there.
 #[derive(Debug)]
 pub struct Splitter {
-    dialect: Option<Dialect>,
-    waivers: Waivers,
-    rules: OptionalRules,
+    state: StreamState,
     limits: StreamLimits,
-    /// Bytes of the payload that are still to come.
+    /// Bytes of the payload that have not arrived yet.
     payload: Payload,
-    /// With fewer bytes than this nothing new can be said of a head: it is not judged again.
+    /// A head that is not complete is parsed again when this many bytes are there.
     wanted: usize,
-    failed: Option<DecodeError>,
 }
 
 impl Splitter {
-    /// A splitter for what follows `dialect`.
+    /// A splitter of a stream in `dialect`.
     #[must_use]
     pub const fn new(dialect: Dialect, limits: StreamLimits) -> Self {
-        Self {
-            dialect: Some(dialect),
-            ..Self::accept(limits)
-        }
+        Self::with_state(StreamState::new(dialect), limits)
     }
 
-    /// A splitter for a connection that a Server accepts: it waits for a CONNECT, and learns the
+    /// A splitter of a connection that a Server accepts: it waits for a CONNECT, and learns the
     /// version from it.
     #[must_use]
     pub const fn accept(limits: StreamLimits) -> Self {
+        Self::with_state(StreamState::accept(), limits)
+    }
+
+    const fn with_state(state: StreamState, limits: StreamLimits) -> Self {
         Self {
-            dialect: None,
-            waivers: Waivers::NONE,
-            rules: OptionalRules::NONE,
+            state,
             limits,
             payload: Payload::new(0),
             wanted: 0,
-            failed: None,
         }
     }
 
-    /// The same splitter for dialects with these rules waived and added, also for the dialect that
-    /// [`accept`](Self::accept) learns.
+    /// The same splitter, whose dialect waives and adds these rules. This holds for the dialect
+    /// that [`accept`](Self::accept) learns, too.
     #[must_use]
-    pub fn with_rules(mut self, waivers: Waivers, rules: OptionalRules) -> Self {
-        (self.waivers, self.rules) = (waivers, rules);
-        let dialect = self.dialect;
-        self.dialect = dialect.map(|it| it.waiving(waivers).enforcing(rules));
-        self
+    pub fn with_rules(self, waivers: Waivers, rules: OptionalRules) -> Self {
+        Self {
+            state: self.state.with_rules(waivers, rules),
+            ..self
+        }
     }
 
-    /// The dialect of the stream; `None` before the first packet of [`accept`](Self::accept) has
-    /// come out.
+    /// The dialect of the stream; `None` before [`accept`](Self::accept) has returned its first
+    /// packet.
     #[must_use]
     pub const fn dialect(&self) -> Option<Dialect> {
-        self.dialect
+        self.state.dialect()
     }
 
     /// Takes the next part from the beginning of `input`. Where it answers
@@ -153,53 +155,52 @@ impl Splitter {
     /// error comes again from then on.
     #[inline]
     pub fn next_part<'a>(&mut self, input: &mut &'a [u8]) -> Result<PartRef<'a>, DecodeError> {
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
+        self.state.check()?;
         if let Some(missing) = missing(self.wanted, input) {
             return Ok(Part::NeedMore(missing));
         }
         self.wanted = 0;
-        self.take_part(input).inspect_err(|error| {
-            self.failed = Some(*error);
-        })
+        let part = if self.payload.is_complete() {
+            self.take_packet(input)
+        } else {
+            Ok(self.take_chunk(input))
+        };
+        part.inspect_err(|error| self.state.fail(*error))
     }
 
-    fn take_part<'a>(&mut self, input: &mut &'a [u8]) -> Result<PartRef<'a>, DecodeError> {
-        if !self.payload.is_complete() {
-            let (chunk, rest) = self.payload.split(input);
-            *input = rest;
-            return Ok(match chunk {
-                [] => Part::NeedMore(NonZeroUsize::MIN),
-                _ => Part::Payload {
-                    chunk,
-                    left: self.payload.left(),
-                },
-            });
+    fn take_chunk<'a>(&mut self, input: &mut &'a [u8]) -> PartRef<'a> {
+        let (chunk, rest) = self.payload.split(input);
+        *input = rest;
+        match chunk {
+            [] => Part::NeedMore(NonZeroUsize::MIN),
+            _ => Part::Payload {
+                chunk,
+                left: self.payload.left(),
+            },
         }
+    }
+
+    fn take_packet<'a>(&mut self, input: &mut &'a [u8]) -> Result<PartRef<'a>, DecodeError> {
         let bytes = *input;
         let is_publish = |first_byte: &u8| first_byte >> 4 == PacketType::Publish as u8;
-        let limit = match (self.dialect, bytes.first()) {
+        let dialect = self.state.dialect();
+        let limit = match (dialect, bytes.first()) {
             (Some(_), Some(first_byte)) if is_publish(first_byte) => self.limits.publish,
             _ => self.limits.whole,
         };
-        let framed = FrameRef::peek(bytes, self.dialect, limit)?;
-        if let (Some(dialect), Some(header)) = (self.dialect, FixedHeader::read(bytes)) {
+        let framed = self.state.find_frame(bytes, limit)?;
+        if let (Some(dialect), Some(header)) = (dialect, FixedHeader::read(bytes)) {
             if header.packet_len() > self.limits.whole as usize {
                 return self.take_head(header, dialect, input);
             }
         }
-        let frame = match framed {
-            Framed::Frame(frame) => frame,
-            Framed::NeedMore(missing) => return Ok(Part::NeedMore(missing)),
-        };
-        if self.dialect.is_none() {
-            let version = frame.connect_version(self.waivers)?;
-            let dialect = Dialect::from_client(version);
-            self.dialect = Some(dialect.waiving(self.waivers).enforcing(self.rules));
-        }
-        *input = bytes.get(frame.bytes().len()..).unwrap_or_default();
-        Ok(Part::Frame(frame))
+        Ok(match framed {
+            Framed::NeedMore(missing) => Part::NeedMore(missing),
+            Framed::Frame(frame) => {
+                *input = bytes.get(frame.bytes().len()..).unwrap_or_default();
+                Part::Frame(frame)
+            }
+        })
     }
 
     /// Takes the head of a PUBLISH whose fixed header has been judged.
@@ -229,7 +230,7 @@ impl Splitter {
         // a field that ends inside the packet is not all there yet, or will never be
         match missing(next.end, bytes) {
             _ if !error.kind().is_short() || !is_inside => Err(error),
-            _ if is_too_large => Err(next.too_large(header, dialect)),
+            _ if is_too_large => Err(next.too_large(dialect)),
             Some(missing) => {
                 self.wanted = next.end;
                 Ok(Part::NeedMore(missing))
@@ -243,32 +244,6 @@ impl Splitter {
 #[inline]
 fn missing(end: usize, bytes: &[u8]) -> Option<NonZeroUsize> {
     NonZeroUsize::new(end.saturating_sub(bytes.len()))
-}
-
-/// A fixed header that is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FixedHeader {
-    first_byte: u8,
-    len: u8,
-    remaining_length: u32,
-}
-
-impl FixedHeader {
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (&first_byte, after) = bytes.split_first()?;
-        match data::read_variable_byte_integer(after) {
-            VariableByteInteger::Whole { value, length, .. } => Some(Self {
-                first_byte,
-                len: 1 + length as u8,
-                remaining_length: value,
-            }),
-            VariableByteInteger::Unfinished | VariableByteInteger::TooLong => None,
-        }
-    }
-
-    const fn packet_len(self) -> usize {
-        self.len as usize + self.remaining_length as usize
-    }
 }
 
 /// The first field of a head that is not there, or its last one: places in the packet.
@@ -311,7 +286,7 @@ impl NextField {
         }
         if dialect.is_v5() {
             let (field, at) = (Field::PropertyLength, last.end);
-            last = match data::read_variable_byte_integer(after(at)) {
+            last = match varint::read(after(at)) {
                 VariableByteInteger::Whole { value, length, .. } => {
                     next(field, at, at + length, value as usize)
                 }
@@ -323,16 +298,10 @@ impl NextField {
     }
 
     #[cold]
-    fn too_large(&self, header: FixedHeader, dialect: Dialect) -> DecodeError {
-        let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
-        DecodeError::header(
-            ErrorKind::HeadTooLarge,
-            number(self.at),
-            self.field,
-            number(self.end),
-            header.first_byte,
-            Some(dialect),
-        )
+    fn too_large(&self, dialect: Dialect) -> DecodeError {
+        let end = u32::try_from(self.end).unwrap_or(u32::MAX);
+        let fault = Fault::new(ErrorKind::HeadTooLarge, self.field, end);
+        DecodeError::new(fault, self.at, Some(PacketType::Publish), Some(dialect))
     }
 }
 
@@ -375,21 +344,32 @@ impl<'a> HeadRef<'a> {
         report: impl FnMut(DecodeError),
     ) -> Result<PublishHead<'a>, DecodeError> {
         let header = self.header;
-        let frame = FrameRef::beginning(self.bytes, PacketType::Publish, header.len);
-        let publish = waivers::grant_and_decode(dialect, report, |dialect| {
-            frame.judge_header(header.remaining_length, dialect)?;
-            match Publish::parse(&frame, dialect) {
+        let body = self
+            .bytes
+            .get(usize::from(header.len)..)
+            .unwrap_or_default();
+        let publish = lenient::decode_with_waivers(dialect, report, |dialect| {
+            header.check(dialect)?;
+            let first_byte = FirstByte {
+                packet_type: PacketType::Publish,
+                flags: header.first_byte & 0x0f,
+            };
+            match Publish::parse::<FaultAt<'a>>(first_byte, body, dialect) {
                 Ok((_, publish)) => Ok(publish),
-                Err(fault) => {
+                Err(error) => {
                     let (packet_type, dialect) = (PacketType::Publish, Some(dialect));
-                    Err(DecodeError::new(fault, self.bytes, packet_type, dialect))
+                    Err(DecodeError::in_packet(
+                        error,
+                        self.bytes,
+                        packet_type,
+                        dialect,
+                    ))
                 }
             }
         })?;
-        waivers::check_optional_rules(&Packet::Publish(publish), self.bytes, dialect)?;
-        let head_len = frame.body().len() as u32;
+        lenient::check_optional_rules(&Packet::Publish(publish), self.bytes, dialect)?;
         Ok(PublishHead {
-            payload_len: header.remaining_length.saturating_sub(head_len),
+            payload_len: header.remaining_length.saturating_sub(body.len() as u32),
             ..PublishHead::from(publish)
         })
     }
@@ -454,7 +434,8 @@ impl<'a> PublishHead<'a> {
     ///
     /// As [`encode_to_slice`](Self::encode_to_slice), but for the room.
     pub fn encoded_len(&self, dialect: Dialect) -> Result<usize, EncodeError> {
-        Ok(self.measure(dialect.plain())?.total())
+        let dialect = dialect.plain();
+        Ok(packet::measure(self, PacketType::Publish, dialect)?.packet_len())
     }
 
     /// Writes the head to the beginning of `buffer` and returns the head's length. The payload has
@@ -468,7 +449,8 @@ impl<'a> PublishHead<'a> {
         dialect: Dialect,
         buffer: &mut [u8],
     ) -> Result<usize, EncodeError> {
-        self.put(dialect.plain(), SliceWriter(buffer))
+        let out = SliceWriter(buffer);
+        packet::encode(self, PacketType::Publish, dialect.plain(), out)
     }
 
     /// Appends the head to `buffer` and returns the head's length. The payload has to follow it:
@@ -483,26 +465,8 @@ impl<'a> PublishHead<'a> {
         dialect: Dialect,
         buffer: &mut impl bytes::BufMut,
     ) -> Result<usize, EncodeError> {
-        self.put(dialect.plain(), data::BufMutWriter(buffer))
-    }
-
-    fn put(&self, dialect: Dialect, mut out: impl Put) -> Result<usize, EncodeError> {
-        let length = self.measure(dialect)?;
-        let needed = length.total() - self.payload_len as usize;
-        if out.room() < needed {
-            return Err(EncodeError::BufferTooSmall { needed });
-        }
-        let publish = self.without_payload();
-        out.put_byte((PacketType::Publish as u8) << 4 | publish.flags(PacketType::Publish));
-        out.put_variable_byte_integer(length.0);
-        publish.put(dialect, &mut out);
-        Ok(needed)
-    }
-
-    fn measure(&self, dialect: Dialect) -> Result<RemainingLength, EncodeError> {
-        let publish = self.without_payload();
-        let head = packet::measure(&publish, PacketType::Publish, dialect)?;
-        RemainingLength::new((head.0 as usize).saturating_add(self.payload_len as usize))
+        let out = BufMutWriter(buffer);
+        packet::encode(self, PacketType::Publish, dialect.plain(), out)
     }
 
     const fn without_payload(&self) -> Publish<'a> {
@@ -513,6 +477,24 @@ impl<'a> PublishHead<'a> {
             properties: self.properties,
             payload: &[],
         }
+    }
+}
+
+impl EncodeBody for PublishHead<'_> {
+    fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+        self.without_payload().check(packet_type, dialect)
+    }
+
+    fn flags(&self, packet_type: PacketType) -> u8 {
+        self.without_payload().flags(packet_type)
+    }
+
+    fn put(&self, dialect: Dialect, out: &mut impl Put) {
+        self.without_payload().put(dialect, out);
+    }
+
+    fn later_len(&self) -> usize {
+        self.payload_len as usize
     }
 }
 

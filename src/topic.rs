@@ -1,10 +1,10 @@
 //! Topic names, topic filters and shared subscriptions.
 
-use crate::data::{
-    self, Flaw, MAX_FIELD, Parsed, Utf8Str, check_text_slowly, find_wildcard, is_plain, text_traits,
-};
+use crate::data::{Utf8Str, text_traits};
 use crate::dialect::Version;
-use crate::error::{Blame, ErrorKind, Field, fault};
+use crate::error::{ErrorKind, Field, ParseFault, fault};
+use crate::wire::read::{self, Parsed};
+use crate::wire::text::{self, BadText, MAX_FIELD, check_text_slowly, find_wildcard, is_plain};
 
 /// A Topic Name: text of at least one character that holds no wildcard.
 ///
@@ -39,7 +39,7 @@ impl<'a> TopicName<'a> {
         }
         match check_name(bytes) {
             Ok(()) => Ok(Self(bytes)),
-            Err(flaw) => Err(flaw.kind),
+            Err(bad) => Err(bad.kind),
         }
     }
 
@@ -51,7 +51,7 @@ impl<'a> TopicName<'a> {
 
     /// Parses a topic name that must not be empty.
     #[inline]
-    pub(crate) fn parse<E: Blame<'a>>(input: &'a [u8], field: Field) -> Parsed<'a, Self, E> {
+    pub(crate) fn parse<E: ParseFault<'a>>(input: &'a [u8], field: Field) -> Parsed<'a, Self, E> {
         match Self::parse_or_empty(input, field)? {
             (rest, Some(name)) => Ok((rest, name)),
             (_, None) => fault(input, ErrorKind::EmptyTopicName, field, 0),
@@ -60,11 +60,11 @@ impl<'a> TopicName<'a> {
 
     /// Parses a topic name; `None` if it is empty.
     #[inline]
-    pub(crate) fn parse_or_empty<E: Blame<'a>>(
+    pub(crate) fn parse_or_empty<E: ParseFault<'a>>(
         input: &'a [u8],
         field: Field,
     ) -> Parsed<'a, Option<Self>, E> {
-        let (rest, bytes) = data::checked(input, field, check_name)?;
+        let (rest, bytes) = read::text(input, field, check_name)?;
         Ok((rest, (!bytes.is_empty()).then_some(Self(bytes))))
     }
 }
@@ -106,7 +106,7 @@ impl<'a> TopicFilter<'a> {
         }
         match check_filter(bytes) {
             Ok(()) => Ok(Self(bytes)),
-            Err(flaw) => Err(flaw.kind),
+            Err(bad) => Err(bad.kind),
         }
     }
 
@@ -176,12 +176,15 @@ impl<'a> TopicFilter<'a> {
 
     /// Parses a filter. In 5.0 shared subscriptions have a grammar.
     #[inline(always)]
-    pub(crate) fn parse<E: Blame<'a>>(input: &'a [u8], version: Version) -> Parsed<'a, Self, E> {
+    pub(crate) fn parse<E: ParseFault<'a>>(
+        input: &'a [u8],
+        version: Version,
+    ) -> Parsed<'a, Self, E> {
         let field = Field::TopicFilter;
-        let (rest, bytes) = data::checked(input, field, check_filter)?;
+        let (rest, bytes) = read::text(input, field, check_filter)?;
         if version == Version::V5 {
-            if let Err(flaw) = check_share(bytes) {
-                return flaw.fault(bytes, field);
+            if let Err(bad) = check_share(bytes) {
+                return bad.fault(bytes, field);
             }
         }
         Ok((rest, Self(bytes)))
@@ -190,13 +193,13 @@ impl<'a> TopicFilter<'a> {
     /// Reads a filter that was checked before.
     #[inline]
     pub(crate) fn read_checked(input: &'a [u8]) -> Option<(&'a [u8], Self)> {
-        let (rest, bytes) = data::prefixed::<()>(input, Field::TopicFilter).ok()?;
+        let (rest, bytes) = read::prefixed::<()>(input, Field::TopicFilter).ok()?;
         Some((rest, Self::trusted(bytes)))
     }
 
     /// Checks the grammar of shared subscriptions.
     pub(crate) fn check_share(&self) -> Result<(), ErrorKind> {
-        check_share(self.0).map_err(|flaw| flaw.kind)
+        check_share(self.0).map_err(|bad| bad.kind)
     }
 
     /// Whether 5.0 reads the filter as a shared subscription.
@@ -222,7 +225,7 @@ const SHARE: &[u8] = b"$share/";
 
 /// Checks all but that the name is not empty.
 #[inline]
-const fn check_name(bytes: &[u8]) -> Result<(), Flaw> {
+const fn check_name(bytes: &[u8]) -> Result<(), BadText> {
     if is_plain::<true>(bytes) {
         return Ok(());
     }
@@ -230,13 +233,13 @@ const fn check_name(bytes: &[u8]) -> Result<(), Flaw> {
 }
 
 #[cold]
-const fn check_name_slowly(bytes: &[u8]) -> Result<(), Flaw> {
-    if let Err(flaw) = check_text_slowly(bytes) {
-        return Err(flaw);
+const fn check_name_slowly(bytes: &[u8]) -> Result<(), BadText> {
+    if let Err(bad) = check_text_slowly(bytes) {
+        return Err(bad);
     }
     match find_wildcard(bytes) {
         None => Ok(()),
-        Some(at) => Err(Flaw {
+        Some(at) => Err(BadText {
             kind: ErrorKind::WildcardInTopicName,
             at,
         }),
@@ -244,7 +247,7 @@ const fn check_name_slowly(bytes: &[u8]) -> Result<(), Flaw> {
 }
 
 #[inline]
-const fn check_filter(bytes: &[u8]) -> Result<(), Flaw> {
+const fn check_filter(bytes: &[u8]) -> Result<(), BadText> {
     if is_plain_filter(bytes) {
         return Ok(());
     }
@@ -271,10 +274,10 @@ const fn is_plain_filter(bytes: &[u8]) -> bool {
 #[inline]
 const fn is_plain_word(word: [u8; 8], filter: &[u8], at: usize) -> bool {
     let word = u64::from_le_bytes(word);
-    if !data::is_plain_word(word) {
+    if !text::is_plain_word(word) {
         return false;
     }
-    let mut wildcards = data::wildcards_in_ascii(word);
+    let mut wildcards = text::wildcards_in_ascii(word);
     while wildcards != 0 {
         if !fills_level(filter, at + wildcards.trailing_zeros() as usize / 8) {
             return false;
@@ -293,15 +296,15 @@ const fn fills_level(bytes: &[u8], at: usize) -> bool {
     matches!(before, [] | [.., b'/']) && matches!(after, [_] | [b'+', b'/', ..])
 }
 
-const fn check_filter_slowly(bytes: &[u8]) -> Result<(), Flaw> {
+const fn check_filter_slowly(bytes: &[u8]) -> Result<(), BadText> {
     if bytes.is_empty() {
-        return Err(Flaw {
+        return Err(BadText {
             kind: ErrorKind::EmptyTopicFilter,
             at: 0,
         });
     }
-    if let Err(flaw) = data::check_text(bytes) {
-        return Err(flaw);
+    if let Err(bad) = text::check_text(bytes) {
+        return Err(bad);
     }
     let mut rest = bytes;
     while let Some(place) = find_wildcard(rest) {
@@ -318,38 +321,38 @@ const fn check_filter_slowly(bytes: &[u8]) -> Result<(), Flaw> {
             (b'#', _) => ErrorKind::MultiLevelWildcard,
             _ => ErrorKind::SingleLevelWildcard,
         };
-        return Err(Flaw { kind, at });
+        return Err(BadText { kind, at });
     }
     Ok(())
 }
 
 #[inline]
-fn check_share(bytes: &[u8]) -> Result<(), Flaw> {
+fn check_share(bytes: &[u8]) -> Result<(), BadText> {
     split_share(bytes).map(|_| ())
 }
 
 /// The parts of a checked filter; `None` if it is no shared subscription.
 #[inline]
-fn split_share(bytes: &[u8]) -> Result<Option<SharedSubscription<'_>>, Flaw> {
+fn split_share(bytes: &[u8]) -> Result<Option<SharedSubscription<'_>>, BadText> {
     let Some(rest) = bytes.strip_prefix(SHARE) else {
         return Ok(None);
     };
-    let flaw = |kind, at| Err(Flaw { kind, at });
+    let bad = |kind, at| Err(BadText { kind, at });
     let name_len = rest.iter().position(|&byte| byte == b'/');
     let name_len = name_len.unwrap_or(rest.len());
     let (name, rest) = rest.split_at_checked(name_len).unwrap_or_default();
     if name.is_empty() {
-        return flaw(ErrorKind::EmptyShareName, SHARE.len());
+        return bad(ErrorKind::EmptyShareName, SHARE.len());
     }
     if let b"+" | b"#" = name {
-        return flaw(ErrorKind::SharedSubscription, SHARE.len());
+        return bad(ErrorKind::SharedSubscription, SHARE.len());
     }
     match rest.split_first() {
         Some((_, filter)) if !filter.is_empty() => Ok(Some(SharedSubscription {
             name: Utf8Str::trusted(name),
             filter: TopicFilter(filter),
         })),
-        _ => flaw(ErrorKind::SharedSubscription, bytes.len()),
+        _ => bad(ErrorKind::SharedSubscription, bytes.len()),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::num::NonZeroU16;
 
 use bytes::BytesMut;
-use mqtt_wire::forward::ForwardError;
+use mqtt_wire::fanout::ForwardError;
 use mqtt_wire::model::strategies;
 use mqtt_wire::monitor::{Breach, Monitor};
 use mqtt_wire::stream::{Part, Splitter, StreamDecoder, StreamLimits};

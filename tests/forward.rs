@@ -7,7 +7,7 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 use laws::dialects;
-use mqtt_wire::forward::{Envelope, Forward, ForwardError, SharedPublish};
+use mqtt_wire::fanout::{Envelope, Forward, ForwardError, SharedPublish};
 use mqtt_wire::{
     Delivery, Dialect, EncodeError, ErrorKind, Field, Packet, PacketId, PacketType, Properties,
     Property, PropertyId, Publish, Sender, SubscriptionId, TopicName, Utf8Str, Version, Waivers,

@@ -62,7 +62,7 @@ fn refusing_does_not_need_the_allocator() {
 
 #[test]
 fn messages_in_parts_and_copies_of_them_do_not_need_the_allocator() {
-    use mqtt_wire::forward::{Envelope, Forward, SharedPublish};
+    use mqtt_wire::fanout::{Envelope, Forward, SharedPublish};
     use mqtt_wire::stream::{Part, Splitter, StreamLimits};
     use mqtt_wire::{SubscriptionId, Version};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mqtt_wire::forward::{Envelope, PublishBuf, SharedPublish};
+use mqtt_wire::fanout::{Envelope, PublishBuf, SharedPublish};
 use mqtt_wire::{Delivery, Dialect, EncodeError, Publish, QoS, SubscriptionId, TopicName, Version};
 use tokio::time::Instant;
 

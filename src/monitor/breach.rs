@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::data::PacketId;
 use crate::dialect::{Sender, Version};
-use crate::packet::PacketType;
+use crate::packet_type::PacketType;
 use crate::reason_code::ReasonCode;
 use crate::statement::Statement;
 

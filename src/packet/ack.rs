@@ -9,13 +9,17 @@
 //!
 //! In 3.1 the flags of PUBREL are DUP, QoS 1 and an unused bit; later they are 0010.
 
-use crate::data::{self, PacketId, Parsed, Put};
+use super::body::{DecodeBody, EncodeBody};
+use super::reason;
+use crate::data::PacketId;
 use crate::dialect::Dialect;
-use crate::error::{Blame, Field, Refusal};
-use crate::frame::FrameRef;
-use crate::packet::{Body, PacketType, Parse};
-use crate::property::{self, Carrier, Properties};
-use crate::reason_code::{self, ReasonCode};
+use crate::error::{ParseFault, Refusal};
+use crate::fixed_header::FirstByte;
+use crate::packet_type::PacketType;
+use crate::property::Properties;
+use crate::reason_code::ReasonCode;
+use crate::wire::read::Parsed;
+use crate::wire::write::Put;
 
 /// PUBACK, PUBREC, PUBREL or PUBCOMP: a step in the delivery of a message.
 ///
@@ -72,14 +76,16 @@ impl<'a> Ack<'a> {
     }
 }
 
-impl<'a> Parse<'a> for Ack<'a> {
+impl<'a> DecodeBody<'a> for Ack<'a> {
     #[inline]
-    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
-        let input = frame.body();
-        let packet_type = frame.packet_type();
-        let (rest, packet_id) = data::packet_id(input, dialect)?;
+    fn parse<E: ParseFault<'a>>(
+        first_byte: FirstByte,
+        body: &'a [u8],
+        dialect: Dialect,
+    ) -> Parsed<'a, Self, E> {
+        let (rest, packet_id) = PacketId::parse(body, dialect)?;
         let (rest, (reason_code, properties)) =
-            reason_code::parse_with_properties(rest, packet_type, dialect)?;
+            reason::parse_with_properties(rest, first_byte.packet_type, dialect)?;
         let ack = Self {
             packet_id,
             reason_code,
@@ -89,21 +95,16 @@ impl<'a> Parse<'a> for Ack<'a> {
     }
 }
 
-impl Body for Ack<'_> {
+impl EncodeBody for Ack<'_> {
     #[inline(always)]
     fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         self.packet_id.check()?;
-        if dialect.is_v5() {
-            reason_code::check(self.reason_code, packet_type, dialect)?;
-        } else if self.reason_code != ReasonCode::Success {
-            return Err(Refusal::NotInVersion(Field::ReasonCode));
-        }
-        property::check(&self.properties, Carrier::Packet(packet_type), dialect)
+        reason::check_with_properties(self.reason_code, &self.properties, packet_type, dialect)
     }
 
     #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_u16(self.packet_id.get());
-        reason_code::put_with_properties(self.reason_code, &self.properties, dialect, out);
+        reason::put_with_properties(self.reason_code, &self.properties, dialect, out);
     }
 }

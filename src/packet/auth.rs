@@ -10,13 +10,16 @@
 //! 3.15.2.2.2 makes Authentication Method mandatory. The second sentence is the stronger one: an
 //! AUTH without a method is refused in any form.
 
-use crate::data::{Parsed, Put};
+use super::body::{DecodeBody, EncodeBody};
+use super::reason;
 use crate::dialect::Dialect;
-use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
-use crate::frame::FrameRef;
-use crate::packet::{Body, PacketType, Parse};
-use crate::property::{self, Carrier, Properties};
-use crate::reason_code::{self, ReasonCode};
+use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
+use crate::fixed_header::FirstByte;
+use crate::packet_type::PacketType;
+use crate::property::{self, Properties};
+use crate::reason_code::ReasonCode;
+use crate::wire::read::Parsed;
+use crate::wire::write::Put;
 
 /// AUTH: a step of extended authentication.
 ///
@@ -63,12 +66,15 @@ impl<'a> Auth<'a> {
     }
 }
 
-impl<'a> Parse<'a> for Auth<'a> {
+impl<'a> DecodeBody<'a> for Auth<'a> {
     #[inline]
-    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
-        let input = frame.body();
+    fn parse<E: ParseFault<'a>>(
+        _: FirstByte,
+        body: &'a [u8],
+        dialect: Dialect,
+    ) -> Parsed<'a, Self, E> {
         let (rest, (reason_code, properties)) =
-            reason_code::parse_with_properties(input, PacketType::Auth, dialect)?;
+            reason::parse_with_properties(body, PacketType::Auth, dialect)?;
         if properties.is_empty() {
             let kind = ErrorKind::AuthenticationMethodMissing;
             return fault(rest, kind, Field::PropertyLength, 0);
@@ -81,14 +87,13 @@ impl<'a> Parse<'a> for Auth<'a> {
     }
 }
 
-impl Body for Auth<'_> {
+impl EncodeBody for Auth<'_> {
     #[inline]
-    fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-        reason_code::check(self.reason_code, PacketType::Auth, dialect)?;
-        let carrier = Carrier::Packet(PacketType::Auth);
-        property::check(&self.properties, carrier, dialect)
+    fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+        reason::check_with_properties(self.reason_code, &self.properties, packet_type, dialect)
     }
 
+    /// Authentication Method is mandatory, so nothing can be omitted.
     #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_byte(self.reason_code as u8);

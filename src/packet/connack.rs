@@ -12,13 +12,16 @@
 //! | first byte | unused; bit 0 is handed on | Session Present | Session Present |
 //! | code | 0 to 5 | 0 to 5 | Connect Reason Codes |
 
-use crate::data::{self, Parsed, Put};
+use super::body::{DecodeBody, EncodeBody};
+use super::reason;
 use crate::dialect::{Dialect, Version};
-use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
-use crate::frame::FrameRef;
-use crate::packet::{Body, PacketType, Parse};
-use crate::property::{self, Carrier, Properties};
-use crate::reason_code::{self, ReasonCode, ReturnCode};
+use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
+use crate::fixed_header::FirstByte;
+use crate::packet_type::{Carrier, PacketType};
+use crate::property::{self, Properties};
+use crate::reason_code::{ReasonCode, ReturnCode};
+use crate::wire::read::{self, Parsed};
+use crate::wire::write::Put;
 
 /// CONNACK: the Server accepts or refuses the connection.
 ///
@@ -80,35 +83,30 @@ impl<'a> ConnAck<'a> {
     }
 }
 
-impl<'a> Parse<'a> for ConnAck<'a> {
+impl<'a> DecodeBody<'a> for ConnAck<'a> {
     #[inline]
-    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
-        let input = frame.body();
-        let (at_code, flags) = data::byte(input, Field::ConnAckFlags)?;
+    fn parse<E: ParseFault<'a>>(
+        _: FirstByte,
+        body: &'a [u8],
+        dialect: Dialect,
+    ) -> Parsed<'a, Self, E> {
+        let (at_code, flags) = read::byte(body, Field::ConnAckFlags)?;
         let session_present = match (dialect.version(), flags) {
             (Version::V3_1, _) | (_, 0..=1) => flags & 0x01 != 0,
             _ => {
-                return fault(
-                    input,
-                    ErrorKind::ConnAckFlags,
-                    Field::ConnAckFlags,
-                    u32::from(flags),
-                );
+                let field = Field::ConnAckFlags;
+                return fault(body, ErrorKind::ConnAckFlags, field, u32::from(flags));
             }
         };
         let (rest, reason_code) = match (dialect.version(), at_code) {
-            (Version::V5, _) => reason_code::parse(at_code, PacketType::ConnAck, dialect)?,
+            (Version::V5, _) => reason::parse(at_code, PacketType::ConnAck, dialect)?,
             // framing lets three bytes pass only where that is waived
             (_, [_, 0]) => (&[][..], parse_code_of_v5(at_code, dialect)?),
             _ => parse_return_code(at_code)?,
         };
         if contradicts(session_present, reason_code, dialect) {
-            return fault(
-                input,
-                ErrorKind::SessionPresentWithRefusal,
-                Field::ConnAckFlags,
-                u32::from(flags),
-            );
+            let kind = ErrorKind::SessionPresentWithRefusal;
+            return fault(body, kind, Field::ConnAckFlags, u32::from(flags));
         }
         let carrier = Carrier::Packet(PacketType::ConnAck);
         let (rest, properties) = property::parse(rest, carrier, dialect)?;
@@ -121,17 +119,17 @@ impl<'a> Parse<'a> for ConnAck<'a> {
     }
 }
 
-impl Body for ConnAck<'_> {
+impl EncodeBody for ConnAck<'_> {
     #[inline]
     fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         if dialect.is_v5() {
-            reason_code::check(self.reason_code, PacketType::ConnAck, dialect)?;
+            reason::check(self.reason_code, PacketType::ConnAck, dialect)?;
         } else if ReturnCode::try_from(self.reason_code).is_err() {
             return Err(Refusal::NotInVersion(Field::ReasonCode));
         }
         if contradicts(self.session_present, self.reason_code, dialect) {
             let kind = ErrorKind::SessionPresentWithRefusal;
-            return Err(Refusal::Broken(kind, Field::ConnAckFlags, 1));
+            return Err(Refusal::broken(kind, Field::ConnAckFlags, 1));
         }
         let carrier = Carrier::Packet(PacketType::ConnAck);
         property::check(&self.properties, carrier, dialect)
@@ -155,12 +153,12 @@ fn contradicts(session_present: bool, reason_code: ReasonCode, dialect: Dialect)
 
 /// A Reason Code that refuses, where a return code should stand: one that means the same as one.
 #[cold]
-fn parse_code_of_v5<'a, E: Blame<'a>>(
+fn parse_code_of_v5<'a, E: ParseFault<'a>>(
     input: &'a [u8],
     dialect: Dialect,
 ) -> Result<ReasonCode, nom::Err<E>> {
     let v5 = Dialect::new(Version::V5, dialect.sender());
-    let (_, code) = reason_code::parse(input, PacketType::ConnAck, v5)?;
+    let (_, code) = reason::parse(input, PacketType::ConnAck, v5)?;
     match ReturnCode::try_from(code) {
         Ok(_) => Ok(code),
         Err(code) => {
@@ -170,8 +168,8 @@ fn parse_code_of_v5<'a, E: Blame<'a>>(
     }
 }
 
-fn parse_return_code<'a, E: Blame<'a>>(input: &'a [u8]) -> Parsed<'a, ReasonCode, E> {
-    let (rest, byte) = data::byte(input, Field::ReasonCode)?;
+fn parse_return_code<'a, E: ParseFault<'a>>(input: &'a [u8]) -> Parsed<'a, ReasonCode, E> {
+    let (rest, byte) = read::byte(input, Field::ReasonCode)?;
     match ReturnCode::try_from(byte) {
         Ok(code) => Ok((rest, code.into())),
         Err(_) => fault(

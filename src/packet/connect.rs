@@ -27,14 +27,18 @@ use core::convert::Infallible;
 use nom::Parser;
 use nom::combinator::all_consuming;
 
-use crate::data::{self, BinaryData, Parsed, Put, QoS, Utf8Str};
+use super::body::{DecodeBody, EncodeBody};
+use super::will::{Will, check_string_in_v3_1, string_in_v3_1};
+use crate::data::{BinaryData, QoS, Utf8Str};
 use crate::dialect::{Dialect, Version};
-use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
-use crate::frame::FrameRef;
-use crate::packet::{Body, PacketType, Parse};
-use crate::property::{self, Carrier, Properties};
-use crate::waivers::Waivers;
-use crate::will::{Will, check_string_in_v3_1, string_in_v3_1};
+use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
+use crate::fixed_header::FirstByte;
+use crate::packet_type::{Carrier, PacketType};
+use crate::property::{self, Properties};
+use crate::protocol;
+use crate::rules::Waivers;
+use crate::wire::read::{self, Parsed};
+use crate::wire::write::Put;
 
 /// CONNECT: a Client opens a connection.
 ///
@@ -76,7 +80,7 @@ use crate::will::{Will, check_string_in_v3_1, string_in_v3_1};
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Connect<'a> {
     /// Protocol Name and Protocol Level: the version that the connection speaks.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::packet::as_text"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::data::as_text"))]
     pub version: Version,
     /// Whether to throw away an existing Session. Clean Session in 3.1 and 3.1.1, where it also
     /// ends the Session with the connection.
@@ -129,16 +133,17 @@ impl<'a> Connect<'a> {
     }
 }
 
-impl<'a> Parse<'a> for Connect<'a> {
+impl<'a> DecodeBody<'a> for Connect<'a> {
     #[inline]
-    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
-        let input = frame.body();
+    fn parse<E: ParseFault<'a>>(
+        _: FirstByte,
+        body: &'a [u8],
+        dialect: Dialect,
+    ) -> Parsed<'a, Self, E> {
         let version = dialect.version();
-        let Some(rest) = after_version(input, version, dialect.waivers()) else {
-            match wrong_version(input, &[version])? {}
-        };
+        let rest = protocol::expect_version(body, version, dialect.waivers())?;
         let (rest, flags) = ConnectFlags::parse(rest, dialect)?;
-        let (rest, keep_alive) = data::two_byte_integer(rest, Field::KeepAlive)?;
+        let (rest, keep_alive) = read::two_byte_integer(rest, Field::KeepAlive)?;
         let carrier = Carrier::Packet(PacketType::Connect);
         let (rest, properties) = property::parse(rest, carrier, dialect)?;
         let (rest, client_id) = parse_client_id(rest, flags, dialect)?;
@@ -152,7 +157,7 @@ impl<'a> Parse<'a> for Connect<'a> {
         // in 3.1 the Remaining Length wins over these two flags
         let present = |flag, rest: &[u8]| flag && (version != Version::V3_1 || !rest.is_empty());
         let (rest, user_name) = if present(flags.user_name(), rest) {
-            let (rest, name) = data::utf8_string(rest, Field::UserName)?;
+            let (rest, name) = Utf8Str::parse(rest, Field::UserName)?;
             (rest, Some(name))
         } else {
             (rest, None)
@@ -180,7 +185,7 @@ impl<'a> Parse<'a> for Connect<'a> {
     }
 }
 
-impl Body for Connect<'_> {
+impl EncodeBody for Connect<'_> {
     #[inline(always)]
     fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         let version = dialect.version();
@@ -193,7 +198,7 @@ impl Body for Connect<'_> {
             dialect,
         )?;
         check_client_id(self.client_id, self.clean_start, version)
-            .map_err(|kind| Refusal::Broken(kind, Field::ClientId, 0))?;
+            .map_err(|kind| Refusal::broken(kind, Field::ClientId, 0))?;
         if let Some(will) = &self.will {
             will.check(dialect)?;
         }
@@ -203,7 +208,7 @@ impl Body for Connect<'_> {
         let flags = self.flags();
         flags
             .check(dialect)
-            .map_err(|kind| Refusal::Broken(kind, Field::ConnectFlags, u32::from(flags.0)))
+            .map_err(|kind| Refusal::broken(kind, Field::ConnectFlags, u32::from(flags.0)))
     }
 
     #[inline(always)]
@@ -232,8 +237,8 @@ struct ConnectFlags(u8);
 
 impl ConnectFlags {
     #[inline]
-    fn parse<'a, E: Blame<'a>>(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self, E> {
-        let (rest, byte) = data::byte(input, Field::ConnectFlags)?;
+    fn parse<'a, E: ParseFault<'a>>(input: &'a [u8], dialect: Dialect) -> Parsed<'a, Self, E> {
+        let (rest, byte) = read::byte(input, Field::ConnectFlags)?;
         let flags = Self(byte);
         match flags.check(dialect) {
             Ok(()) => Ok((rest, flags)),
@@ -294,65 +299,13 @@ impl ConnectFlags {
     }
 }
 
-/// The version whose Protocol Name and Protocol Level the input begins with.
-pub(crate) fn parse_version<'a, E: Blame<'a>>(
-    input: &'a [u8],
-    waivers: Waivers,
-) -> Parsed<'a, Version, E> {
-    for version in Version::ALL {
-        if let Some(rest) = after_version(input, version, waivers) {
-            return Ok((rest, version));
-        }
-    }
-    match wrong_version(input, &Version::ALL)? {}
-}
-
-/// What follows the Protocol Name and Protocol Level of `version`, if they stand there.
 #[inline]
-fn after_version(input: &[u8], version: Version, waivers: Waivers) -> Option<&[u8]> {
-    let rest = match version {
-        Version::V3_1 => input.strip_prefix(b"\0\x06MQIsdp\x03"),
-        Version::V3_1_1 => input.strip_prefix(b"\0\x04MQTT\x04"),
-        Version::V5 => input.strip_prefix(b"\0\x04MQTT\x05"),
-    };
-    match rest {
-        None if waivers.contains(Waivers::BRIDGE_PROTOCOL_LEVEL) => match version {
-            Version::V3_1 => input.strip_prefix(b"\0\x06MQIsdp\x83"),
-            Version::V3_1_1 => input.strip_prefix(b"\0\x04MQTT\x84"),
-            Version::V5 => input.strip_prefix(b"\0\x04MQTT\x85"),
-        },
-        rest => rest,
-    }
-}
-
-/// Names what is wrong with a Protocol Name and Protocol Level that are of no `candidate`.
-#[cold]
-fn wrong_version<'a, E: Blame<'a>>(
-    input: &'a [u8],
-    candidates: &[Version],
-) -> Result<Infallible, nom::Err<E>> {
-    let field = Field::ProtocolName;
-    let (at_level, name) = data::prefixed(input, field)?;
-    if let Err(flaw) = data::check_utf8(name) {
-        return flaw.fault(name, field);
-    }
-    let mut names = candidates.iter().map(|version| version.protocol_name());
-    if names.all(|candidate| candidate.as_bytes() != name) {
-        return fault(input, ErrorKind::UnsupportedProtocolName, field, 0);
-    }
-    let field = Field::ProtocolLevel;
-    let (_, level) = data::byte(at_level, field)?;
-    let kind = ErrorKind::UnsupportedProtocolLevel;
-    fault(at_level, kind, field, u32::from(level))
-}
-
-#[inline]
-fn parse_client_id<'a, E: Blame<'a>>(
+fn parse_client_id<'a, E: ParseFault<'a>>(
     input: &'a [u8],
     flags: ConnectFlags,
     dialect: Dialect,
 ) -> Parsed<'a, Utf8Str<'a>, E> {
-    let (rest, client_id) = data::utf8_string(input, Field::ClientId)?;
+    let (rest, client_id) = Utf8Str::parse(input, Field::ClientId)?;
     match check_client_id(client_id, flags.clean_start(), dialect.version()) {
         Err(_) if dialect.waives(Waivers::EMPTY_CLIENT_ID) => Ok((rest, client_id)),
         Ok(()) => Ok((rest, client_id)),
@@ -379,12 +332,12 @@ fn check_client_id(
 
 /// Names the flag that should have announced the bytes left over, if they read as its field.
 #[cold]
-fn left_over<'a, E: Blame<'a>>(
+fn left_over<'a, E: ParseFault<'a>>(
     rest: &'a [u8],
     flags: ConnectFlags,
     dialect: Dialect,
 ) -> Result<Infallible, nom::Err<E>> {
-    let field = |input| data::prefixed::<()>(input, Field::Packet);
+    let field = |input| read::prefixed::<()>(input, Field::Packet);
     let one = all_consuming(field).parse(rest).is_ok();
     let will = Will::parse::<()>(rest, QoS::AtMostOnce, false, dialect);
     let (kind, field) = match will {

@@ -8,13 +8,16 @@
 //!
 //! Before 5.0 only the Client sends it.
 
-use crate::data::{Parsed, Put};
+use super::body::{DecodeBody, EncodeBody};
+use super::reason;
 use crate::dialect::Dialect;
-use crate::error::{Blame, Field, Refusal};
-use crate::frame::FrameRef;
-use crate::packet::{Body, PacketType, Parse};
-use crate::property::{self, Carrier, Properties};
-use crate::reason_code::{self, ReasonCode};
+use crate::error::{ParseFault, Refusal};
+use crate::fixed_header::FirstByte;
+use crate::packet_type::PacketType;
+use crate::property::Properties;
+use crate::reason_code::ReasonCode;
+use crate::wire::read::Parsed;
+use crate::wire::write::Put;
 
 /// DISCONNECT: the last packet of its sender.
 ///
@@ -66,13 +69,15 @@ impl<'a> Disconnect<'a> {
     }
 }
 
-impl<'a> Parse<'a> for Disconnect<'a> {
+impl<'a> DecodeBody<'a> for Disconnect<'a> {
     #[inline]
-    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
-        let input = frame.body();
-        let packet_type = PacketType::Disconnect;
+    fn parse<E: ParseFault<'a>>(
+        _: FirstByte,
+        body: &'a [u8],
+        dialect: Dialect,
+    ) -> Parsed<'a, Self, E> {
         let (rest, (reason_code, properties)) =
-            reason_code::parse_with_properties(input, packet_type, dialect)?;
+            reason::parse_with_properties(body, PacketType::Disconnect, dialect)?;
         let disconnect = Self {
             reason_code,
             properties,
@@ -81,19 +86,14 @@ impl<'a> Parse<'a> for Disconnect<'a> {
     }
 }
 
-impl Body for Disconnect<'_> {
+impl EncodeBody for Disconnect<'_> {
     #[inline]
     fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-        if dialect.is_v5() {
-            reason_code::check(self.reason_code, packet_type, dialect)?;
-        } else if self.reason_code != ReasonCode::Success {
-            return Err(Refusal::NotInVersion(Field::ReasonCode));
-        }
-        property::check(&self.properties, Carrier::Packet(packet_type), dialect)
+        reason::check_with_properties(self.reason_code, &self.properties, packet_type, dialect)
     }
 
     #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        reason_code::put_with_properties(self.reason_code, &self.properties, dialect, out);
+        reason::put_with_properties(self.reason_code, &self.properties, dialect, out);
     }
 }

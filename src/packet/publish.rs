@@ -15,13 +15,19 @@
 
 use core::fmt;
 
-use crate::data::{self, PacketId, Parsed, Put, QoS};
+use super::body::{DecodeBody, EncodeBody};
+#[cfg(feature = "serde")]
+use crate::data;
+use crate::data::{PacketId, QoS};
 use crate::dialect::Dialect;
-use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
-use crate::frame::FrameRef;
-use crate::packet::{Body, PacketType, Parse};
-use crate::property::{self, Carrier, Properties, PropertyId};
+use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
+use crate::fixed_header::FirstByte;
+use crate::packet_type::{Carrier, PacketType};
+use crate::property::{self, Properties};
+use crate::property_id::PropertyId;
 use crate::topic::TopicName;
+use crate::wire::read::Parsed;
+use crate::wire::write::Put;
 
 /// PUBLISH: an Application Message.
 ///
@@ -81,16 +87,19 @@ impl<'a> Publish<'a> {
     }
 }
 
-impl<'a> Parse<'a> for Publish<'a> {
+impl<'a> DecodeBody<'a> for Publish<'a> {
     #[inline]
-    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
-        let input = frame.body();
-        let flags = frame.first_byte();
-        let (rest, topic_name) = TopicName::parse_or_empty(input, Field::TopicName)?;
+    fn parse<E: ParseFault<'a>>(
+        first_byte: FirstByte,
+        body: &'a [u8],
+        dialect: Dialect,
+    ) -> Parsed<'a, Self, E> {
+        let flags = first_byte.flags;
+        let (rest, topic_name) = TopicName::parse_or_empty(body, Field::TopicName)?;
         let (rest, delivery) = match QoS::from_bits(flags >> 1) {
             Some(QoS::AtMostOnce) | None => (rest, Delivery::AtMostOnce),
             Some(qos) => {
-                let (rest, packet_id) = data::packet_id(rest, dialect)?;
+                let (rest, packet_id) = PacketId::parse(rest, dialect)?;
                 let dup = flags & 0x08 != 0;
                 let delivery = match qos {
                     QoS::ExactlyOnce => Delivery::ExactlyOnce { packet_id, dup },
@@ -101,7 +110,7 @@ impl<'a> Parse<'a> for Publish<'a> {
         };
         let (payload, properties) = property::parse(rest, CARRIER, dialect)?;
         if topic_name.is_none() && !may_be_empty(properties, dialect) {
-            return fault(input, ErrorKind::EmptyTopicName, Field::TopicName, 0);
+            return fault(body, ErrorKind::EmptyTopicName, Field::TopicName, 0);
         }
         let publish = Self {
             delivery,
@@ -114,7 +123,7 @@ impl<'a> Parse<'a> for Publish<'a> {
     }
 }
 
-impl Body for Publish<'_> {
+impl EncodeBody for Publish<'_> {
     #[inline]
     fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
         if let Some(packet_id) = self.delivery.packet_id() {
@@ -123,7 +132,7 @@ impl Body for Publish<'_> {
         property::check(&self.properties, CARRIER, dialect)?;
         if self.topic_name.is_none() && !may_be_empty(self.properties, dialect) {
             let kind = ErrorKind::EmptyTopicName;
-            return Err(Refusal::Broken(kind, Field::TopicName, 0));
+            return Err(Refusal::broken(kind, Field::TopicName, 0));
         }
         Ok(())
     }
@@ -136,12 +145,22 @@ impl Body for Publish<'_> {
 
     #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        out.put_prefixed(self.topic_name.as_ref().map_or(b"", TopicName::as_bytes));
-        if let Some(packet_id) = self.delivery.packet_id() {
-            out.put_u16(packet_id.get());
-        }
+        let topic_name = self
+            .topic_name
+            .as_ref()
+            .map_or(&b""[..], TopicName::as_bytes);
+        out.put_prefixed(topic_name);
+        put_packet_id(&self.delivery, out);
         property::put(&self.properties, dialect, out);
         out.put(self.payload);
+    }
+}
+
+/// Writes the Packet Identifier, if the QoS has one.
+#[inline]
+pub(crate) fn put_packet_id(delivery: &Delivery, out: &mut impl Put) {
+    if let Some(packet_id) = delivery.packet_id() {
+        out.put_u16(packet_id.get());
     }
 }
 

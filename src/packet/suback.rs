@@ -13,15 +13,20 @@
 //! | SUBACK without a code | allowed | refused | refused |
 //! | UNSUBACK codes | none | none | Unsubscribe Reason Codes |
 
-use crate::data::{self, PacketId, Parsed, Put};
+use super::body::{DecodeBody, EncodeBody};
+use super::id_and_list::{self, Layout};
+use super::reason;
+use crate::data::PacketId;
 use crate::dialect::{Dialect, Version};
-use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
-use crate::frame::FrameRef;
+use crate::error::{ErrorKind, Fault, Field, ParseFault, Refusal, fault};
+use crate::fixed_header::FirstByte;
 use crate::list::{self, List};
-use crate::packet::{Body, PacketType, Parse};
-use crate::property::{self, Carrier, Properties};
-use crate::reason_code::{self, ReasonCode};
-use crate::waivers::Waivers;
+use crate::packet_type::{Carrier, PacketType};
+use crate::property::Properties;
+use crate::reason_code::ReasonCode;
+use crate::rules::Waivers;
+use crate::wire::read::{self, Parsed};
+use crate::wire::write::Put;
 
 /// SUBACK or UNSUBACK: the Server answers to each Topic Filter.
 ///
@@ -97,79 +102,75 @@ impl<'a> SubAck<'a> {
     }
 }
 
-impl<'a> Parse<'a> for SubAck<'a> {
+impl<'a> DecodeBody<'a> for SubAck<'a> {
     #[inline]
-    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
-        let input = frame.body();
-        let packet_type = frame.packet_type();
-        let (rest, packet_id) = data::packet_id(input, dialect)?;
-        let carrier = Carrier::Packet(packet_type);
-        let (list, properties) = property::parse(rest, carrier, dialect)?;
-        if list.is_empty() && needs_codes(packet_type, dialect.version()) {
-            return fault(list, empty(packet_type), Field::ReasonCode, 0);
-        }
-        let mut rest = list;
-        while !rest.is_empty() {
-            (rest, _) = parse_code(rest, packet_type, dialect)?;
-        }
+    fn parse<E: ParseFault<'a>>(
+        first_byte: FirstByte,
+        body: &'a [u8],
+        dialect: Dialect,
+    ) -> Parsed<'a, Self, E> {
+        let packet_type = first_byte.packet_type;
+        let parse_item = |input| parse_code(input, packet_type, dialect);
+        let (rest, (packet_id, properties, reason_codes)) =
+            layout(packet_type, dialect).parse(body, parse_item)?;
         let suback = Self {
             packet_id,
             properties,
-            reason_codes: List::checked(list, carrier, dialect),
+            reason_codes,
         };
         Ok((rest, suback))
     }
 }
 
-impl Body for SubAck<'_> {
+impl EncodeBody for SubAck<'_> {
     #[inline(always)]
     fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-        let (version, carrier) = (dialect.version(), Carrier::Packet(packet_type));
-        self.packet_id.check()?;
-        property::check(&self.properties, carrier, dialect)?;
-        if self.reason_codes.is_empty() && needs_codes(packet_type, version) {
-            return Err(Refusal::Broken(empty(packet_type), Field::ReasonCode, 0));
-        }
-        if self.reason_codes.is_checked_for(carrier, dialect) {
-            return Ok(());
-        }
-        self.reason_codes.try_for_each(|code| {
+        let version = dialect.version();
+        let check_item = |code| {
             if version == Version::V5 {
-                reason_code::check(code, packet_type, dialect)
+                reason::check(code, packet_type, dialect)
             } else if packet_type == PacketType::SubAck && is_granted_qos(code, version) {
                 Ok(())
             } else {
                 Err(Refusal::NotInVersion(Field::ReasonCode))
             }
-        })
+        };
+        let Self {
+            packet_id,
+            properties,
+            reason_codes,
+        } = self;
+        layout(packet_type, dialect).check(*packet_id, properties, reason_codes, check_item)
     }
 
     #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        out.put_u16(self.packet_id.get());
-        property::put(&self.properties, dialect, out);
-        match self.reason_codes.wire_of(dialect.version()) {
-            Some(bytes) => out.put(bytes),
-            None => self
-                .reason_codes
-                .iter()
-                .for_each(|code| out.put_byte(code as u8)),
-        }
+        let Self {
+            packet_id,
+            properties,
+            reason_codes,
+        } = self;
+        id_and_list::put(
+            *packet_id,
+            properties,
+            reason_codes,
+            dialect,
+            out,
+            |code, out| out.put_byte(code as u8),
+        );
     }
 }
 
-const fn empty(packet_type: PacketType) -> ErrorKind {
-    match packet_type {
-        PacketType::UnsubAck => ErrorKind::EmptyUnsubAck,
-        _ => ErrorKind::EmptySubAck,
-    }
-}
-
-fn needs_codes(packet_type: PacketType, version: Version) -> bool {
-    match version {
-        Version::V3_1 => false,
-        Version::V3_1_1 => packet_type == PacketType::SubAck,
-        Version::V5 => true,
+#[inline]
+fn layout(packet_type: PacketType, dialect: Dialect) -> Layout {
+    let (kind, needs_codes) = match (packet_type, dialect.version()) {
+        (PacketType::UnsubAck, version) => (ErrorKind::EmptyUnsubAck, version == Version::V5),
+        (_, version) => (ErrorKind::EmptySubAck, version != Version::V3_1),
+    };
+    Layout {
+        carrier: Carrier::Packet(packet_type),
+        dialect,
+        empty: needs_codes.then_some(Fault::new(kind, Field::ReasonCode, 0)),
     }
 }
 
@@ -183,16 +184,16 @@ fn is_granted_qos(code: ReasonCode, version: Version) -> bool {
 }
 
 #[inline]
-fn parse_code<'a, E: Blame<'a>>(
+fn parse_code<'a, E: ParseFault<'a>>(
     input: &'a [u8],
     packet_type: PacketType,
     dialect: Dialect,
 ) -> Parsed<'a, ReasonCode, E> {
     let version = dialect.version();
     if version == Version::V5 {
-        return reason_code::parse(input, packet_type, dialect);
+        return reason::parse(input, packet_type, dialect);
     }
-    let (rest, byte) = data::byte(input, Field::ReasonCode)?;
+    let (rest, byte) = read::byte(input, Field::ReasonCode)?;
     match granted_qos(byte, version) {
         Some(ReasonCode::UnspecifiedError)
             if version == Version::V3_1 && !dialect.waives(Waivers::SUBACK_FAILURE) =>

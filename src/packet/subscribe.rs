@@ -16,14 +16,18 @@
 
 use core::fmt;
 
-use crate::data::{self, PacketId, Parsed, Put, QoS};
+use super::body::{DecodeBody, EncodeBody};
+use super::id_and_list::{self, Layout};
+use crate::data::{PacketId, QoS};
 use crate::dialect::{Dialect, Version};
-use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
-use crate::frame::FrameRef;
+use crate::error::{ErrorKind, Fault, Field, ParseFault, Refusal, fault};
+use crate::fixed_header::FirstByte;
 use crate::list::{self, List};
-use crate::packet::{Body, PacketType, Parse};
-use crate::property::{self, Carrier, Properties};
+use crate::packet_type::{Carrier, PacketType};
+use crate::property::Properties;
 use crate::topic::TopicFilter;
+use crate::wire::read::{self, Parsed};
+use crate::wire::write::Put;
 
 /// SUBSCRIBE: a Client asks for messages.
 ///
@@ -82,59 +86,66 @@ impl<'a> Subscribe<'a> {
     }
 }
 
-impl<'a> Parse<'a> for Subscribe<'a> {
+impl<'a> DecodeBody<'a> for Subscribe<'a> {
     #[inline]
-    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
-        let input = frame.body();
-        let (rest, packet_id) = data::packet_id(input, dialect)?;
-        let (list, properties) = property::parse(rest, CARRIER, dialect)?;
-        if list.is_empty() && dialect.version() != Version::V3_1 {
-            return fault(list, ErrorKind::EmptySubscription, Field::TopicFilter, 0);
-        }
-        let mut rest = list;
-        while !rest.is_empty() {
-            (rest, _) = Subscription::parse(rest, dialect.version())?;
-        }
+    fn parse<E: ParseFault<'a>>(
+        _: FirstByte,
+        body: &'a [u8],
+        dialect: Dialect,
+    ) -> Parsed<'a, Self, E> {
+        let parse_item = |input| Subscription::parse(input, dialect.version());
+        let (rest, (packet_id, properties, subscriptions)) =
+            layout(dialect).parse(body, parse_item)?;
         let subscribe = Self {
             packet_id,
             properties,
-            subscriptions: List::checked(list, CARRIER, dialect),
+            subscriptions,
         };
         Ok((rest, subscribe))
     }
 }
 
-impl Body for Subscribe<'_> {
+impl EncodeBody for Subscribe<'_> {
     #[inline]
     fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-        self.packet_id.check()?;
-        property::check(&self.properties, CARRIER, dialect)?;
-        if self.subscriptions.is_empty() && dialect.version() != Version::V3_1 {
-            let kind = ErrorKind::EmptySubscription;
-            return Err(Refusal::Broken(kind, Field::TopicFilter, 0));
-        }
-        if self.subscriptions.is_checked_for(CARRIER, dialect) {
-            return Ok(());
-        }
-        self.subscriptions
-            .try_for_each(|subscription| subscription.check(dialect))
+        let check_item = |subscription: Subscription<'_>| subscription.check(dialect);
+        let Self {
+            packet_id,
+            properties,
+            subscriptions,
+        } = self;
+        layout(dialect).check(*packet_id, properties, subscriptions, check_item)
     }
 
     #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        out.put_u16(self.packet_id.get());
-        property::put(&self.properties, dialect, out);
-        match self.subscriptions.wire_of(dialect.version()) {
-            Some(bytes) => out.put(bytes),
-            None => self.subscriptions.iter().for_each(|subscription| {
+        let Self {
+            packet_id,
+            properties,
+            subscriptions,
+        } = self;
+        id_and_list::put(
+            *packet_id,
+            properties,
+            subscriptions,
+            dialect,
+            out,
+            |subscription, out| {
                 out.put_prefixed(subscription.filter.as_bytes());
                 out.put_byte(subscription.options.byte());
-            }),
-        }
+            },
+        );
     }
 }
 
-const CARRIER: Carrier = Carrier::Packet(PacketType::Subscribe);
+fn layout(dialect: Dialect) -> Layout {
+    let empty = Fault::new(ErrorKind::EmptySubscription, Field::TopicFilter, 0);
+    Layout {
+        carrier: Carrier::Packet(PacketType::Subscribe),
+        dialect,
+        empty: (dialect.version() != Version::V3_1).then_some(empty),
+    }
+}
 
 /// A filter and how its messages are to come.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -157,10 +168,10 @@ impl<'a> Subscription<'a> {
     }
 
     #[inline]
-    fn parse<E: Blame<'a>>(input: &'a [u8], version: Version) -> Parsed<'a, Self, E> {
+    fn parse<E: ParseFault<'a>>(input: &'a [u8], version: Version) -> Parsed<'a, Self, E> {
         let v5 = version == Version::V5;
         let (at_options, filter) = TopicFilter::parse(input, version)?;
-        let (rest, byte) = data::byte(at_options, Field::SubscriptionOptions)?;
+        let (rest, byte) = read::byte(at_options, Field::SubscriptionOptions)?;
         let options = match SubscriptionOptions::from_byte(byte, version) {
             Ok(options) if v5 && options.no_local && filter.is_shared() => {
                 Err(ErrorKind::NoLocalOnShared)
@@ -180,17 +191,18 @@ impl<'a> Subscription<'a> {
 
     fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
         if !dialect.is_v5() {
-            return match self.options == SubscriptionOptions::new(self.options.qos) {
-                true => Ok(()),
-                false => Err(Refusal::NotInVersion(Field::SubscriptionOptions)),
+            return if self.options == SubscriptionOptions::new(self.options.qos) {
+                Ok(())
+            } else {
+                Err(Refusal::NotInVersion(Field::SubscriptionOptions))
             };
         }
-        let broken = |kind| Refusal::Broken(kind, Field::TopicFilter, 0);
+        let broken = |kind| Refusal::broken(kind, Field::TopicFilter, 0);
         self.filter.check_share().map_err(broken)?;
         if self.options.no_local && self.filter.is_shared() {
             let value = u32::from(self.options.byte());
             let kind = ErrorKind::NoLocalOnShared;
-            return Err(Refusal::Broken(kind, Field::SubscriptionOptions, value));
+            return Err(Refusal::broken(kind, Field::SubscriptionOptions, value));
         }
         Ok(())
     }

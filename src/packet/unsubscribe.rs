@@ -9,14 +9,18 @@
 //!
 //! In 3.1 the flags are DUP, QoS 1 and an unused bit; later they are 0010.
 
-use crate::data::{self, PacketId, Parsed, Put};
+use super::body::{DecodeBody, EncodeBody};
+use super::id_and_list::{self, Layout};
+use crate::data::PacketId;
 use crate::dialect::{Dialect, Version};
-use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
-use crate::frame::FrameRef;
+use crate::error::{ErrorKind, Fault, Field, ParseFault, Refusal};
+use crate::fixed_header::FirstByte;
 use crate::list::{self, List};
-use crate::packet::{Body, PacketType, Parse};
-use crate::property::{self, Carrier, Properties};
+use crate::packet_type::{Carrier, PacketType};
+use crate::property::Properties;
 use crate::topic::TopicFilter;
+use crate::wire::read::Parsed;
+use crate::wire::write::Put;
 
 /// UNSUBSCRIBE: a Client gives up subscriptions.
 ///
@@ -67,59 +71,70 @@ impl<'a> Unsubscribe<'a> {
     }
 }
 
-impl<'a> Parse<'a> for Unsubscribe<'a> {
+impl<'a> DecodeBody<'a> for Unsubscribe<'a> {
     #[inline]
-    fn parse<E: Blame<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> Parsed<'a, Self, E> {
-        let input = frame.body();
-        let (rest, packet_id) = data::packet_id(input, dialect)?;
-        let (list, properties) = property::parse(rest, CARRIER, dialect)?;
-        if list.is_empty() && dialect.version() != Version::V3_1 {
-            return fault(list, ErrorKind::EmptyUnsubscription, Field::TopicFilter, 0);
-        }
-        let mut rest = list;
-        while !rest.is_empty() {
-            (rest, _) = TopicFilter::parse(rest, dialect.version())?;
-        }
+    fn parse<E: ParseFault<'a>>(
+        _: FirstByte,
+        body: &'a [u8],
+        dialect: Dialect,
+    ) -> Parsed<'a, Self, E> {
+        let parse_item = |input| TopicFilter::parse(input, dialect.version());
+        let (rest, (packet_id, properties, topic_filters)) =
+            layout(dialect).parse(body, parse_item)?;
         let unsubscribe = Self {
             packet_id,
             properties,
-            topic_filters: List::checked(list, CARRIER, dialect),
+            topic_filters,
         };
         Ok((rest, unsubscribe))
     }
 }
 
-impl Body for Unsubscribe<'_> {
+impl EncodeBody for Unsubscribe<'_> {
     #[inline]
     fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-        self.packet_id.check()?;
-        property::check(&self.properties, CARRIER, dialect)?;
-        let broken = |kind| Refusal::Broken(kind, Field::TopicFilter, 0);
-        if self.topic_filters.is_empty() && dialect.version() != Version::V3_1 {
-            return Err(broken(ErrorKind::EmptyUnsubscription));
-        }
-        if !dialect.is_v5() || self.topic_filters.is_checked_for(CARRIER, dialect) {
-            return Ok(());
-        }
-        self.topic_filters
-            .try_for_each(|filter| filter.check_share().map_err(broken))
+        let broken = |kind| Refusal::broken(kind, Field::TopicFilter, 0);
+        let check_item = |filter: TopicFilter<'_>| {
+            if dialect.is_v5() {
+                filter.check_share().map_err(broken)
+            } else {
+                Ok(())
+            }
+        };
+        let Self {
+            packet_id,
+            properties,
+            topic_filters,
+        } = self;
+        layout(dialect).check(*packet_id, properties, topic_filters, check_item)
     }
 
     #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        out.put_u16(self.packet_id.get());
-        property::put(&self.properties, dialect, out);
-        match self.topic_filters.wire_of(dialect.version()) {
-            Some(bytes) => out.put(bytes),
-            None => self
-                .topic_filters
-                .iter()
-                .for_each(|filter| out.put_prefixed(filter.as_bytes())),
-        }
+        let Self {
+            packet_id,
+            properties,
+            topic_filters,
+        } = self;
+        id_and_list::put(
+            *packet_id,
+            properties,
+            topic_filters,
+            dialect,
+            out,
+            |filter, out| out.put_prefixed(filter.as_bytes()),
+        );
     }
 }
 
-const CARRIER: Carrier = Carrier::Packet(PacketType::Unsubscribe);
+fn layout(dialect: Dialect) -> Layout {
+    let empty = Fault::new(ErrorKind::EmptyUnsubscription, Field::TopicFilter, 0);
+    Layout {
+        carrier: Carrier::Packet(PacketType::Unsubscribe),
+        dialect,
+        empty: (dialect.version() != Version::V3_1).then_some(empty),
+    }
+}
 
 impl<'a> list::sealed::Read<'a> for TopicFilter<'a> {
     #[inline]

@@ -2,11 +2,12 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{FixedHeader, HeadRef, Part, PublishHead, Splitter, StreamLimits};
+use super::{HeadRef, Part, PublishHead, Splitter, StreamLimits};
 use crate::dialect::Dialect;
 use crate::error::DecodeError;
+use crate::fixed_header::FixedHeader;
 use crate::frame::Frame;
-use crate::waivers::{OptionalRules, Waivers};
+use crate::rules::{OptionalRules, Waivers};
 
 /// Cuts a growing stream of bytes into whole packets and parts of PUBLISH packets.
 ///
@@ -75,7 +76,7 @@ impl StreamDecoder {
 
     /// Appends bytes that arrived. A decoder that has failed does not take them.
     pub fn extend(&mut self, bytes: &[u8]) {
-        if self.splitter.failed.is_none() {
+        if self.splitter.state.check().is_ok() {
             self.buffer.extend_from_slice(bytes);
         }
     }

@@ -11,7 +11,7 @@ use core::panic::PanicInfo;
 
 use core::time::Duration;
 
-use mqtt_wire::forward::{Envelope, Forward};
+use mqtt_wire::fanout::{Envelope, Forward};
 use mqtt_wire::monitor::{Exchange, Monitor, Storage};
 use mqtt_wire::stream::{Part, PublishHead, Splitter, StreamLimits};
 use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Properties, Sender, Version, Waivers};

@@ -3,12 +3,13 @@
 use embedded_io_async::{Read, Write};
 
 use crate::dialect::Dialect;
-use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
-use crate::frame::{FrameRef, Framed};
-use crate::packet::Packet;
+use crate::error::{DecodeError, EncodeError, ErrorKind, Fault, Field};
+use crate::frame::{Framed, StreamState};
+use crate::packet::{Connect, Packet};
+use crate::packet_type::PacketType;
+use crate::rules::{OptionalRules, Waivers};
 use crate::stream::PublishHead;
 use crate::transport::TransportError;
-use crate::waivers::Waivers;
 
 /// Reads packets from a transport into a buffer that the user lends.
 ///
@@ -67,66 +68,84 @@ use crate::waivers::Waivers;
 pub struct PacketReader<'b, R> {
     reader: R,
     buffer: &'b mut [u8],
-    /// Where in the buffer the bytes stand that came and were not taken.
+    /// The bytes that arrived and belong to no packet yet are `buffer[start..end]`.
     start: usize,
     end: usize,
-    dialect: Option<Dialect>,
-    failed: Option<DecodeError>,
+    state: StreamState,
 }
 
 impl<'b, R: Read> PacketReader<'b, R> {
-    /// A reader of what follows `dialect`.
+    /// A reader of a stream in `dialect`.
     #[must_use]
     pub fn new(reader: R, buffer: &'b mut [u8], dialect: Dialect) -> Self {
-        Self {
-            dialect: Some(dialect),
-            ..Self::accept(reader, buffer)
-        }
+        Self::with_state(reader, buffer, StreamState::new(dialect))
     }
 
-    /// A Server's reader: it waits for a CONNECT, and learns the version from it.
+    /// The reader of a Server: it waits for a CONNECT, and learns the version from it.
     #[must_use]
     pub fn accept(reader: R, buffer: &'b mut [u8]) -> Self {
+        Self::with_state(reader, buffer, StreamState::accept())
+    }
+
+    fn with_state(reader: R, buffer: &'b mut [u8], state: StreamState) -> Self {
         Self {
             reader,
             buffer,
             start: 0,
             end: 0,
-            dialect: None,
-            failed: None,
+            state,
         }
     }
 
-    /// The next packet; `None` where the stream ends between two packets.
+    /// The same reader, whose dialect waives and adds these rules. This holds for the dialect that
+    /// [`accept`](Self::accept) learns, too.
+    #[must_use]
+    pub fn with_rules(self, waivers: Waivers, rules: OptionalRules) -> Self {
+        Self {
+            state: self.state.with_rules(waivers, rules),
+            ..self
+        }
+    }
+
+    /// The dialect of the stream; `None` before [`accept`](Self::accept) has returned its first
+    /// packet.
+    #[must_use]
+    pub const fn dialect(&self) -> Option<Dialect> {
+        self.state.dialect()
+    }
+
+    /// The next packet; `None` if the stream ends between two packets.
     ///
-    /// Dropping the future loses nothing, if that is true of the transport's `read`.
+    /// Cancel safe if the transport's `read` is.
     ///
     /// # Errors
     ///
-    /// [`TransportError::Decode`] for the first rule that the bytes break, and
-    /// [`ErrorKind::PacketTooLarge`] among them for a packet that the buffer cannot hold; the same
-    /// error comes again from then on. [`TransportError::EndInsidePacket`] and [`TransportError::Io`].
+    /// [`TransportError::Decode`] for the first rule that the bytes break; among them is
+    /// [`ErrorKind::PacketTooLarge`] for a packet that the buffer cannot hold. All later calls
+    /// return the same error. [`TransportError::EndInsidePacket`] and [`TransportError::Io`].
     pub async fn next_packet(&mut self) -> Result<Option<Packet<'_>>, TransportError<R::Error>> {
-        let Some((len, dialect)) = self.next_len().await? else {
+        let Some(len) = self.next_len().await? else {
             return Ok(None);
         };
         let bytes = self.buffer.get(self.start..self.start + len);
+        let bytes = bytes.unwrap_or_default();
         self.start += len;
-        let packet = Packet::decode(bytes.unwrap_or_default(), dialect);
-        self.failed = packet.err();
+        let packet = match self.state.dialect() {
+            Some(dialect) => Packet::decode(bytes, dialect),
+            None => Connect::decode(bytes).map(Packet::Connect),
+        };
+        if let Err(error) = packet {
+            self.state.fail(error);
+        }
         Ok(Some(packet?))
     }
 
-    /// Reads until the next packet is whole; its length, and the dialect that it follows.
-    async fn next_len(&mut self) -> Result<Option<(usize, Dialect)>, TransportError<R::Error>> {
+    /// Reads until the next packet is complete. Returns its length.
+    async fn next_len(&mut self) -> Result<Option<usize>, TransportError<R::Error>> {
         loop {
-            let missing = match self.frame() {
-                Ok(Framed::Frame(found)) => return Ok(Some(found)),
-                Ok(Framed::NeedMore(missing)) => missing.get(),
-                Err(error) => {
-                    self.failed = Some(error);
-                    return Err(error.into());
-                }
+            let missing = match self.find_packet()? {
+                Framed::Frame(len) => return Ok(Some(len)),
+                Framed::NeedMore(missing) => missing.get(),
             };
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
@@ -143,34 +162,21 @@ impl<'b, R: Read> PacketReader<'b, R> {
         }
     }
 
-    fn frame(&mut self) -> Result<Framed<(usize, Dialect)>, DecodeError> {
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
+    fn find_packet(&mut self) -> Result<Framed<usize>, DecodeError> {
         let received = self.buffer.get(self.start..self.end).unwrap_or_default();
         let limit = u32::try_from(self.buffer.len()).unwrap_or(u32::MAX);
-        match FrameRef::peek(received, self.dialect, limit)? {
+        match self.state.next_frame(received, limit)? {
+            Framed::Frame(frame) => Ok(Framed::Frame(frame.bytes().len())),
+            // a buffer that cannot hold the fixed header
             Framed::NeedMore(_) if received.len() == self.buffer.len() => {
-                let (kind, field) = (ErrorKind::PacketTooLarge, Field::RemainingLength);
+                let fault = Fault::new(ErrorKind::PacketTooLarge, Field::RemainingLength, 0);
                 let first_byte = received.first().copied().unwrap_or_default();
-                Err(DecodeError::header(
-                    kind,
-                    1,
-                    field,
-                    0,
-                    first_byte,
-                    self.dialect,
-                ))
+                let packet_type = PacketType::from_nibble(first_byte >> 4);
+                let error = DecodeError::new(fault, 1, packet_type, self.state.dialect());
+                self.state.fail(error);
+                Err(error)
             }
             Framed::NeedMore(missing) => Ok(Framed::NeedMore(missing)),
-            Framed::Frame(frame) => {
-                let dialect = match self.dialect {
-                    Some(dialect) => dialect,
-                    None => Dialect::from_client(frame.connect_version(Waivers::NONE)?),
-                };
-                self.dialect = Some(dialect);
-                Ok(Framed::Frame((frame.bytes().len(), dialect)))
-            }
         }
     }
 }

@@ -9,8 +9,8 @@ use tokio_util::codec::{Decoder, Encoder};
 use crate::dialect::{Dialect, Version};
 use crate::frame::{Frame, FrameDecoder, Framed, Limits};
 use crate::packet::Packet;
+use crate::rules::{OptionalRules, Waivers};
 use crate::transport::TransportError;
-use crate::waivers::{OptionalRules, Waivers};
 
 /// A [`Decoder`] and [`Encoder`] for `tokio_util::codec::Framed`, `FramedRead` and `FramedWrite`.
 ///

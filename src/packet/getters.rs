@@ -3,12 +3,20 @@
 
 use core::num::{NonZeroU16, NonZeroU32};
 
-use super::{Property, PropertyId};
+use super::ack::Ack;
+use super::auth::Auth;
+use super::connack::ConnAck;
+use super::connect::Connect;
+use super::disconnect::Disconnect;
+use super::publish::Publish;
+use super::suback::SubAck;
+use super::subscribe::Subscribe;
+use super::will::Will;
 use crate::data::{BinaryData, QoS, SubscriptionId, Utf8Str};
 use crate::dialect::Version;
-use crate::packet::{Ack, Auth, ConnAck, Connect, Disconnect, Publish, SubAck, Subscribe};
+use crate::property::Property;
+use crate::property_id::PropertyId;
 use crate::topic::TopicName;
-use crate::will::Will;
 
 /// The value of a property, or what holds without it.
 macro_rules! getter {

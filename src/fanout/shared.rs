@@ -2,19 +2,19 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::{Copied, Envelope, ForwardError, Lengths, check, expiry_of, lost, travelling};
-use crate::data::{BufMutWriter, Put, SliceWriter};
+use super::{CopyFields, Envelope, ForwardError, Lengths, check, lost, of_message};
 use crate::dialect::{Dialect, Version};
 use crate::error::EncodeError;
-use crate::packet::PacketType;
-use crate::property::{self, Carrier, Properties, Property};
+use crate::packet_type::{Carrier, PacketType};
+use crate::property::{self, Properties, Property};
 use crate::topic::TopicName;
+use crate::wire::write::{BoundedPut, BufMutWriter, Put, SliceWriter};
 
 /// A message that was encoded once, to be sent to any number of receivers of any version.
 ///
 /// ```
 /// use bytes::{Buf, Bytes};
-/// use mqtt_wire::forward::{Envelope, SharedPublish};
+/// use mqtt_wire::fanout::{Envelope, SharedPublish};
 /// use mqtt_wire::{Delivery, Dialect, PacketId, Properties, SubscriptionId, TopicName, Version};
 ///
 /// let payload = Bytes::from_static(b"hello"); // often `frame.share(publish.payload)`
@@ -61,11 +61,14 @@ impl SharedPublish {
         let mut head = BytesMut::with_capacity(topic_len);
         let mut out = BufMutWriter(&mut head);
         out.put_prefixed(topic_name.as_bytes());
-        travelling(properties).for_each(|property| property::put_item(&property, &mut out));
+        property::put_items(of_message(properties).iter(), &mut out);
         Ok(Self {
             head: head.freeze(),
             topic_len,
-            expiry: expiry_of(properties),
+            expiry: properties.iter().find_map(|property| match property {
+                Property::MessageExpiryInterval(seconds) => Some(seconds),
+                _ => None,
+            }),
             payload,
         })
     }
@@ -76,7 +79,11 @@ impl SharedPublish {
         let carrier = Carrier::Packet(PacketType::Publish);
         let dialect = Dialect::from_server(Version::V5);
         let properties = Properties::checked(properties, carrier, dialect);
-        lost(properties, self.expiry, version)
+        lost(properties, self.expiry(), version)
+    }
+
+    fn expiry(&self) -> Option<Property<'static>> {
+        self.expiry.map(Property::MessageExpiryInterval)
     }
 
     /// A copy for one receiver, which shares the bytes of the message. It allocates nothing (but
@@ -93,7 +100,7 @@ impl SharedPublish {
             properties: self.head.len() - self.topic_len,
             payload: self.payload.len(),
         };
-        let copy = Copied::new(message, self.expiry, envelope)?;
+        let copy = CopyFields::new(message, self.expiry(), envelope)?;
         let own_fields = if copy.own_len <= OWN_FIELDS {
             OwnFields::Inline(Small::new(|out| copy.put_own_fields(out)))
         } else {

@@ -22,13 +22,20 @@ use core::fmt;
 #[cfg(feature = "bytes")]
 pub use self::shared::{PublishBuf, SharedPublish};
 
-use crate::data::{Counter, Put, SliceWriter, SubscriptionId, variable_byte_integer_len};
+use crate::data::SubscriptionId;
 use crate::dialect::{Dialect, Sender, Version};
 use crate::error::{EncodeError, ErrorKind, Field, Refusal};
-use crate::packet::{Delivery, PacketType, RemainingLength};
-use crate::property::{self, Carrier, Properties, Property, PropertyId};
+use crate::list::Hidden;
+use crate::packet::{self, Delivery, RemainingLength};
+use crate::packet_type::{Carrier, PacketType};
+use crate::property::{self, Properties, Property};
+use crate::property_id::PropertyId;
 use crate::stream::Payload;
 use crate::topic::TopicName;
+use crate::wire::varint;
+#[cfg(feature = "bytes")]
+use crate::wire::write::BufMutWriter;
+use crate::wire::write::{BoundedPut, LengthCounter, Put, SliceWriter};
 
 /// What one copy of a message has for itself.
 ///
@@ -97,7 +104,7 @@ impl core::error::Error for ForwardError {}
 /// One copy of a message on its way to a receiver of any version.
 ///
 /// ```
-/// use mqtt_wire::forward::{Envelope, Forward};
+/// use mqtt_wire::fanout::{Envelope, Forward};
 /// use mqtt_wire::{Dialect, Packet, PropertyId, Version};
 ///
 /// // a message with Topic Alias 1, Message Expiry Interval 60 and Content Type
@@ -122,9 +129,11 @@ impl core::error::Error for ForwardError {}
 #[derive(Debug, Clone, Copy)]
 pub struct Forward<'a, 'e> {
     topic_name: TopicName<'a>,
+    expiry: Option<Property<'a>>,
+    /// The properties that every copy has.
     properties: Properties<'a>,
     payload_len: u32,
-    copy: Copied<'e>,
+    copy: CopyFields<'e>,
 }
 
 impl<'a, 'e> Forward<'a, 'e> {
@@ -142,29 +151,28 @@ impl<'a, 'e> Forward<'a, 'e> {
         envelope: Envelope<'e>,
     ) -> Result<Self, ForwardError> {
         check(&properties)?;
-        let mut counter = Counter::default();
-        travelling(properties).for_each(|property| property::put_item(&property, &mut counter));
+        let message_properties = of_message(properties);
+        let mut counter = LengthCounter::default();
+        property::put_items(message_properties.iter(), &mut counter);
         let message = Lengths {
             topic: 2 + topic_name.as_bytes().len(),
             properties: counter.0,
             payload: payload_len as usize,
         };
+        let expiry = properties.get(PropertyId::MessageExpiryInterval);
         Ok(Self {
             topic_name,
-            properties,
+            expiry,
+            properties: message_properties,
             payload_len,
-            copy: Copied::new(message, expiry_of(properties), envelope)?,
+            copy: CopyFields::new(message, expiry, envelope)?,
         })
     }
 
     /// The properties of the message that the receiver's version has no bytes for: none in 5.0.
     pub fn lost(&self) -> impl Iterator<Item = Property<'a>> + use<'a> {
-        let expiry = expiry_of(self.properties);
-        lost(
-            self.properties,
-            expiry,
-            self.copy.envelope.dialect.version(),
-        )
+        let version = self.copy.envelope.dialect.version();
+        lost(self.properties, self.expiry, version)
     }
 
     /// Counts the bytes of the payload.
@@ -175,7 +183,7 @@ impl<'a, 'e> Forward<'a, 'e> {
     /// The number of bytes of the whole packet, payload included: what Maximum Packet Size limits.
     #[must_use]
     pub const fn encoded_len(&self) -> usize {
-        self.copy.remaining_length.total()
+        self.copy.remaining_length.packet_len()
     }
 
     /// Writes all but the payload to the beginning of `buffer` and returns its length. The payload
@@ -195,10 +203,10 @@ impl<'a, 'e> Forward<'a, 'e> {
     /// [`EncodeError::BufferTooSmall`] if `buffer` cannot grow; nothing has been written then.
     #[cfg(feature = "bytes")]
     pub fn encode(&self, buffer: &mut impl bytes::BufMut) -> Result<usize, EncodeError> {
-        self.put(crate::data::BufMutWriter(buffer))
+        self.put(BufMutWriter(buffer))
     }
 
-    fn put(&self, mut out: impl Put) -> Result<usize, EncodeError> {
+    fn put(&self, mut out: impl BoundedPut) -> Result<usize, EncodeError> {
         let needed = self.encoded_len() - self.payload_len as usize;
         if out.room() < needed {
             return Err(EncodeError::BufferTooSmall { needed });
@@ -207,7 +215,7 @@ impl<'a, 'e> Forward<'a, 'e> {
         out.put_prefixed(self.topic_name.as_bytes());
         self.copy.put_own_fields(&mut out);
         if self.copy.envelope.dialect.is_v5() {
-            travelling(self.properties).for_each(|item| property::put_item(&item, &mut out));
+            property::put_items(self.properties.iter(), &mut out);
         }
         Ok(needed)
     }
@@ -224,44 +232,27 @@ fn check(properties: &Properties<'_>) -> Result<(), EncodeError> {
     }
 }
 
-/// The properties that are handed on unchanged.
-fn travelling(properties: Properties<'_>) -> impl Iterator<Item = Property<'_>> {
-    let travels = |property: &Property<'_>| {
-        matches!(
-            property.id(),
-            PropertyId::PayloadFormatIndicator
-                | PropertyId::ContentType
-                | PropertyId::ResponseTopic
-                | PropertyId::CorrelationData
-                | PropertyId::UserProperty
-        )
-    };
-    properties.iter().filter(travels)
+/// The properties that every copy of a message has, unchanged: all but those of one copy, and the
+/// Will Delay Interval of a Will.
+fn of_message(properties: Properties<'_>) -> Properties<'_> {
+    properties.hiding(Hidden::OF_ONE_COPY.with(Hidden::WILL_DELAY))
 }
 
-fn expiry_of(properties: Properties<'_>) -> Option<u32> {
-    properties.iter().find_map(|property| match property {
-        Property::MessageExpiryInterval(seconds) => Some(seconds),
-        _ => None,
-    })
-}
-
-/// The properties of the message that `version` cannot say.
-fn lost(
-    properties: Properties<'_>,
-    expiry: Option<u32>,
+/// The properties of a message that `version` cannot represent.
+fn lost<'a>(
+    properties: Properties<'a>,
+    expiry: Option<Property<'a>>,
     version: Version,
-) -> impl Iterator<Item = Property<'_>> {
+) -> impl Iterator<Item = Property<'a>> + use<'a> {
     let (properties, expiry) = match version {
         Version::V3_1 | Version::V3_1_1 => (properties, expiry),
         Version::V5 => (Properties::EMPTY, None),
     };
-    let expiry = expiry.map(Property::MessageExpiryInterval);
-    expiry.into_iter().chain(travelling(properties))
+    expiry.into_iter().chain(properties)
 }
 
-/// The bytes of a message: Topic Name with its length, the properties that are handed on
-/// unchanged, and the payload.
+/// The length of the parts that every copy has: Topic Name with its prefix, properties and
+/// payload.
 #[derive(Debug, Clone, Copy)]
 struct Lengths {
     topic: usize,
@@ -269,10 +260,10 @@ struct Lengths {
     payload: usize,
 }
 
-/// What is written for one copy: the fixed header, and what stands between Topic Name and shared
-/// properties.
+/// The fields of one copy: the fixed header, and the fields between the Topic Name and the
+/// properties that every copy has.
 #[derive(Debug, Clone, Copy)]
-struct Copied<'e> {
+struct CopyFields<'e> {
     envelope: Envelope<'e>,
     remaining_length: RemainingLength,
     property_length: u32,
@@ -281,34 +272,37 @@ struct Copied<'e> {
     own_len: usize,
 }
 
-impl<'e> Copied<'e> {
+impl<'e> CopyFields<'e> {
     fn new(
         message: Lengths,
-        expiry: Option<u32>,
+        expiry: Option<Property<'_>>,
         envelope: Envelope<'e>,
     ) -> Result<Self, ForwardError> {
-        // whoever has waited for no whole second has not waited for an interval of 0 either
         let expiry = match expiry {
-            Some(seconds) if envelope.waited > 0 && envelope.waited >= seconds => {
+            // a message that waited for less than a second has not reached an interval of 0
+            Some(Property::MessageExpiryInterval(seconds))
+                if envelope.waited > 0 && envelope.waited >= seconds =>
+            {
                 return Err(ForwardError::Expired);
             }
-            seconds => seconds.map(|seconds| seconds - envelope.waited),
+            Some(Property::MessageExpiryInterval(seconds)) => Some(seconds - envelope.waited),
+            _ => None,
         };
         check_envelope(&envelope)?;
         let mut copy = Self {
             envelope,
-            remaining_length: RemainingLength(0),
+            remaining_length: RemainingLength::new(0)?,
             property_length: 0,
             expiry,
             own_len: 2 * usize::from(envelope.delivery.packet_id().is_some()),
         };
         let mut shared = message.payload.saturating_add(message.topic);
         if envelope.dialect.is_v5() {
-            let mut own = Counter::default();
+            let mut own = LengthCounter::default();
             copy.put_own_properties(&mut own);
             let properties = RemainingLength::new(own.0.saturating_add(message.properties))?;
-            copy.property_length = properties.0;
-            copy.own_len += variable_byte_integer_len(properties.0) + own.0;
+            copy.property_length = properties.get();
+            copy.own_len += varint::len(properties.get()) + own.0;
             shared = shared.saturating_add(message.properties);
         }
         copy.remaining_length = RemainingLength::new(shared.saturating_add(copy.own_len))?;
@@ -320,15 +314,12 @@ impl<'e> Copied<'e> {
             delivery, retain, ..
         } = self.envelope;
         let flags = delivery.flags() | u8::from(retain);
-        out.put_byte((PacketType::Publish as u8) << 4 | flags);
-        out.put_variable_byte_integer(self.remaining_length.0);
+        packet::put_fixed_header(PacketType::Publish, flags, self.remaining_length, out);
     }
 
-    /// Writes what stands between Topic Name and shared properties.
+    /// Writes the fields between the Topic Name and the properties that every copy has.
     fn put_own_fields(&self, out: &mut impl Put) {
-        if let Some(packet_id) = self.envelope.delivery.packet_id() {
-            out.put_u16(packet_id.get());
-        }
+        packet::put_packet_id(&self.envelope.delivery, out);
         if self.envelope.dialect.is_v5() {
             out.put_variable_byte_integer(self.property_length);
             self.put_own_properties(out);
@@ -336,12 +327,10 @@ impl<'e> Copied<'e> {
     }
 
     fn put_own_properties(&self, out: &mut impl Put) {
-        if let Some(seconds) = self.expiry {
-            property::put_item(&Property::MessageExpiryInterval(seconds), out);
-        }
-        for id in self.envelope.subscription_ids {
-            property::put_item(&Property::SubscriptionIdentifier(*id), out);
-        }
+        let expiry = self.expiry.map(Property::MessageExpiryInterval);
+        let ids = self.envelope.subscription_ids.iter().copied();
+        let ids = ids.map(Property::SubscriptionIdentifier);
+        property::put_items(expiry.into_iter().chain(ids), out);
     }
 }
 
@@ -359,7 +348,7 @@ fn check_envelope(envelope: &Envelope<'_>) -> Result<(), EncodeError> {
             Err(Refusal::NotInVersion(field))
         } else if dialect.sender() == Sender::Client {
             let kind = ErrorKind::PropertyWrongSender;
-            Err(Refusal::Broken(kind, field, id as u32))
+            Err(Refusal::broken(kind, field, id as u32))
         } else {
             Ok(())
         }

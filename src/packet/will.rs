@@ -1,15 +1,16 @@
 //! The Will: the message that the Server publishes for a Client that vanished.
 
-mod fate;
-
-pub use self::fate::{Ending, WillFate, WillTerms};
-
-use crate::data::{self, BinaryData, Parsed, Put, QoS};
+use super::publish::{Delivery, Publish};
+use crate::data::{BinaryData, QoS};
 use crate::dialect::{Dialect, Version};
-use crate::error::{Blame, Field, Refusal, fault};
-use crate::packet::{Delivery, Publish};
-use crate::property::{self, Carrier, Properties, Property};
+use crate::error::{Field, ParseFault, Refusal};
+use crate::list::Hidden;
+use crate::packet_type::Carrier;
+use crate::property::{self, Properties, Property};
 use crate::topic::TopicName;
+use crate::wire::read::{self, Parsed};
+use crate::wire::text::check_utf8;
+use crate::wire::write::Put;
 
 /// The Will of a Client, which CONNECT carries in its payload.
 ///
@@ -59,18 +60,23 @@ impl<'a> Will<'a> {
     #[must_use]
     pub fn to_publish(&self, delivery: Delivery) -> Publish<'a> {
         let is_delay = |property: &Property<'_>| matches!(property, Property::WillDelayInterval(_));
+        // two of them break a rule: they stay, so that encoding refuses them
+        let properties = match self.properties.iter().filter(is_delay).count() {
+            1 => self.properties.hiding(Hidden::WILL_DELAY),
+            _ => self.properties,
+        };
         Publish {
             delivery,
             retain: self.retain,
             topic_name: Some(self.topic),
-            properties: self.properties.without(is_delay),
+            properties,
             payload: self.payload.as_bytes(),
         }
     }
 
     /// Parses the payload fields of the Will.
     #[inline]
-    pub(crate) fn parse<E: Blame<'a>>(
+    pub(super) fn parse<E: ParseFault<'a>>(
         input: &'a [u8],
         qos: QoS,
         retain: bool,
@@ -90,39 +96,36 @@ impl<'a> Will<'a> {
     }
 
     #[inline]
-    pub(crate) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
+    pub(super) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
         property::check(&self.properties, Carrier::Will, dialect)?;
         check_string_in_v3_1(self.payload, Field::WillPayload, dialect.version())
     }
 
     /// Writes the payload fields of the Will.
     #[inline(always)]
-    pub(crate) fn put(&self, dialect: Dialect, out: &mut impl Put) {
+    pub(super) fn put(&self, dialect: Dialect, out: &mut impl Put) {
         property::put(&self.properties, dialect, out);
         out.put_prefixed(self.topic.as_bytes());
         out.put_prefixed(self.payload.as_bytes());
     }
 }
 
-/// Binary Data that 3.1 calls a string.
+/// Parses Binary Data that is a string in 3.1.
 #[inline]
-pub(crate) fn string_in_v3_1<'a, E: Blame<'a>>(
+pub(super) fn string_in_v3_1<'a, E: ParseFault<'a>>(
     input: &'a [u8],
     field: Field,
     version: Version,
 ) -> Parsed<'a, BinaryData<'a>, E> {
     if version != Version::V3_1 {
-        return data::binary_data(input, field);
+        return BinaryData::parse(input, field);
     }
-    let (rest, bytes) = data::checked(input, field, data::check_utf8)?;
-    match BinaryData::new(bytes) {
-        Ok(bytes) => Ok((rest, bytes)),
-        Err(kind) => fault(input, kind, field, 0),
-    }
+    let (rest, bytes) = read::text(input, field, check_utf8)?;
+    Ok((rest, BinaryData::trusted(bytes)))
 }
 
-/// Checks Binary Data that 3.1 calls a string.
-pub(crate) fn check_string_in_v3_1(
+/// Checks Binary Data that is a string in 3.1.
+pub(super) fn check_string_in_v3_1(
     bytes: BinaryData<'_>,
     field: Field,
     version: Version,
@@ -130,5 +133,5 @@ pub(crate) fn check_string_in_v3_1(
     if version != Version::V3_1 {
         return Ok(());
     }
-    data::check_utf8(bytes.as_bytes()).map_err(|flaw| Refusal::Broken(flaw.kind, field, 0))
+    check_utf8(bytes.as_bytes()).map_err(|bad| Refusal::broken(bad.kind, field, 0))
 }

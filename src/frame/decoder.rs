@@ -1,0 +1,131 @@
+//! Framing over a buffer that grows.
+
+use bytes::BytesMut;
+
+use super::{Frame, Framed, StreamState};
+use crate::dialect::Dialect;
+use crate::error::DecodeError;
+use crate::rules::{OptionalRules, Waivers};
+
+/// How large packets may be: whole packets in bytes, fixed header included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Every packet; 1 MiB by default.
+    pub packet: u32,
+    /// The first packet of a connection that waits for CONNECT; 64 KiB by default.
+    pub first_packet: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            packet: 1 << 20,
+            first_packet: 64 << 10,
+        }
+    }
+}
+
+/// Cuts a growing stream of bytes into frames.
+///
+/// Put bytes in through [`buffer`](Self::buffer) or [`extend`](Self::extend), in pieces of any
+/// size, and take frames out with [`next_frame`](Self::next_frame). The buffer grows only as bytes
+/// arrive, never because of a length that the peer announced. After an error the decoder stays
+/// failed, and the bytes that no frame has taken are still in its buffer.
+///
+/// ```
+/// use mqtt_wire::{FrameDecoder, Framed, Limits, Packet, Version};
+///
+/// let mut decoder = FrameDecoder::accept(Limits::default());
+/// decoder.extend(b"\x10\x0d\x00\x04MQTT\x04\x02\x00");
+/// assert!(matches!(decoder.next_frame()?, Framed::NeedMore(n) if n.get() == 4));
+///
+/// decoder.extend(b"\x3c\x00\x01p\xc0\x00");
+/// let Framed::Frame(frame) = decoder.next_frame()? else { unreachable!() };
+/// let dialect = decoder.dialect().unwrap(); // the first frame was a CONNECT
+/// assert_eq!(dialect.version(), Version::V3_1_1);
+/// assert!(matches!(frame.decode(dialect)?, Packet::Connect(_)));
+///
+/// let Framed::Frame(frame) = decoder.next_frame()? else { unreachable!() };
+/// assert_eq!(frame.decode(dialect)?, Packet::PingReq);
+/// # Ok::<(), mqtt_wire::DecodeError>(())
+/// ```
+#[derive(Debug)]
+pub struct FrameDecoder {
+    buffer: BytesMut,
+    state: StreamState,
+    limits: Limits,
+}
+
+impl FrameDecoder {
+    /// A decoder of a stream in `dialect`.
+    #[must_use]
+    pub fn new(dialect: Dialect, limits: Limits) -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            state: StreamState::new(dialect),
+            limits,
+        }
+    }
+
+    /// A decoder of a connection that a Server accepts: it waits for a CONNECT, and learns the
+    /// version from it.
+    #[must_use]
+    pub fn accept(limits: Limits) -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            state: StreamState::accept(),
+            limits,
+        }
+    }
+
+    /// The same decoder, whose dialect waives and adds these rules. This holds for the dialect that
+    /// [`accept`](Self::accept) learns, too.
+    #[must_use]
+    pub fn with_rules(self, waivers: Waivers, rules: OptionalRules) -> Self {
+        Self {
+            state: self.state.with_rules(waivers, rules),
+            ..self
+        }
+    }
+
+    /// The buffer: append the bytes that arrive. Bytes that no frame has taken stay in it.
+    pub const fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.buffer
+    }
+
+    /// Appends bytes that arrived. A decoder that has failed ignores them.
+    pub fn extend(&mut self, bytes: &[u8]) {
+        if self.state.check().is_ok() {
+            self.buffer.extend_from_slice(bytes);
+        }
+    }
+
+    /// The dialect of the stream; `None` before [`accept`](Self::accept) has returned its first
+    /// frame.
+    #[must_use]
+    pub const fn dialect(&self) -> Option<Dialect> {
+        self.state.dialect()
+    }
+
+    /// Takes the next frame out of the buffer, if it is complete.
+    ///
+    /// # Errors
+    ///
+    /// See [`FrameRef::split`](crate::FrameRef::split). A decoder that waits for a CONNECT also
+    /// returns an error for a Protocol Name or Protocol Level of no version. After an error, all
+    /// later calls return the same error.
+    #[inline]
+    pub fn next_frame(&mut self) -> Result<Framed<Frame>, DecodeError> {
+        let limit = match self.state.dialect() {
+            Some(_) => self.limits.packet,
+            None => self.limits.first_packet,
+        };
+        Ok(match self.state.next_frame(&self.buffer, limit)? {
+            Framed::NeedMore(missing) => Framed::NeedMore(missing),
+            Framed::Frame(frame) => {
+                let (len, header) = (frame.bytes.len(), frame.header);
+                Framed::Frame(Frame::take(&mut self.buffer, len, header))
+            }
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! Frames that own their bytes.
+
+use bytes::{Bytes, BytesMut};
+
+use super::{FrameRef, Framed, Header};
+use crate::dialect::Dialect;
+use crate::error::DecodeError;
+use crate::packet_type::PacketType;
+
+/// The bytes of one whole packet, shared: `'static`, `Send` and cheap to clone.
+///
+/// It lends packets, and shares parts of itself without a copy:
+///
+/// ```
+/// use mqtt_wire::{Dialect, FrameDecoder, Framed, Limits, Packet, Version};
+///
+/// let dialect = Dialect::from_client(Version::V3_1_1);
+/// let mut decoder = FrameDecoder::new(dialect, Limits::default());
+/// decoder.extend(b"\x30\x0a\x00\x03a/bhello");
+/// let Framed::Frame(frame) = decoder.next_frame()? else { unreachable!() };
+/// let Packet::Publish(publish) = frame.decode(dialect)? else { unreachable!() };
+/// let payload = frame.share(publish.payload);
+/// drop(frame);
+/// assert_eq!(payload, "hello");
+/// # Ok::<(), mqtt_wire::DecodeError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Frame {
+    bytes: Bytes,
+    header: Header,
+}
+
+impl PartialEq for Frame {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Frame {}
+
+impl Frame {
+    /// Takes the packet at the beginning of `buffer` out of it, if it is whole.
+    ///
+    /// # Errors
+    ///
+    /// See [`FrameRef::split`]. The buffer is as it was then.
+    #[inline]
+    pub fn split(
+        buffer: &mut BytesMut,
+        dialect: Dialect,
+        max_len: u32,
+    ) -> Result<Framed<Self>, DecodeError> {
+        Ok(match FrameRef::split(buffer, dialect, max_len)? {
+            Framed::NeedMore(bytes) => Framed::NeedMore(bytes),
+            Framed::Frame(FrameRef { bytes, header }) => {
+                let len = bytes.len();
+                Framed::Frame(Self::take(buffer, len, header))
+            }
+        })
+    }
+
+    #[inline]
+    pub(crate) fn take(buffer: &mut BytesMut, len: usize, header: Header) -> Self {
+        Self {
+            bytes: buffer.split_to(len).freeze(),
+            header,
+        }
+    }
+
+    /// The frame, borrowed.
+    #[must_use]
+    #[inline]
+    pub fn as_ref(&self) -> FrameRef<'_> {
+        FrameRef {
+            bytes: &self.bytes,
+            header: self.header,
+        }
+    }
+
+    /// The whole packet.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Shares a part of the frame that a packet borrowed from it, for example its payload.
+    /// Bytes from elsewhere are copied.
+    #[must_use]
+    pub fn share(&self, part: &[u8]) -> Bytes {
+        let frame = self.bytes.as_ptr_range();
+        let inside = part.as_ptr_range();
+        if frame.start <= inside.start && inside.end <= frame.end {
+            self.bytes.slice_ref(part)
+        } else {
+            Bytes::copy_from_slice(part)
+        }
+    }
+
+    /// See [`FrameRef::packet_type`].
+    #[must_use]
+    pub fn packet_type(&self) -> PacketType {
+        self.as_ref().packet_type()
+    }
+}

@@ -1,0 +1,93 @@
+//! The state that every reader of a stream keeps between two packets.
+
+use super::{FrameRef, Framed};
+use crate::dialect::Dialect;
+use crate::error::DecodeError;
+use crate::rules::{OptionalRules, Waivers};
+
+/// The dialect of a stream, known from the start or learnt from the CONNECT; and the first error,
+/// after which nothing else comes out.
+#[derive(Debug)]
+pub(crate) struct StreamState {
+    dialect: Option<Dialect>,
+    waivers: Waivers,
+    rules: OptionalRules,
+    failed: Option<DecodeError>,
+}
+
+impl StreamState {
+    pub(crate) const fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect: Some(dialect),
+            ..Self::accept()
+        }
+    }
+
+    /// The state of a Server that waits for a CONNECT.
+    pub(crate) const fn accept() -> Self {
+        Self {
+            dialect: None,
+            waivers: Waivers::NONE,
+            rules: OptionalRules::NONE,
+            failed: None,
+        }
+    }
+
+    /// The same state, whose dialect, known or learnt, waives and adds these rules.
+    pub(crate) fn with_rules(mut self, waivers: Waivers, rules: OptionalRules) -> Self {
+        (self.waivers, self.rules) = (waivers, rules);
+        self.dialect = self
+            .dialect
+            .map(|dialect| dialect.with_rules(waivers, rules));
+        self
+    }
+
+    /// The dialect; `None` while the CONNECT is awaited.
+    #[inline]
+    pub(crate) const fn dialect(&self) -> Option<Dialect> {
+        self.dialect
+    }
+
+    /// The first error, if there was one.
+    #[inline]
+    pub(crate) const fn check(&self) -> Result<(), DecodeError> {
+        match self.failed {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps an error: nothing else comes out from now on.
+    #[inline]
+    pub(crate) const fn fail(&mut self, error: DecodeError) {
+        self.failed = Some(error);
+    }
+
+    /// Finds the next packet. The first one of a Client has to be a CONNECT. An error is kept.
+    #[inline]
+    pub(crate) fn next_frame<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        max_len: u32,
+    ) -> Result<Framed<FrameRef<'a>>, DecodeError> {
+        self.check()?;
+        let found = self.find_frame(bytes, max_len);
+        found.inspect_err(|error| self.fail(*error))
+    }
+
+    /// The same, but an error is not kept.
+    #[inline]
+    pub(crate) fn find_frame<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        max_len: u32,
+    ) -> Result<Framed<FrameRef<'a>>, DecodeError> {
+        let framed = FrameRef::peek(bytes, self.dialect, max_len)?;
+        if let (None, Framed::Frame(connect)) = (self.dialect, &framed) {
+            let version = connect.connect_version(self.waivers)?;
+            let dialect = Dialect::from_client(version);
+            self.dialect = Some(dialect.with_rules(self.waivers, self.rules));
+        }
+        Ok(framed)
+    }
+}

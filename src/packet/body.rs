@@ -1,0 +1,140 @@
+//! Decoding and encoding that all packets share. A body is a packet after its fixed header.
+
+use crate::dialect::Dialect;
+use crate::error::{EncodeError, Field, ParseFault, Refusal};
+use crate::fixed_header::FirstByte;
+use crate::packet_type::PacketType;
+use crate::wire::read::Parsed;
+use crate::wire::varint;
+use crate::wire::write::{BoundedPut, LengthCounter, Put};
+
+/// A body that can be decoded.
+pub(crate) trait DecodeBody<'a>: Sized {
+    /// Parses the body of a packet whose fixed header was checked.
+    fn parse<E: ParseFault<'a>>(
+        first_byte: FirstByte,
+        body: &'a [u8],
+        dialect: Dialect,
+    ) -> Parsed<'a, Self, E>;
+}
+
+/// A body that can be encoded.
+pub(crate) trait EncodeBody {
+    /// Checks the packet. The dialect allows packets of its type.
+    fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal>;
+
+    /// Bits 3 to 0 of the first byte.
+    #[inline]
+    fn flags(&self, packet_type: PacketType) -> u8 {
+        packet_type.flags()
+    }
+
+    /// Writes the body, except for a payload that follows from elsewhere.
+    fn put(&self, dialect: Dialect, out: &mut impl Put);
+
+    /// The length of the payload that follows from elsewhere.
+    #[inline]
+    fn later_len(&self) -> usize {
+        0
+    }
+}
+
+/// PINGREQ and PINGRESP.
+impl EncodeBody for () {
+    fn check(&self, _: PacketType, _: Dialect) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn put(&self, _: Dialect, _: &mut impl Put) {}
+}
+
+/// Checks, measures and writes a packet. Returns the number of bytes written.
+#[inline(always)]
+pub(crate) fn encode(
+    body: &impl EncodeBody,
+    packet_type: PacketType,
+    dialect: Dialect,
+    mut out: impl BoundedPut,
+) -> Result<usize, EncodeError> {
+    let remaining_length = measure(body, packet_type, dialect)?;
+    let needed = remaining_length.packet_len() - body.later_len();
+    if out.room() < needed {
+        return Err(EncodeError::BufferTooSmall { needed });
+    }
+    put_fixed_header(
+        packet_type,
+        body.flags(packet_type),
+        remaining_length,
+        &mut out,
+    );
+    body.put(dialect, &mut out);
+    Ok(needed)
+}
+
+/// Checks a packet, and runs its writer over a counter.
+#[inline(always)]
+pub(crate) fn measure(
+    body: &impl EncodeBody,
+    packet_type: PacketType,
+    dialect: Dialect,
+) -> Result<RemainingLength, EncodeError> {
+    if let Err(refusal) = check(body, packet_type, dialect) {
+        return Err(refusal.of(packet_type, dialect));
+    }
+    let mut counter = LengthCounter::default();
+    body.put(dialect, &mut counter);
+    RemainingLength::new(counter.0.saturating_add(body.later_len()))
+}
+
+#[inline(always)]
+fn check(body: &impl EncodeBody, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+    if let Err(kind) = packet_type.check_sender(dialect) {
+        let first_byte = (packet_type as u8) << 4 | packet_type.flags();
+        return Err(Refusal::broken(
+            kind,
+            Field::PacketType,
+            u32::from(first_byte),
+        ));
+    }
+    body.check(packet_type, dialect)
+}
+
+#[inline]
+pub(crate) fn put_fixed_header(
+    packet_type: PacketType,
+    flags: u8,
+    remaining_length: RemainingLength,
+    out: &mut impl Put,
+) {
+    let first_byte = (packet_type as u8) << 4 | flags;
+    match remaining_length.0 {
+        short @ 0..0x80 => out.put(&[first_byte, short as u8]),
+        long => {
+            out.put_byte(first_byte);
+            out.put_variable_byte_integer(long);
+        }
+    }
+}
+
+/// The Remaining Length of a packet that passed all checks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RemainingLength(u32);
+
+impl RemainingLength {
+    #[inline(always)]
+    pub(crate) fn new(length: usize) -> Result<Self, EncodeError> {
+        match u32::try_from(length) {
+            Ok(length @ 0..=varint::MAX) => Ok(Self(length)),
+            _ => Err(EncodeError::TooLong),
+        }
+    }
+
+    pub(crate) const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// The length of the packet with its fixed header.
+    pub(crate) const fn packet_len(self) -> usize {
+        1 + varint::len(self.0) + self.0 as usize
+    }
+}

@@ -1,0 +1,78 @@
+//! The types of Control Packets, and what carries properties.
+
+use core::fmt;
+
+macro_rules! packet_types {
+    ($($name:ident = $value:literal, $text:literal;)*) => {
+        /// The type of a Control Packet, section 2.2.1 of 3.1.1 and 2.1.2 of 5.0.
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum PacketType {
+            $(#[doc = concat!("`", stringify!($value), "` ", $text, ".")] $name = $value,)*
+        }
+
+        impl PacketType {
+            /// All types.
+            pub const ALL: [Self; 15] = [$(Self::$name),*];
+
+            /// The name in capitals, as the standard writes it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+
+            #[inline]
+            pub(crate) const fn from_nibble(nibble: u8) -> Option<Self> {
+                match nibble {
+                    $($value => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+packet_types! {
+    Connect = 1, "CONNECT";
+    ConnAck = 2, "CONNACK";
+    Publish = 3, "PUBLISH";
+    PubAck = 4, "PUBACK";
+    PubRec = 5, "PUBREC";
+    PubRel = 6, "PUBREL";
+    PubComp = 7, "PUBCOMP";
+    Subscribe = 8, "SUBSCRIBE";
+    SubAck = 9, "SUBACK";
+    Unsubscribe = 10, "UNSUBSCRIBE";
+    UnsubAck = 11, "UNSUBACK";
+    PingReq = 12, "PINGREQ";
+    PingResp = 13, "PINGRESP";
+    Disconnect = 14, "DISCONNECT";
+    Auth = 15, "AUTH";
+}
+
+impl fmt::Display for PacketType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What carries properties: a packet, or the Will inside CONNECT.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    Will,
+    Packet(PacketType),
+}
+
+impl Carrier {
+    /// The carrier as a bit of a set: no packet type has the bit of the Will.
+    #[inline]
+    pub(crate) const fn bit(self) -> u16 {
+        match self {
+            Self::Will => 1,
+            Self::Packet(packet_type) => 1 << packet_type as u16,
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! A block of properties: Property Length, and the properties in their order.
+
+use core::borrow::Borrow;
+
+use super::{Properties, Property};
+use crate::data::QoS;
+use crate::dialect::{Dialect, Sender, Version};
+use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
+use crate::packet_type::{Carrier, PacketType};
+use crate::property_id::PropertyId;
+use crate::wire::read::{self, Parsed};
+use crate::wire::write::{LengthCounter, Put};
+
+/// Parses Property Length and properties in 5.0. Earlier versions have none.
+#[inline(always)]
+pub(crate) fn parse<'a, E: ParseFault<'a>>(
+    input: &'a [u8],
+    carrier: Carrier,
+    dialect: Dialect,
+) -> Parsed<'a, Properties<'a>, E> {
+    if !dialect.is_v5() {
+        return Ok((input, Properties::checked(&[], carrier, dialect)));
+    }
+    let field = length_field(carrier);
+    let (rest, length) = read::variable_byte_integer(input, field)?;
+    let Some((block, rest)) = rest.split_at_checked(length as usize) else {
+        return fault(input, ErrorKind::PropertyLength, field, length);
+    };
+    let seen = match block {
+        [] => Seen::default(),
+        _ => parse_items(block, carrier, dialect.sender())?,
+    };
+    if let Err(kind) = seen.finish(carrier) {
+        return fault(input, kind, field, 0);
+    }
+    Ok((rest, Properties::checked(block, carrier, dialect)))
+}
+
+/// Checks all properties of a block.
+fn parse_items<'a, E: ParseFault<'a>>(
+    block: &'a [u8],
+    carrier: Carrier,
+    sender: Sender,
+) -> Result<Seen, nom::Err<E>> {
+    let mut seen = Seen::default();
+    let mut rest = block;
+    while !rest.is_empty() {
+        let (value, id) = parse_id(rest, carrier)?;
+        if let Err(kind) = seen.add(id, carrier, sender) {
+            return fault(rest, kind, Field::Property(id), id as u32);
+        }
+        (rest, _) = Property::parse_value::<E, true>(value, id)?;
+    }
+    Ok(seen)
+}
+
+/// The identifier: a variable byte integer, though none of the 27 needs a second byte.
+#[inline]
+fn parse_id<'a, E: ParseFault<'a>>(input: &'a [u8], carrier: Carrier) -> Parsed<'a, PropertyId, E> {
+    let field = Field::PropertyIdentifier;
+    let (rest, byte) = read::variable_byte_integer(input, field)?;
+    match PropertyId::find(byte, carrier) {
+        Some((id, true)) => Ok((rest, id)),
+        Some((id, false)) => {
+            let field = Field::Property(id);
+            fault(input, ErrorKind::PropertyNotAllowed, field, byte)
+        }
+        None => fault(input, ErrorKind::UnknownProperty, field, byte),
+    }
+}
+
+/// Checks properties that are about to be written.
+#[inline]
+pub(crate) fn check(
+    properties: &Properties<'_>,
+    carrier: Carrier,
+    dialect: Dialect,
+) -> Result<(), Refusal> {
+    if !dialect.is_v5() {
+        return if properties.is_empty() {
+            Ok(())
+        } else {
+            Err(not_in_version(carrier))
+        };
+    }
+    let seen = if properties.is_empty() {
+        Seen::default()
+    } else if properties.is_checked_for(carrier, dialect) {
+        return Ok(());
+    } else {
+        check_items(properties, carrier, dialect.sender())?
+    };
+    seen.finish(carrier)
+        .map_err(|kind| Refusal::broken(kind, length_field(carrier), 0))
+}
+
+#[cold]
+fn not_in_version(carrier: Carrier) -> Refusal {
+    Refusal::NotInVersion(length_field(carrier))
+}
+
+fn check_items(
+    properties: &Properties<'_>,
+    carrier: Carrier,
+    sender: Sender,
+) -> Result<Seen, Refusal> {
+    let mut seen = Seen::default();
+    let mut check_item = |property: &Property<'_>| {
+        let id = property.id();
+        let broken = |kind| Refusal::broken(kind, Field::Property(id), id as u32);
+        if !id.has_carrier(carrier) {
+            return Err(broken(ErrorKind::PropertyNotAllowed));
+        }
+        if matches!(property, Property::MaximumQoS(QoS::ExactlyOnce)) {
+            return Err(broken(ErrorKind::PropertyValue));
+        }
+        seen.add(id, carrier, sender).map_err(broken)
+    };
+    match properties.lent() {
+        Some(items) => items.iter().try_for_each(check_item)?,
+        None => properties
+            .iter()
+            .try_for_each(|property| check_item(&property))?,
+    }
+    Ok(seen)
+}
+
+/// Writes Property Length and properties in 5.0. Earlier versions have none.
+#[inline(always)]
+pub(crate) fn put(properties: &Properties<'_>, dialect: Dialect, out: &mut impl Put) {
+    if !dialect.is_v5() {
+        return;
+    }
+    if properties.is_empty() {
+        return out.put_byte(0);
+    }
+    let Some(bytes) = properties.wire_of(Version::V5) else {
+        return match properties.lent() {
+            Some(items) => put_block(items.iter(), out),
+            None => put_block(properties.iter(), out),
+        };
+    };
+    out.put_variable_byte_integer(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+    out.put(bytes);
+}
+
+/// Writes Property Length, and the properties one by one.
+#[inline(never)]
+fn put_block<'a, I>(items: I, out: &mut impl Put)
+where
+    I: Iterator<Item: Borrow<Property<'a>>> + Clone,
+{
+    let mut length = LengthCounter::default();
+    put_items(items.clone(), &mut length);
+    out.put_variable_byte_integer(u32::try_from(length.0).unwrap_or(u32::MAX));
+    out.put_counted(length.0, |out| put_items(items.clone(), out));
+}
+
+/// Writes properties one by one, without the Property Length.
+#[inline]
+pub(crate) fn put_items<'a, I>(items: I, out: &mut impl Put)
+where
+    I: Iterator<Item: Borrow<Property<'a>>>,
+{
+    items.for_each(|item| item.borrow().put(out));
+}
+
+/// The field that holds the Property Length.
+const fn length_field(carrier: Carrier) -> Field {
+    match carrier {
+        Carrier::Will => Field::WillPropertyLength,
+        Carrier::Packet(_) => Field::PropertyLength,
+    }
+}
+
+/// The identifiers in a block so far.
+#[derive(Clone, Copy, Default)]
+struct Seen(u64);
+
+impl Seen {
+    #[inline]
+    const fn has(self, id: PropertyId) -> bool {
+        self.0 & 1 << id as u64 != 0
+    }
+
+    /// Adds a property to a block of `carrier` sent by `sender`.
+    #[inline]
+    fn add(&mut self, id: PropertyId, carrier: Carrier, sender: Sender) -> Result<(), ErrorKind> {
+        if id.is_for_other_side(carrier, sender) {
+            return Err(ErrorKind::PropertyWrongSender);
+        }
+        if self.has(id) && !id.repeats_in(carrier) {
+            return Err(ErrorKind::DuplicateProperty);
+        }
+        self.0 |= 1 << id as u64;
+        Ok(())
+    }
+
+    /// Checks the complete block: Authentication Data needs an Authentication Method, and so does
+    /// AUTH (5.0, sections 3.1.2.11.10 and 3.15.2.2.2).
+    fn finish(self, carrier: Carrier) -> Result<(), ErrorKind> {
+        if self.has(PropertyId::AuthenticationMethod) {
+            Ok(())
+        } else if carrier == Carrier::Packet(PacketType::Auth) {
+            Err(ErrorKind::AuthenticationMethodMissing)
+        } else if self.has(PropertyId::AuthenticationData) {
+            Err(ErrorKind::AuthenticationDataWithoutMethod)
+        } else {
+            Ok(())
+        }
+    }
+}
