@@ -35,7 +35,7 @@ use crate::topic::TopicName;
 use crate::wire::varint;
 #[cfg(feature = "bytes")]
 use crate::wire::write::BufMutWriter;
-use crate::wire::write::{BoundedPut, LengthCounter, Put, SliceWriter};
+use crate::wire::write::{BoundedPut, Put, SliceWriter};
 
 /// What one copy of a message has for itself.
 ///
@@ -152,11 +152,9 @@ impl<'a, 'e> Forward<'a, 'e> {
     ) -> Result<Self, ForwardError> {
         check(&properties)?;
         let message_properties = of_message(properties);
-        let mut counter = LengthCounter::default();
-        property::put_items(message_properties.iter(), &mut counter);
         let message = Lengths {
             topic: 2 + topic_name.as_bytes().len(),
-            properties: counter.0,
+            properties: property::encoded_len(message_properties.iter()),
             payload: payload_len as usize,
         };
         let expiry = properties.get(PropertyId::MessageExpiryInterval);
@@ -298,11 +296,10 @@ impl<'e> CopyFields<'e> {
         };
         let mut shared = message.payload.saturating_add(message.topic);
         if envelope.dialect.is_v5() {
-            let mut own = LengthCounter::default();
-            copy.put_own_properties(&mut own);
-            let properties = RemainingLength::new(own.0.saturating_add(message.properties))?;
+            let own = property::encoded_len(copy.own_properties());
+            let properties = RemainingLength::new(own.saturating_add(message.properties))?;
             copy.property_length = properties.get();
-            copy.own_len += varint::len(properties.get()) + own.0;
+            copy.own_len += varint::len(properties.get()) + own;
             shared = shared.saturating_add(message.properties);
         }
         copy.remaining_length = RemainingLength::new(shared.saturating_add(copy.own_len))?;
@@ -322,15 +319,16 @@ impl<'e> CopyFields<'e> {
         packet::put_packet_id(&self.envelope.delivery, out);
         if self.envelope.dialect.is_v5() {
             out.put_variable_byte_integer(self.property_length);
-            self.put_own_properties(out);
+            property::put_items(self.own_properties(), out);
         }
     }
 
-    fn put_own_properties(&self, out: &mut impl Put) {
+    fn own_properties(&self) -> impl Iterator<Item = Property<'static>> {
         let expiry = self.expiry.map(Property::MessageExpiryInterval);
         let ids = self.envelope.subscription_ids.iter().copied();
-        let ids = ids.map(Property::SubscriptionIdentifier);
-        property::put_items(expiry.into_iter().chain(ids), out);
+        expiry
+            .into_iter()
+            .chain(ids.map(Property::SubscriptionIdentifier))
     }
 }
 

@@ -5,7 +5,7 @@ mod block;
 use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 
-pub(crate) use self::block::{check, parse, put, put_items};
+pub(crate) use self::block::{check, encoded_len, parse, put, put_items};
 use crate::data::{BinaryData, QoS, SubscriptionId, Utf8Str};
 use crate::dialect::Dialect;
 use crate::error::{ErrorKind, Field, ParseFault, fault};
@@ -13,6 +13,7 @@ use crate::list::{self, Hidden, List};
 use crate::property_id::{PropertyId, property_table};
 use crate::topic::TopicName;
 use crate::wire::read::{self, Parsed};
+use crate::wire::varint;
 use crate::wire::write::Put;
 
 /// The properties of a packet or of a Will, in the order of the wire. Before 5.0 there are none.
@@ -96,13 +97,21 @@ macro_rules! properties {
             }
 
             /// Writes the identifier and the value.
-            #[inline(always)] // counting is only a few instructions
+            #[inline]
             fn put(&self, out: &mut impl Put) {
                 match *self {
                     $(Self::$name($($field),+) => {
                         out.put_byte($byte);
                         $($field.put(out);)+
                     })*
+                }
+            }
+
+            /// The number of bytes that [`put`](Self::put) writes.
+            #[inline]
+            fn encoded_len(&self) -> usize {
+                match *self {
+                    $(Self::$name($($field),+) => 1 $(+ $field.encoded_len())+,)*
                 }
             }
 
@@ -178,6 +187,8 @@ trait Value<'a>: Copy {
 
     fn put(self, out: &mut impl Put);
 
+    fn encoded_len(self) -> usize;
+
     fn show(self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 
     /// The value as text, if its type is a UTF-8 Encoded String.
@@ -186,10 +197,10 @@ trait Value<'a>: Copy {
     }
 }
 
-/// `Type: parser of the number, number to value, writer(value to number)`. The text of a value is
-/// its number.
+/// `Type: parser of the number, number to value, writer(value to number), length`. The text of a
+/// value is its number.
 macro_rules! numbers {
-    ($($type:ty: $parse:path, $new:expr, $put:ident($get:expr);)*) => {
+    ($($type:ty: $parse:path, $new:expr, $put:ident($get:expr), $len:expr;)*) => {
         $(impl<'a> Value<'a> for $type {
             #[inline]
             fn parse<E: ParseFault<'a>, const CHECK: bool>(
@@ -208,6 +219,11 @@ macro_rules! numbers {
                 out.$put($get(self));
             }
 
+            #[inline]
+            fn encoded_len(self) -> usize {
+                $len(self)
+            }
+
             fn show(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 fmt::Display::fmt(&$get(self), f)
             }
@@ -216,13 +232,14 @@ macro_rules! numbers {
 }
 
 numbers! {
-    bool: read::byte, zero_or_one, put_byte(u8::from);
-    QoS: read::byte, maximum_qos, put_byte(|qos| qos as u8);
-    u16: read::two_byte_integer, Some, put_u16(core::convert::identity);
-    u32: read::four_byte_integer, Some, put_u32(core::convert::identity);
-    NonZeroU16: read::two_byte_integer, Self::new, put_u16(Self::get);
-    NonZeroU32: read::four_byte_integer, Self::new, put_u32(Self::get);
-    SubscriptionId: read::variable_byte_integer, Self::new, put_variable_byte_integer(Self::get);
+    bool: read::byte, zero_or_one, put_byte(u8::from), |_| 1;
+    QoS: read::byte, maximum_qos, put_byte(|qos| qos as u8), |_| 1;
+    u16: read::two_byte_integer, Some, put_u16(core::convert::identity), |_| 2;
+    u32: read::four_byte_integer, Some, put_u32(core::convert::identity), |_| 4;
+    NonZeroU16: read::two_byte_integer, Self::new, put_u16(Self::get), |_| 2;
+    NonZeroU32: read::four_byte_integer, Self::new, put_u32(Self::get), |_| 4;
+    SubscriptionId: read::variable_byte_integer, Self::new, put_variable_byte_integer(Self::get),
+        |id: Self| varint::len(id.get());
 }
 
 #[inline]
@@ -263,6 +280,11 @@ macro_rules! byte_strings {
             #[inline]
             fn put(self, out: &mut impl Put) {
                 out.put_prefixed(self.as_bytes());
+            }
+
+            #[inline]
+            fn encoded_len(self) -> usize {
+                2 + self.as_bytes().len()
             }
 
             fn show(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

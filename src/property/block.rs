@@ -9,7 +9,7 @@ use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
 use crate::packet_type::{Carrier, PacketType};
 use crate::property_id::PropertyId;
 use crate::wire::read::{self, Parsed};
-use crate::wire::write::{LengthCounter, Put};
+use crate::wire::write::Put;
 
 /// Parses Property Length and properties in 5.0. Earlier versions have none.
 #[inline(always)]
@@ -150,10 +150,9 @@ fn put_block<'a, I>(items: I, out: &mut impl Put)
 where
     I: Iterator<Item: Borrow<Property<'a>>> + Clone,
 {
-    let mut length = LengthCounter::default();
-    put_items(items.clone(), &mut length);
-    out.put_variable_byte_integer(u32::try_from(length.0).unwrap_or(u32::MAX));
-    out.put_counted(length.0, |out| put_items(items.clone(), out));
+    let length = encoded_len(items.clone());
+    out.put_variable_byte_integer(u32::try_from(length).unwrap_or(u32::MAX));
+    out.put_counted(length, |out| put_items(items.clone(), out));
 }
 
 /// Writes properties one by one, without the Property Length.
@@ -163,6 +162,14 @@ where
     I: Iterator<Item: Borrow<Property<'a>>>,
 {
     items.for_each(|item| item.borrow().put(out));
+}
+
+/// The number of bytes that [`put_items`] writes.
+#[inline]
+pub(crate) fn encoded_len<'a>(items: impl Iterator<Item: Borrow<Property<'a>>>) -> usize {
+    items.fold(0, |length: usize, item| {
+        length.saturating_add(item.borrow().encoded_len())
+    })
 }
 
 /// The field that holds the Property Length.
