@@ -38,7 +38,7 @@ impl Layout {
         Ok((rest, (packet_id, properties, list)))
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn check<'a, T: Item<'a>>(
         self,
         packet_id: PacketId,
