@@ -3,8 +3,8 @@
 //! ```text
 //! fixed header     40, 50, 62 or 70, Remaining Length: 2 before 5.0
 //! Packet Identifier
-//! Reason Code      5.0; may be left out with all that follows if it is 0 without properties
-//! Properties       5.0; may be left out if there are none
+//! Reason Code      5.0; optional if it is 0 and there are no properties
+//! Properties       5.0; optional if there are none
 //! ```
 //!
 //! In 3.1 the flags of PUBREL are DUP, QoS 1 and an unused bit; later they are 0010.
@@ -28,9 +28,9 @@ use crate::wire::write::Put;
 ///
 /// let packets: [&[u8]; 4] = [
 ///     // type and flags, Remaining Length, Packet Identifier 7
-///     &[0x40, 0x02, 0x00, 0x07], //             PUBACK; no Reason Code stands for Success
+///     &[0x40, 0x02, 0x00, 0x07], //             PUBACK without Reason Code: Success
 ///     &[0x50, 0x03, 0x00, 0x07, 0x97], //       PUBREC, Reason Code: Quota exceeded
-///     &[0x62, 0x02, 0x00, 0x07], //             PUBREL, whose flags are 0010
+///     &[0x62, 0x02, 0x00, 0x07], //             PUBREL; its flags are 0010
 ///     &[0x70, 0x03, 0x00, 0x07, 0x92], //       PUBCOMP, Reason Code: Packet Identifier not found
 /// ];
 /// let dialect = Dialect::from_server(Version::V5);
@@ -54,18 +54,24 @@ use crate::wire::write::Put;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[doc(alias = "PubAck")]
+#[doc(alias = "PubRec")]
+#[doc(alias = "PubRel")]
+#[doc(alias = "PubComp")]
 pub struct Ack<'a> {
-    /// That of the PUBLISH (MQTT-2.3.1-6 of 3.1.1, MQTT-2.2.1-5 of 5.0).
+    /// The Packet Identifier of the PUBLISH (MQTT-2.3.1-6 of 3.1.1, MQTT-2.2.1-5 of 5.0).
+    #[doc(alias = "pkid")]
     pub packet_id: PacketId,
-    /// 5.0 only; before, always success.
+    /// The result of this step, from the table of the packet (5.0 MQTT-3.4.2-1, MQTT-3.5.2-1,
+    /// MQTT-3.6.2-1 and MQTT-3.7.2-1). Always [`ReasonCode::Success`] before 5.0.
     pub reason_code: ReasonCode,
-    /// 5.0 only.
+    /// The properties (5.0 only).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
     pub properties: Properties<'a>,
 }
 
 impl<'a> Ack<'a> {
-    /// The step succeeded.
+    /// Creates an acknowledgement with code Success and no properties.
     #[must_use]
     pub const fn new(packet_id: PacketId) -> Self {
         Self {

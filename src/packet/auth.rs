@@ -3,12 +3,12 @@
 //! ```text
 //! fixed header     f0, Remaining Length
 //! Reason Code
-//! Properties       with Authentication Method
+//! Properties       Authentication Method is mandatory
 //! ```
 //!
-//! Section 3.15.2.1 lets an AUTH with code 0 and no properties end after its fixed header, while
-//! 3.15.2.2.2 makes Authentication Method mandatory. The second sentence is the stronger one: an
-//! AUTH without a method is refused in any form.
+//! Section 3.15.2.1 allows an AUTH with code 0 and no properties to end after its fixed header, but
+//! section 3.15.2.2.2 makes Authentication Method mandatory. The second rule wins here: an AUTH
+//! without a method is refused in every form.
 
 use super::body::{DecodeBody, EncodeBody};
 use super::reason;
@@ -21,7 +21,7 @@ use crate::reason_code::ReasonCode;
 use crate::wire::read::Parsed;
 use crate::wire::write::Put;
 
-/// AUTH: a step of extended authentication.
+/// AUTH: a step of extended authentication (5.0 only).
 ///
 /// ```
 /// use mqtt_wire::{Dialect, Packet, ReasonCode, Version};
@@ -49,14 +49,15 @@ use crate::wire::write::Put;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Auth<'a> {
-    /// Success (Server), Continue authentication (both) or Re-authenticate (Client).
+    /// The purpose of this step (MQTT-3.15.2-1): Success (Server only), Continue authentication
+    /// (both sides) or Re-authenticate (Client only).
     pub reason_code: ReasonCode,
-    /// Among them Authentication Method.
+    /// The properties. Authentication Method is mandatory (section 3.15.2.2.2).
     pub properties: Properties<'a>,
 }
 
 impl<'a> Auth<'a> {
-    /// An AUTH with these properties, among which Authentication Method has to be.
+    /// Creates an AUTH. The properties must include an Authentication Method.
     #[must_use]
     pub const fn new(reason_code: ReasonCode, properties: Properties<'a>) -> Self {
         Self {
@@ -93,7 +94,7 @@ impl EncodeBody for Auth<'_> {
         reason::check_with_properties(self.reason_code, &self.properties, packet_type, dialect)
     }
 
-    /// Authentication Method is mandatory, so nothing can be omitted.
+    /// Never omits the Reason Code or the properties, because Authentication Method is mandatory.
     #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_byte(self.reason_code as u8);

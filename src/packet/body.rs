@@ -1,4 +1,5 @@
-//! Decoding and encoding that all packets share. A body is a packet after its fixed header.
+//! The traits of packet bodies, and the encoding that all packets share. A body is the part of a
+//! packet after its fixed header.
 
 use crate::dialect::Dialect;
 use crate::error::{EncodeError, Field, ParseFault, Refusal};
@@ -20,7 +21,7 @@ pub(crate) trait DecodeBody<'a>: Sized {
 
 /// A body that can be encoded.
 pub(crate) trait EncodeBody {
-    /// Checks the packet. The dialect allows packets of its type.
+    /// Checks the packet. The caller has checked that the dialect allows packets of this type.
     fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal>;
 
     /// Bits 3 to 0 of the first byte.
@@ -29,17 +30,17 @@ pub(crate) trait EncodeBody {
         packet_type.flags()
     }
 
-    /// Writes the body, except for a payload that follows from elsewhere.
+    /// Writes the body, without a payload that the caller sends separately.
     fn put(&self, dialect: Dialect, out: &mut impl Put);
 
-    /// The length of the payload that follows from elsewhere.
+    /// The length of the payload that the caller sends separately.
     #[inline]
     fn later_len(&self) -> usize {
         0
     }
 }
 
-/// PINGREQ and PINGRESP.
+/// The empty body of PINGREQ and PINGRESP.
 impl EncodeBody for () {
     fn check(&self, _: PacketType, _: Dialect) -> Result<(), Refusal> {
         Ok(())
@@ -71,7 +72,7 @@ pub(crate) fn encode(
     Ok(needed)
 }
 
-/// Checks a packet, and runs its writer over a counter.
+/// Checks a packet, then measures it: its writer writes to a counter.
 #[inline(always)]
 pub(crate) fn measure(
     body: &impl EncodeBody,
@@ -86,6 +87,7 @@ pub(crate) fn measure(
     RemainingLength::new(counter.0.saturating_add(body.later_len()))
 }
 
+/// Checks that the dialect allows packets of this type, then the packet itself.
 #[inline(always)]
 fn check(body: &impl EncodeBody, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
     if let Err(kind) = packet_type.check_sender(dialect) {
@@ -99,6 +101,7 @@ fn check(body: &impl EncodeBody, packet_type: PacketType, dialect: Dialect) -> R
     body.check(packet_type, dialect)
 }
 
+/// Writes the first byte and the Remaining Length.
 #[inline]
 pub(crate) fn put_fixed_header(
     packet_type: PacketType,
@@ -133,7 +136,7 @@ impl RemainingLength {
         self.0
     }
 
-    /// The length of the packet with its fixed header.
+    /// The length of the packet, fixed header included.
     pub(crate) const fn packet_len(self) -> usize {
         1 + varint::len(self.0) + self.0 as usize
     }

@@ -3,13 +3,14 @@
 //! ```text
 //! fixed header     20, Remaining Length: 2 before 5.0
 //! Connect Acknowledge Flags   seven reserved bits, Session Present
-//! Reason Code      before 5.0 the return code
+//! Reason Code      before 5.0 a return code
 //! Properties       5.0
 //! ```
 //!
 //! | | 3.1 | 3.1.1 | 5.0 |
 //! |---|---|---|---|
-//! | first byte | unused; bit 0 is handed on | Session Present | Session Present |
+//! | flags | ignored; bit 0 is reported | 00 or 01 | 00 or 01 |
+//! | Session Present with a refusal | allowed | refused | refused |
 //! | code | 0 to 5 | 0 to 5 | Connect Reason Codes |
 
 use super::body::{DecodeBody, EncodeBody};
@@ -59,20 +60,20 @@ use crate::wire::write::Put;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ConnAck<'a> {
-    /// Whether the Server goes on with a Session that it had. Never with a refusal
-    /// (MQTT-3.2.2-4 of 3.1.1, MQTT-3.2.2-6 of 5.0). 3.1 leaves the bit unused, yet brokers set
-    /// it: there it is only handed on.
+    /// Whether the Server continues an earlier Session of the Client. Always false if it refuses
+    /// the connection (MQTT-3.2.2-4 of 3.1.1, MQTT-3.2.2-6 of 5.0). 3.1 does not define this bit,
+    /// but some brokers set it; in 3.1 it is reported without a check.
     pub session_present: bool,
-    /// Success, or why the connection is refused. In 3.1 and 3.1.1 one of the six codes that
-    /// [`ReturnCode`] stands for.
+    /// Success, or the reason for refusing the connection (5.0 MQTT-3.2.2-8). In 3.1 and 3.1.1 one
+    /// of the six codes that correspond to a [`ReturnCode`].
     pub reason_code: ReasonCode,
-    /// 5.0 only.
+    /// The properties (5.0 only).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
     pub properties: Properties<'a>,
 }
 
 impl<'a> ConnAck<'a> {
-    /// The answer with this code, without a Session.
+    /// Creates a CONNACK with this code, Session Present 0 and no properties.
     #[must_use]
     pub const fn new(reason_code: ReasonCode) -> Self {
         Self {
@@ -100,7 +101,7 @@ impl<'a> DecodeBody<'a> for ConnAck<'a> {
         };
         let (rest, reason_code) = match (dialect.version(), at_code) {
             (Version::V5, _) => reason::parse(at_code, PacketType::ConnAck, dialect)?,
-            // framing lets three bytes pass only where that is waived
+            // framing accepts three bytes only with a waiver
             (_, [_, 0]) => (&[][..], parse_code_of_v5(at_code, dialect)?),
             _ => parse_return_code(at_code)?,
         };
@@ -146,12 +147,12 @@ impl EncodeBody for ConnAck<'_> {
     }
 }
 
-/// Whether a Session is said to be present although the connection is refused. 3.1 has no rule.
+/// Whether Session Present is 1 although the connection is refused. 3.1 has no such rule.
 fn contradicts(session_present: bool, reason_code: ReasonCode, dialect: Dialect) -> bool {
     session_present && reason_code != ReasonCode::Success && dialect.version() != Version::V3_1
 }
 
-/// A Reason Code that refuses, where a return code should stand: one that means the same as one.
+/// Parses a Reason Code in the place of a return code. It must have the same meaning as one.
 #[cold]
 fn parse_code_of_v5<'a, E: ParseFault<'a>>(
     input: &'a [u8],

@@ -15,11 +15,11 @@
 //!
 //! | | 3.1 | 3.1.1 | 5.0 |
 //! |---|---|---|---|
-//! | Connect Flag 0 | unused | 0 | 0 |
-//! | Will QoS and Will Retain without Will Flag | disregarded | 0 | 0 |
+//! | Connect Flag 0 | ignored | 0 | 0 |
+//! | Will QoS and Will Retain without Will Flag | ignored | 0 | 0 |
 //! | password without user name | refused | refused | allowed |
-//! | flagged user name or password missing at the end | reads as absent | refused | refused |
-//! | empty client identifier | refused | needs Clean Session 1 | allowed |
+//! | packet ends before a flagged user name or password | field is absent | refused | refused |
+//! | empty Client Identifier | refused | allowed with Clean Session 1 | allowed |
 //! | Will Payload, password | strings | Binary Data | Binary Data |
 
 use core::convert::Infallible;
@@ -79,35 +79,40 @@ use crate::wire::write::Put;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Connect<'a> {
-    /// Protocol Name and Protocol Level: the version that the connection speaks.
+    /// The version of the connection: Protocol Name and Protocol Level.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::data::as_text"))]
     pub version: Version,
-    /// Whether to throw away an existing Session. Clean Session in 3.1 and 3.1.1, where it also
-    /// ends the Session with the connection.
+    /// Whether the Server discards an existing Session. In 3.1 and 3.1.1 this is Clean Session,
+    /// and the new Session ends with the connection.
     #[doc(alias = "clean_session")]
     pub clean_start: bool,
-    /// The most seconds between two packets of the Client; 0 turns the mechanism off.
+    /// The longest time between two packets of the Client, in seconds (MQTT-3.1.2-23 of 3.1.1,
+    /// MQTT-3.1.2-20 of 5.0). 0 turns Keep Alive off.
+    #[doc(alias = "keepalive")]
     pub keep_alive: u16,
-    /// 5.0 only.
+    /// The properties (5.0 only).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
     pub properties: Properties<'a>,
-    /// The key of the Session. Empty asks the Server for one: never in 3.1, and in 3.1.1 only
-    /// with Clean Session (MQTT-3.1.3-7).
+    /// The Client Identifier, which identifies the Session. If it is empty, the Server chooses one:
+    /// never in 3.1, and in 3.1.1 only with Clean Session (MQTT-3.1.3-7).
     pub client_id: Utf8Str<'a>,
-    /// The message to publish if the Client vanishes.
+    /// The Will: the message that the Server publishes if the connection ends without a normal
+    /// DISCONNECT.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub will: Option<Will<'a>>,
-    /// Who the Client says it is.
+    /// The user name for authentication. `None` if the User Name Flag is 0.
+    #[doc(alias = "username")]
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub user_name: Option<Utf8Str<'a>>,
-    /// What it proves that with, or in 5.0 any other credential. In 3.1 it has to be UTF-8. In
-    /// 3.1 and 3.1.1 it needs a user name (MQTT-3.1.2-22 of 3.1.1).
+    /// The password. In 5.0 it may hold any credential data. In 3.1 it must be UTF-8. In 3.1 and
+    /// 3.1.1 it needs a user name (MQTT-3.1.2-22 of 3.1.1).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub password: Option<BinaryData<'a>>,
 }
 
 impl<'a> Connect<'a> {
-    /// A CONNECT with Clean Start, no Keep Alive, no Will and no credentials.
+    /// Creates a CONNECT with Clean Start, Keep Alive 0, no properties, no Will, no user name and no
+    /// password.
     #[must_use]
     pub const fn new(version: Version, client_id: Utf8Str<'a>) -> Self {
         Self {
@@ -122,6 +127,7 @@ impl<'a> Connect<'a> {
         }
     }
 
+    /// The Connect Flags byte of this packet.
     fn flags(&self) -> ConnectFlags {
         let mut flags = u8::from(self.clean_start) << 1;
         if let Some(will) = &self.will {
@@ -154,7 +160,7 @@ impl<'a> DecodeBody<'a> for Connect<'a> {
             }
             None => (rest, None),
         };
-        // in 3.1 the Remaining Length wins over these two flags
+        // in 3.1 the Remaining Length decides whether these two fields exist, not the flag alone
         let present = |flag, rest: &[u8]| flag && (version != Version::V3_1 || !rest.is_empty());
         let (rest, user_name) = if present(flags.user_name(), rest) {
             let (rest, name) = Utf8Str::parse(rest, Field::UserName)?;
@@ -246,7 +252,7 @@ impl ConnectFlags {
         }
     }
 
-    /// What the byte alone can break.
+    /// Checks the rules that concern only this byte.
     #[inline]
     fn check(self, dialect: Dialect) -> Result<(), ErrorKind> {
         let v3_1 = dialect.version() == Version::V3_1;
@@ -330,7 +336,8 @@ fn check_client_id(
     Ok(())
 }
 
-/// Names the flag that should have announced the bytes left over, if they read as its field.
+/// The fault of bytes that are left over. If they parse as an optional field whose flag is 0, the
+/// fault names that field.
 #[cold]
 fn left_over<'a, E: ParseFault<'a>>(
     rest: &'a [u8],

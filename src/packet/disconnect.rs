@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! fixed header     e0, Remaining Length: 0 before 5.0
-//! Reason Code      5.0; may be left out with all that follows if it is 0 without properties
-//! Properties       5.0; may be left out if there are none
+//! Reason Code      5.0; optional if it is 0 and there are no properties
+//! Properties       5.0; optional if there are none
 //! ```
 //!
-//! Before 5.0 only the Client sends it.
+//! Before 5.0 only a Client sends it.
 
 use super::body::{DecodeBody, EncodeBody};
 use super::reason;
@@ -19,7 +19,7 @@ use crate::reason_code::ReasonCode;
 use crate::wire::read::Parsed;
 use crate::wire::write::Put;
 
-/// DISCONNECT: the last packet of its sender.
+/// DISCONNECT: the last packet that its sender sends.
 ///
 /// ```
 /// use mqtt_wire::{Dialect, Packet, ReasonCode, Version};
@@ -40,7 +40,7 @@ use crate::wire::write::Put;
 /// assert_eq!(again, bytes);
 ///
 /// let bytes = [
-///     0xe0, 0x00, //                         DISCONNECT: in 5.0 a normal one, before the only one
+///     0xe0, 0x00, //                         DISCONNECT: normal; before 5.0 the only form
 /// ];
 /// let Packet::Disconnect(disconnect) = Packet::decode(&bytes, dialect)? else { unreachable!() };
 /// assert_eq!(disconnect.reason_code, ReasonCode::NORMAL_DISCONNECTION);
@@ -50,16 +50,16 @@ use crate::wire::write::Put;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Disconnect<'a> {
-    /// Why. Before 5.0 always success, which here means a normal disconnection: the Will is not
-    /// published (MQTT-3.14.4-3).
+    /// The reason for disconnecting (5.0 MQTT-3.14.2-1). Before 5.0 always Success, which here
+    /// means a normal disconnection: the Server does not publish the Will (MQTT-3.14.4-3).
     pub reason_code: ReasonCode,
-    /// 5.0 only.
+    /// The properties (5.0 only).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
     pub properties: Properties<'a>,
 }
 
 impl<'a> Disconnect<'a> {
-    /// A DISCONNECT without properties.
+    /// Creates a DISCONNECT without properties.
     #[must_use]
     pub const fn new(reason_code: ReasonCode) -> Self {
         Self {

@@ -1,4 +1,5 @@
-//! SUBSCRIBE, SUBACK, UNSUBSCRIBE and UNSUBACK: a Packet Identifier, properties and a list.
+//! The layout of SUBSCRIBE, SUBACK, UNSUBSCRIBE and UNSUBACK: a Packet Identifier, properties and a
+//! list.
 
 use crate::data::PacketId;
 use crate::dialect::Dialect;
@@ -9,12 +10,12 @@ use crate::property::{self, Properties};
 use crate::wire::read::Parsed;
 use crate::wire::write::Put;
 
-/// The rules of one of the packets in one dialect.
+/// The rules of one packet type in one dialect.
 #[derive(Clone, Copy)]
 pub(super) struct Layout {
     pub(super) carrier: Carrier,
     pub(super) dialect: Dialect,
-    /// The fault of an empty list, if the list must not be empty.
+    /// The fault of an empty list; `None` if the list may be empty.
     pub(super) empty: Option<Fault>,
 }
 
@@ -56,6 +57,7 @@ impl Layout {
     }
 }
 
+/// Writes the three fields.
 #[inline(always)]
 pub(super) fn put<'a, T: Item<'a>, O: Put>(
     packet_id: PacketId,

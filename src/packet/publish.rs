@@ -5,12 +5,12 @@
 //! Topic Name
 //! Packet Identifier   if QoS is 1 or 2
 //! Properties       5.0
-//! Payload          all that is left
+//! Payload          the rest of the packet
 //! ```
 //!
 //! | | 3.1 | 3.1.1 | 5.0 |
 //! |---|---|---|---|
-//! | DUP with QoS 0 | disregarded | refused | refused |
+//! | DUP with QoS 0 | ignored | refused | refused |
 //! | empty Topic Name | refused | refused | allowed with a Topic Alias |
 
 use core::fmt;
@@ -59,22 +59,23 @@ use crate::wire::write::Put;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Publish<'a> {
-    /// QoS, and with QoS 1 and 2 Packet Identifier and DUP.
+    /// The QoS; with QoS 1 and 2 also Packet Identifier and DUP.
     pub delivery: Delivery,
-    /// RETAIN: from a Client, to be kept for later subscribers; from a Server, see section
-    /// 3.3.1.3.
+    /// RETAIN. From a Client, 1 asks the Server to store the message for future subscribers. From
+    /// a Server, see section 3.3.1.3.
     pub retain: bool,
-    /// What the message is about. `None` stands for the empty Topic Name of 5.0, which refers to
-    /// the property Topic Alias; it is always there in 3.1 and 3.1.1.
+    /// The Topic Name. `None` is an empty name: 5.0 only, and only with the property Topic Alias,
+    /// which replaces it (section 3.3.2.3.4).
+    #[doc(alias = "topic")]
     pub topic_name: Option<TopicName<'a>>,
-    /// 5.0 only.
+    /// The properties (5.0 only).
     pub properties: Properties<'a>,
-    /// The Application Message; it may be empty.
+    /// The content of the message. It may be empty.
     pub payload: &'a [u8],
 }
 
 impl<'a> Publish<'a> {
-    /// A message with QoS 0 that is not retained.
+    /// Creates a PUBLISH with QoS 0, RETAIN 0 and no properties.
     #[must_use]
     pub const fn new(topic_name: TopicName<'a>, payload: &'a [u8]) -> Self {
         Self {
@@ -156,7 +157,7 @@ impl EncodeBody for Publish<'_> {
     }
 }
 
-/// Writes the Packet Identifier, if the QoS has one.
+/// Writes the Packet Identifier of QoS 1 and 2.
 #[inline]
 pub(crate) fn put_packet_id(delivery: &Delivery, out: &mut impl Put) {
     if let Some(packet_id) = delivery.packet_id() {
@@ -172,31 +173,35 @@ fn may_be_empty(properties: Properties<'_>, dialect: Dialect) -> bool {
     dialect.is_v5() && properties.get(PropertyId::TopicAlias).is_some()
 }
 
-/// How a message is delivered: its QoS, with what that QoS needs.
+/// The QoS of a PUBLISH, with the fields that exist only in that QoS.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Delivery {
     /// QoS 0: no Packet Identifier and no DUP (MQTT-2.3.1-5 and MQTT-3.3.1-2 of 3.1.1,
     /// MQTT-2.2.1-2 and MQTT-3.3.1-2 of 5.0).
     AtMostOnce,
-    /// QoS 1: answered by PUBACK.
+    /// QoS 1: the receiver answers with PUBACK.
     AtLeastOnce {
-        /// Not in use by another exchange.
+        /// The Packet Identifier. No other unfinished exchange of the sender may use it
+        /// (MQTT-2.3.1-2 and MQTT-2.3.1-4 of 3.1.1, MQTT-2.2.1-3 and MQTT-2.2.1-4 of 5.0).
+        #[doc(alias = "pkid")]
         packet_id: PacketId,
-        /// Whether this may be a repetition.
+        /// DUP: whether this may repeat an earlier attempt to send the message.
         dup: bool,
     },
-    /// QoS 2: answered by PUBREC, PUBREL and PUBCOMP.
+    /// QoS 2: the receiver answers with PUBREC; PUBREL and PUBCOMP follow.
     ExactlyOnce {
-        /// Not in use by another exchange.
+        /// The Packet Identifier. No other unfinished exchange of the sender may use it
+        /// (MQTT-2.3.1-2 and MQTT-2.3.1-4 of 3.1.1, MQTT-2.2.1-3 and MQTT-2.2.1-4 of 5.0).
+        #[doc(alias = "pkid")]
         packet_id: PacketId,
-        /// Whether this may be a repetition.
+        /// DUP: whether this may repeat an earlier attempt to send the message.
         dup: bool,
     },
 }
 
 impl Delivery {
-    /// The QoS.
+    /// The QoS: 0, 1 or 2.
     #[must_use]
     #[inline]
     pub const fn qos(&self) -> QoS {
@@ -207,7 +212,8 @@ impl Delivery {
         }
     }
 
-    /// The Packet Identifier; QoS 0 has none.
+    /// The Packet Identifier; `None` with QoS 0.
+    #[doc(alias = "pkid")]
     #[must_use]
     #[inline]
     pub const fn packet_id(&self) -> Option<PacketId> {
@@ -225,7 +231,7 @@ impl Delivery {
         (self.dup() as u8) << 3 | (self.qos() as u8) << 1
     }
 
-    /// Whether DUP is 1.
+    /// Whether DUP is 1. Always false with QoS 0.
     #[must_use]
     #[inline]
     pub const fn dup(&self) -> bool {
@@ -242,14 +248,14 @@ impl fmt::Display for Delivery {
         if let Some(packet_id) = self.packet_id() {
             write!(f, ", Packet Identifier {packet_id}")?;
         }
-        match self.dup() {
-            true => f.write_str(", DUP"),
-            false => Ok(()),
+        if self.dup() {
+            f.write_str(", DUP")?;
         }
+        Ok(())
     }
 }
 
-/// By hand: what is flattened by serde needs an allocator.
+/// Written by hand, because the `flatten` of serde needs an allocator.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Publish<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,4 +1,4 @@
-//! The Reason Code of 5.0 inside a packet, alone and with the properties behind it.
+//! The Reason Code of 5.0 inside a packet: alone, and followed by properties.
 
 use crate::dialect::Dialect;
 use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
@@ -8,7 +8,7 @@ use crate::reason_code::ReasonCode;
 use crate::wire::read::{self, Parsed};
 use crate::wire::write::Put;
 
-/// Parses a Reason Code of 5.0 that this packet may carry.
+/// Parses a Reason Code of 5.0 that this side may send in this packet.
 #[inline]
 pub(super) fn parse<'a, E: ParseFault<'a>>(
     input: &'a [u8],
@@ -38,6 +38,7 @@ pub(super) fn check(
     }
 }
 
+/// Checks that this side may send the code in this packet.
 #[inline]
 fn check_sender(
     code: ReasonCode,
@@ -54,8 +55,8 @@ fn check_sender(
     }
 }
 
-/// Parses the end of PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT and AUTH. Before 5.0 it is empty;
-/// in 5.0 it holds a Reason Code and properties, and the sender may omit the properties or both.
+/// Parses the end of PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT and AUTH. In 5.0 it holds a Reason
+/// Code and properties, and the sender may omit the properties or both. Before 5.0 it is empty.
 #[inline(always)]
 pub(super) fn parse_with_properties<'a, E: ParseFault<'a>>(
     input: &'a [u8],
@@ -75,7 +76,8 @@ pub(super) fn parse_with_properties<'a, E: ParseFault<'a>>(
     Ok((rest, (code, properties)))
 }
 
-/// Checks a Reason Code and properties that are about to be written. Before 5.0 there are none.
+/// Checks a Reason Code and properties that are about to be written. Before 5.0 the only code is
+/// Success, and there are no properties.
 #[inline(always)]
 pub(super) fn check_with_properties(
     code: ReasonCode,

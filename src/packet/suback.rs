@@ -9,7 +9,7 @@
 //!
 //! | | 3.1 | 3.1.1 | 5.0 |
 //! |---|---|---|---|
-//! | SUBACK codes | granted QoS, six unused bits | granted QoS or 80 | Subscribe Reason Codes |
+//! | SUBACK codes | granted QoS; six bits are ignored | granted QoS or 80 | Subscribe Reason Codes |
 //! | SUBACK without a code | allowed | refused | refused |
 //! | UNSUBACK codes | none | none | Unsubscribe Reason Codes |
 
@@ -28,14 +28,14 @@ use crate::rules::Waivers;
 use crate::wire::read::{self, Parsed};
 use crate::wire::write::Put;
 
-/// SUBACK or UNSUBACK: the Server answers to each Topic Filter.
+/// SUBACK or UNSUBACK: the result for each Topic Filter of a SUBSCRIBE or UNSUBSCRIBE.
 ///
 /// ```
 /// use mqtt_wire::{Dialect, Packet, ReasonCode, Version};
 ///
 /// let bytes = [
 ///     0x90, 0x05, //                   SUBACK, Remaining Length 5
-///     0x00, 0x01, //                   Packet Identifier: that of the SUBSCRIBE
+///     0x00, 0x01, //                   Packet Identifier of the SUBSCRIBE
 ///     0x01, //                         first filter: granted QoS 1
 ///     0x00, //                         second filter: granted QoS 0
 ///     0x80, //                         third filter: failure
@@ -56,7 +56,7 @@ use crate::wire::write::Put;
 ///
 /// let bytes = [
 ///     0xb0, 0x04, //                   UNSUBACK, Remaining Length 4
-///     0x00, 0x02, //                   Packet Identifier: that of the UNSUBSCRIBE
+///     0x00, 0x02, //                   Packet Identifier of the UNSUBSCRIBE
 ///     0x00, //                         no Properties
 ///     0x11, //                         Reason Code: no subscription existed
 /// ];
@@ -73,13 +73,17 @@ use crate::wire::write::Put;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[doc(alias = "UnsubAck")]
 pub struct SubAck<'a> {
-    /// That of the SUBSCRIBE or UNSUBSCRIBE (MQTT-2.3.1-7 of 3.1.1, MQTT-2.2.1-6 of 5.0).
+    /// The Packet Identifier of the SUBSCRIBE or UNSUBSCRIBE (MQTT-2.3.1-7 of 3.1.1, MQTT-2.2.1-6
+    /// of 5.0).
+    #[doc(alias = "pkid")]
     pub packet_id: PacketId,
-    /// 5.0 only.
+    /// The properties (5.0 only).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
     pub properties: Properties<'a>,
-    /// One for each Topic Filter, in their order. An UNSUBACK has none before 5.0.
+    /// One code per Topic Filter, in the order of the filters (MQTT-3.9.3-1 of 3.1.1 and 5.0,
+    /// MQTT-3.11.3-1 of 5.0). Before 5.0 an UNSUBACK has none.
     #[cfg_attr(
         feature = "serde",
         serde(skip_serializing_if = "ReasonCodes::is_empty")
@@ -87,11 +91,11 @@ pub struct SubAck<'a> {
     pub reason_codes: ReasonCodes<'a>,
 }
 
-/// The answers of a SUBACK or UNSUBACK.
+/// The Reason Codes of a SUBACK or UNSUBACK.
 pub type ReasonCodes<'a> = List<'a, ReasonCode>;
 
 impl<'a> SubAck<'a> {
-    /// An answer without properties.
+    /// Creates a SUBACK or UNSUBACK without properties.
     #[must_use]
     pub const fn new(packet_id: PacketId, reason_codes: ReasonCodes<'a>) -> Self {
         Self {
@@ -161,6 +165,7 @@ impl EncodeBody for SubAck<'_> {
     }
 }
 
+/// The rules of SUBACK and UNSUBACK.
 #[inline]
 fn layout(packet_type: PacketType, dialect: Dialect) -> Layout {
     let (kind, needs_codes) = match (packet_type, dialect.version()) {
@@ -174,7 +179,7 @@ fn layout(packet_type: PacketType, dialect: Dialect) -> Layout {
     }
 }
 
-/// The codes of SUBACK before 5.0: 3.1 has no failure.
+/// Whether a SUBACK may carry the code before 5.0. 3.1 has no code for a failure.
 fn is_granted_qos(code: ReasonCode, version: Version) -> bool {
     match code {
         ReasonCode::Success | ReasonCode::GrantedQos1 | ReasonCode::GrantedQos2 => true,
@@ -183,6 +188,7 @@ fn is_granted_qos(code: ReasonCode, version: Version) -> bool {
     }
 }
 
+/// Parses one code.
 #[inline]
 fn parse_code<'a, E: ParseFault<'a>>(
     input: &'a [u8],
@@ -211,8 +217,9 @@ fn parse_code<'a, E: ParseFault<'a>>(
     }
 }
 
-/// A byte of a SUBACK before 5.0. In 3.1 six of its bits are unused; yet `80`, which says
-/// "failure" ever since, is not taken for QoS 0: parsing refuses it unless that is waived.
+/// The code of a byte in a SUBACK before 5.0. In 3.1 six of its bits are ignored. The exception is
+/// `80`: it means failure since 3.1.1, so it is not read as QoS 0. Parsing refuses it in 3.1 unless
+/// the rule is waived.
 #[inline]
 fn granted_qos(byte: u8, version: Version) -> Option<ReasonCode> {
     let byte = match (version, byte) {

@@ -4,15 +4,15 @@
 //! fixed header     82, Remaining Length
 //! Packet Identifier
 //! Properties       5.0
-//! Topic Filter, Subscription Options     as often as there are subscriptions, at least once
+//! Topic Filter, Subscription Options     once per subscription
 //! ```
 //!
 //! | | 3.1 | 3.1.1 | 5.0 |
 //! |---|---|---|---|
-//! | flags | DUP, QoS 1, an unused bit | 0010 | 0010 |
+//! | flags | DUP, QoS 1, an ignored bit | 0010 | 0010 |
 //! | no subscription | allowed | refused | refused |
-//! | Subscription Options | QoS, six unused bits | QoS, six zeros | all |
-//! | `$share/` | as any filter | as any filter | shared subscription |
+//! | Subscription Options | QoS; six bits are ignored | QoS; six bits are 0 | all; two bits are 0 |
+//! | `$share/...` | an ordinary filter | an ordinary filter | a shared subscription |
 
 use core::fmt;
 
@@ -29,13 +29,13 @@ use crate::topic::TopicFilter;
 use crate::wire::read::{self, Parsed};
 use crate::wire::write::Put;
 
-/// SUBSCRIBE: a Client asks for messages.
+/// SUBSCRIBE: a Client subscribes to topics.
 ///
 /// ```
 /// use mqtt_wire::{Dialect, Packet, QoS, RetainHandling, Version};
 ///
 /// let bytes = [
-///     0x82, 0x0d, //                   SUBSCRIBE, whose flags are 0010; Remaining Length 13
+///     0x82, 0x0d, //                   SUBSCRIBE, Remaining Length 13; its flags are 0010
 ///     0x00, 0x01, //                   Packet Identifier: 1
 ///     0x02, 0x0b, 0x07, //             Properties, 2 bytes: Subscription Identifier 7
 ///     0x00, 0x01, b'#', //             Topic Filter
@@ -62,20 +62,22 @@ use crate::wire::write::Put;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Subscribe<'a> {
-    /// SUBACK repeats it.
+    /// The Packet Identifier. The SUBACK has the same one.
+    #[doc(alias = "pkid")]
     pub packet_id: PacketId,
-    /// 5.0 only.
+    /// The properties (5.0 only).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
     pub properties: Properties<'a>,
-    /// At least one (MQTT-3.8.3-3 of 3.1.1, MQTT-3.8.3-2 of 5.0); in 3.1 there may be none.
+    /// The subscriptions: at least one (MQTT-3.8.3-3 of 3.1.1, MQTT-3.8.3-2 of 5.0). In 3.1 the list
+    /// may be empty.
     pub subscriptions: Subscriptions<'a>,
 }
 
-/// The subscriptions that a SUBSCRIBE asks for.
+/// The subscriptions in a SUBSCRIBE.
 pub type Subscriptions<'a> = List<'a, Subscription<'a>>;
 
 impl<'a> Subscribe<'a> {
-    /// A SUBSCRIBE without properties.
+    /// Creates a SUBSCRIBE without properties.
     #[must_use]
     pub const fn new(packet_id: PacketId, subscriptions: Subscriptions<'a>) -> Self {
         Self {
@@ -138,6 +140,7 @@ impl EncodeBody for Subscribe<'_> {
     }
 }
 
+/// The rules of SUBSCRIBE.
 fn layout(dialect: Dialect) -> Layout {
     let empty = Fault::new(ErrorKind::EmptySubscription, Field::TopicFilter, 0);
     Layout {
@@ -147,18 +150,19 @@ fn layout(dialect: Dialect) -> Layout {
     }
 }
 
-/// A filter and how its messages are to come.
+/// A Topic Filter in a SUBSCRIBE, with its options.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[doc(alias = "SubscribeFilter")]
 pub struct Subscription<'a> {
-    /// Which messages.
+    /// The filter to subscribe to.
     pub filter: TopicFilter<'a>,
-    /// How.
+    /// Maximum QoS and the 5.0 options.
     pub options: SubscriptionOptions,
 }
 
 impl<'a> Subscription<'a> {
-    /// A subscription with this QoS and no other options.
+    /// Creates a subscription with this maximum QoS and the default of every other option.
     #[must_use]
     pub const fn new(filter: TopicFilter<'a>, qos: QoS) -> Self {
         Self {
@@ -220,7 +224,7 @@ impl<'a> list::sealed::Read<'a> for Subscription<'a> {
 
 impl<'a> list::Item<'a> for Subscription<'a> {}
 
-/// By hand: what is flattened by serde needs an allocator.
+/// Written by hand, because the `flatten` of serde needs an allocator.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Subscription<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -237,22 +241,26 @@ impl serde::Serialize for Subscription<'_> {
     }
 }
 
-/// How the messages of a subscription are to come. Before 5.0 there is only the QoS.
+/// The options of a subscription. Before 5.0 there is only the QoS: encoding refuses an option that
+/// differs from its default in [`new`](Self::new).
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SubscriptionOptions {
-    /// The highest QoS that the Client wants to get.
+    /// The maximum QoS of the messages that the Server sends to this subscription.
     pub qos: QoS,
-    /// Not to get messages of one's own back. Never on a shared subscription (MQTT-3.8.3-4).
+    /// No Local: whether the Server withholds messages that this Client published itself. Always
+    /// false on a shared subscription (5.0 MQTT-3.8.3-4).
     pub no_local: bool,
-    /// To get RETAIN as it was published.
+    /// Retain As Published: whether the Server forwards messages with the RETAIN flag of their
+    /// PUBLISH. If false, RETAIN is 0 in forwarded messages.
     pub retain_as_published: bool,
-    /// When to get retained messages.
+    /// Retain Handling: when the Server sends retained messages.
     pub retain_handling: RetainHandling,
 }
 
 impl SubscriptionOptions {
-    /// Only a QoS.
+    /// Creates options with this maximum QoS and the default of every other option: No Local 0,
+    /// Retain As Published 0, Retain Handling 0.
     #[must_use]
     pub const fn new(qos: QoS) -> Self {
         Self {
@@ -301,14 +309,14 @@ impl SubscriptionOptions {
     }
 }
 
-/// When a subscription gets retained messages (5.0).
+/// When the Server sends retained messages for a subscription (5.0 only).
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum RetainHandling {
-    /// `0` Whenever the Client subscribes.
+    /// `0` At every SUBSCRIBE.
     AtSubscribe = 0,
-    /// `1` When the subscription did not exist before.
+    /// `1` Only if the subscription did not exist before.
     AtNewSubscribe = 1,
     /// `2` Never.
     Never = 2,

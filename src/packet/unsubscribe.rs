@@ -4,10 +4,10 @@
 //! fixed header     a2, Remaining Length
 //! Packet Identifier
 //! Properties       5.0
-//! Topic Filter     as often as there are filters, at least once (3.1: or not at all)
+//! Topic Filter     once per filter; at least one, but in 3.1 there may be none
 //! ```
 //!
-//! In 3.1 the flags are DUP, QoS 1 and an unused bit; later they are 0010.
+//! In 3.1 the flags are DUP, QoS 1 and an ignored bit; later they are 0010.
 
 use super::body::{DecodeBody, EncodeBody};
 use super::id_and_list::{self, Layout};
@@ -22,13 +22,13 @@ use crate::topic::TopicFilter;
 use crate::wire::read::Parsed;
 use crate::wire::write::Put;
 
-/// UNSUBSCRIBE: a Client gives up subscriptions.
+/// UNSUBSCRIBE: a Client removes subscriptions.
 ///
 /// ```
 /// use mqtt_wire::{Dialect, Packet, Version};
 ///
 /// let bytes = [
-///     0xa2, 0x09, //                   UNSUBSCRIBE, whose flags are 0010; Remaining Length 9
+///     0xa2, 0x09, //                   UNSUBSCRIBE, Remaining Length 9; its flags are 0010
 ///     0x00, 0x02, //                   Packet Identifier: 2
 ///     0x00, 0x05, b'a', b'/', b'b', b'/', b'#', // Topic Filter
 /// ];
@@ -47,20 +47,22 @@ use crate::wire::write::Put;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Unsubscribe<'a> {
-    /// UNSUBACK repeats it.
+    /// The Packet Identifier. The UNSUBACK has the same one.
+    #[doc(alias = "pkid")]
     pub packet_id: PacketId,
-    /// 5.0 only.
+    /// The properties (5.0 only).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
     pub properties: Properties<'a>,
-    /// At least one (MQTT-3.10.3-2); in 3.1 there may be none.
+    /// The filters to unsubscribe from: at least one (MQTT-3.10.3-2 of 3.1.1 and 5.0). In 3.1 the
+    /// list may be empty.
     pub topic_filters: TopicFilters<'a>,
 }
 
-/// The filters that an UNSUBSCRIBE names.
+/// The Topic Filters in an UNSUBSCRIBE.
 pub type TopicFilters<'a> = List<'a, TopicFilter<'a>>;
 
 impl<'a> Unsubscribe<'a> {
-    /// An UNSUBSCRIBE without properties.
+    /// Creates an UNSUBSCRIBE without properties.
     #[must_use]
     pub const fn new(packet_id: PacketId, topic_filters: TopicFilters<'a>) -> Self {
         Self {
@@ -127,6 +129,7 @@ impl EncodeBody for Unsubscribe<'_> {
     }
 }
 
+/// The rules of UNSUBSCRIBE.
 fn layout(dialect: Dialect) -> Layout {
     let empty = Fault::new(ErrorKind::EmptyUnsubscription, Field::TopicFilter, 0);
     Layout {

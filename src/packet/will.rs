@@ -1,4 +1,4 @@
-//! The Will: the message that the Server publishes for a Client that vanished.
+//! The Will: the message that the Server publishes if a connection ends without a normal DISCONNECT.
 
 use super::publish::{Delivery, Publish};
 use crate::data::{BinaryData, QoS};
@@ -12,30 +12,32 @@ use crate::wire::read::{self, Parsed};
 use crate::wire::text::check_utf8;
 use crate::wire::write::Put;
 
-/// The Will of a Client, which CONNECT carries in its payload.
+/// The Will in a CONNECT: the message that the Server publishes if the connection ends without a
+/// normal DISCONNECT.
 ///
-/// Its QoS and RETAIN travel in the Connect Flags; a CONNECT without a Will cannot have them,
-/// here or on the wire.
+/// Will QoS and Will Retain are part of it, although their bits are in the Connect Flags: a CONNECT
+/// without a Will cannot have them.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[doc(alias = "last_will")]
 pub struct Will<'a> {
-    /// The QoS that the Will is published with.
+    /// Will QoS: the QoS with which the Server publishes the message.
     pub qos: QoS,
-    /// Whether the Will is published as a retained message.
+    /// Will Retain: whether the Server publishes the message as a retained message.
     pub retain: bool,
-    /// The Will Properties: how long to wait, and the properties of the message. 5.0 only.
+    /// The Will Properties (5.0 only): Will Delay Interval, and the properties of the message.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
     pub properties: Properties<'a>,
-    /// Where the Will is published.
+    /// The Will Topic: the Topic Name of the message.
     pub topic: TopicName<'a>,
-    /// The Application Message. It may be empty: a retained empty Will clears what was retained.
-    /// In 3.1 it has to be UTF-8.
+    /// The Will Payload: the content of the message. It may be empty; an empty retained message
+    /// deletes the retained message of its topic. In 3.1 the payload must be UTF-8.
     pub payload: BinaryData<'a>,
 }
 
 impl<'a> Will<'a> {
-    /// A Will with QoS 0 that is not retained.
+    /// Creates a Will with QoS 0, Will Retain 0 and no properties.
     #[must_use]
     pub const fn new(topic: TopicName<'a>, payload: BinaryData<'a>) -> Self {
         Self {
@@ -47,20 +49,20 @@ impl<'a> Will<'a> {
         }
     }
 
-    /// The PUBLISH that publishes the Will: its topic and payload, RETAIN as
-    /// [`retain`](Self::retain) says (MQTT-3.1.2-16 and MQTT-3.1.2-17 of 3.1.1, MQTT-3.1.2-14 and
-    /// MQTT-3.1.2-15 of 5.0), and its properties but for the Will Delay Interval, in their order
-    /// (5.0 MQTT-3.1.3-10).
+    /// The PUBLISH that publishes the Will. It has the topic and the payload of the Will, RETAIN
+    /// from [`retain`](Self::retain) (MQTT-3.1.2-16 and MQTT-3.1.2-17 of 3.1.1, MQTT-3.1.2-14 and
+    /// MQTT-3.1.2-15 of 5.0), and the properties of the Will in the same order, without the Will
+    /// Delay Interval (5.0 MQTT-3.1.3-10).
     ///
-    /// The QoS of the message is [`qos`](Self::qos); `delivery` is that of one copy. A subscriber
-    /// that was granted less gets less (MQTT-3.8.4-6 of 3.1.1, MQTT-3.8.4-8 of 5.0). Likewise RETAIN
-    /// is 0 in a copy for a subscriber, unless its subscription asks for Retain As Published
-    /// (MQTT-3.3.1-9 of 3.1.1, MQTT-3.3.1-12 and MQTT-3.3.1-13 of 5.0), and a copy in 3.1 or 3.1.1
-    /// has no properties.
+    /// `delivery` is the QoS of this copy, which may be lower than the [`qos`](Self::qos) of the
+    /// message: each subscriber has a maximum QoS (MQTT-3.8.4-6 of 3.1.1, MQTT-3.8.4-8 of 5.0). The
+    /// caller adapts the copy for a subscriber: RETAIN is 0 unless the subscription has Retain As
+    /// Published (MQTT-3.3.1-9 of 3.1.1, MQTT-3.3.1-12 and MQTT-3.3.1-13 of 5.0), and in 3.1 and
+    /// 3.1.1 there are no properties.
     #[must_use]
     pub fn to_publish(&self, delivery: Delivery) -> Publish<'a> {
         let is_delay = |property: &Property<'_>| matches!(property, Property::WillDelayInterval(_));
-        // two of them break a rule: they stay, so that encoding refuses them
+        // a second Will Delay Interval breaks a rule: both stay, so that encoding refuses them
         let properties = match self.properties.iter().filter(is_delay).count() {
             1 => self.properties.hiding(Hidden::WILL_DELAY),
             _ => self.properties,
@@ -95,6 +97,7 @@ impl<'a> Will<'a> {
         Ok((rest, will))
     }
 
+    /// Checks the payload fields of the Will.
     #[inline]
     pub(super) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
         property::check(&self.properties, Carrier::Will, dialect)?;
