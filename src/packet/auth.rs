@@ -101,3 +101,69 @@ impl EncodeBody for Auth<'_> {
         property::put(&self.properties, dialect, out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::packet::test_support::*;
+    use crate::{Auth, ErrorKind, Field, Properties, Property, ReasonCode, Utf8Str};
+
+    #[test]
+    fn every_auth_has_an_authentication_method() {
+        let missing = |offset| {
+            let kind = ErrorKind::AuthenticationMethodMissing;
+            (kind, Field::PropertyLength, offset)
+        };
+        for dialect in [client(V5), server(V5)] {
+            accept(b"\xf0\x05\x18\x03\x15\0\0", dialect);
+            assert_eq!(refuse(b"\xf0\0", dialect), missing(2));
+            assert_eq!(refuse(b"\xf0\x01\x18", dialect), missing(3));
+            assert_eq!(refuse(b"\xf0\x02\x18\0", dialect), missing(3));
+            // a Reason String only
+            assert_eq!(refuse(b"\xf0\x05\x18\x03\x1f\0\0", dialect), missing(3));
+        }
+    }
+
+    #[test]
+    fn encoding_needs_an_authentication_method_too() {
+        let method = [Property::AuthenticationMethod(Utf8Str::EMPTY)];
+        let reason = [Property::ReasonString(Utf8Str::EMPTY)];
+        let auth = |properties| Auth::new(ReasonCode::ContinueAuthentication, properties);
+        let bytes = b"\xf0\x05\x18\x03\x15\0\0";
+        assert_eq!(encode(auth(Properties::from(&method)), client(V5)), bytes);
+        for properties in [Properties::EMPTY, Properties::from(&reason)] {
+            let fault = (
+                ErrorKind::AuthenticationMethodMissing,
+                Field::PropertyLength,
+            );
+            assert_eq!(refuse_to_encode(auth(properties), client(V5)), fault);
+        }
+    }
+
+    #[test]
+    fn the_code_depends_on_the_sender() {
+        let wrong_sender = (ErrorKind::ReasonCodeWrongSender, Field::ReasonCode, 2);
+        for (code, right, wrong) in [
+            (0x00, server(V5), client(V5)),
+            (0x19, client(V5), server(V5)),
+        ] {
+            let bytes = [0xf0, 5, code, 3, 0x15, 0, 0];
+            accept(&bytes, right);
+            assert_eq!(refuse(&bytes, wrong), wrong_sender);
+        }
+        let not_allowed = (ErrorKind::ReasonCodeNotAllowed, Field::ReasonCode, 2);
+        assert_eq!(refuse(b"\xf0\x05\x80\x03\x15\0\0", client(V5)), not_allowed);
+    }
+
+    #[test]
+    fn before_5_0_there_is_no_auth() {
+        let method = [Property::AuthenticationMethod(Utf8Str::EMPTY)];
+        let auth = Auth::new(
+            ReasonCode::ContinueAuthentication,
+            Properties::from(&method),
+        );
+        for version in [V3_1, V3_1_1] {
+            let fault = (ErrorKind::ReservedPacketType, Field::PacketType);
+            assert_eq!(refuse_to_encode(auth, client(version)), fault);
+        }
+    }
+}

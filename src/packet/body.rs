@@ -141,3 +141,61 @@ impl RemainingLength {
         1 + varint::len(self.0) + self.0 as usize
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RemainingLength;
+    use crate::packet::test_support::*;
+    use crate::{ConnAck, EncodeError, ErrorKind, Field, Packet};
+    use crate::{Publish, ReasonCode, TopicName, Version};
+
+    #[test]
+    fn pings_have_an_empty_body() {
+        for version in Version::ALL {
+            accept(b"\xc0\0", client(version));
+            accept(b"\xd0\0", server(version));
+        }
+    }
+
+    #[test]
+    fn encoding_checks_the_sender_before_the_body() {
+        // no CONNACK carries this code
+        let connack = ConnAck::new(ReasonCode::GrantedQos1);
+        let fault = (ErrorKind::WrongSender, Field::PacketType);
+        assert_eq!(refuse_to_encode(connack, client(V5)), fault);
+        let fault = (ErrorKind::ReasonCodeNotAllowed, Field::ReasonCode);
+        assert_eq!(refuse_to_encode(connack, server(V5)), fault);
+    }
+
+    #[test]
+    fn the_remaining_length_grows_by_a_byte_at_128() {
+        let payload = [0; 125];
+        let topic = TopicName::new("a").unwrap();
+        let publish = |len| Publish::new(topic, &payload[..len]);
+        let bytes = encode(publish(124), client(V3_1_1));
+        assert_eq!((&bytes[..2], bytes.len()), (&[0x30, 0x7f][..], 129));
+        let bytes = encode(publish(125), client(V3_1_1));
+        assert_eq!((&bytes[..3], bytes.len()), (&[0x30, 0x80, 0x01][..], 131));
+    }
+
+    #[test]
+    fn the_remaining_length_has_a_maximum() {
+        let longest = RemainingLength::new(268_435_455).unwrap();
+        assert_eq!(longest.packet_len(), 268_435_460);
+        let error = RemainingLength::new(268_435_456).unwrap_err();
+        assert_eq!(error, EncodeError::TooLong);
+    }
+
+    #[test]
+    fn a_buffer_that_is_too_small_stays_as_it_is() {
+        let mut buffer = [0xaa; 2];
+        let dialect = client(V5);
+        let needed = Packet::PingReq.encoded_len(dialect).unwrap();
+        assert_eq!(needed, 2);
+        let error = Packet::PingReq.encode_to_slice(dialect, &mut buffer[..1]);
+        assert_eq!(error, Err(EncodeError::BufferTooSmall { needed }));
+        assert_eq!(buffer, [0xaa; 2]);
+        assert_eq!(Packet::PingReq.encode_to_slice(dialect, &mut buffer), Ok(2));
+        assert_eq!(buffer, [0xc0, 0]);
+    }
+}

@@ -181,3 +181,136 @@ fn parse_return_code<'a, E: ParseFault<'a>>(input: &'a [u8]) -> Parsed<'a, Reaso
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::packet::test_support::*;
+    use crate::{
+        ConnAck, ErrorKind, Field, Packet, Properties, Property, ReasonCode, Version, Waivers,
+    };
+
+    #[test]
+    fn seven_of_the_flags_are_reserved_since_3_1_1() {
+        for (version, rest) in [(V3_1_1, &[0][..]), (V5, &[0, 0])] {
+            accept(&packet(0x20, &[&[0x00], rest]), server(version));
+            accept(&packet(0x20, &[&[0x01], rest]), server(version));
+            for bit in 1..8 {
+                let bytes = packet(0x20, &[&[1 << bit], rest]);
+                let fault = (ErrorKind::ConnAckFlags, Field::ConnAckFlags, 2);
+                assert_eq!(refuse(&bytes, server(version)), fault);
+            }
+        }
+    }
+
+    #[test]
+    fn in_3_1_all_flags_are_ignored_except_session_present() {
+        for (flags, session_present) in [(0xfe, false), (0xff, true)] {
+            let bytes = [0x20, 2, flags, 0];
+            let packet = Packet::decode(&bytes, server(V3_1)).unwrap();
+            let bytes = [0x20, 2, u8::from(session_present), 0];
+            assert_eq!(encode(packet, server(V3_1)), bytes);
+        }
+    }
+
+    #[test]
+    fn a_refusal_has_no_session_since_3_1_1() {
+        let fault = (ErrorKind::SessionPresentWithRefusal, Field::ConnAckFlags, 2);
+        accept(&[0x20, 2, 1, 5], server(V3_1));
+        accept(&[0x20, 2, 0, 5], server(V3_1_1));
+        assert_eq!(refuse(&[0x20, 2, 1, 5], server(V3_1_1)), fault);
+        accept(&[0x20, 3, 0, 0x87, 0], server(V5));
+        assert_eq!(refuse(&[0x20, 3, 1, 0x87, 0], server(V5)), fault);
+
+        let mut connack = ConnAck::new(ReasonCode::NotAuthorized);
+        connack.session_present = true;
+        assert_eq!(encode(connack, server(V3_1)), [0x20, 2, 1, 5]);
+        for version in [V3_1_1, V5] {
+            let fault = (ErrorKind::SessionPresentWithRefusal, Field::ConnAckFlags);
+            assert_eq!(refuse_to_encode(connack, server(version)), fault);
+        }
+    }
+
+    #[test]
+    fn before_5_0_the_codes_are_0_to_5() {
+        for version in [V3_1, V3_1_1] {
+            for code in 0..=5 {
+                accept(&[0x20, 2, 0, code], server(version));
+            }
+            for code in [6, 0x80, 0x87] {
+                let fault = (ErrorKind::ReasonCodeNotAllowed, Field::ReasonCode, 3);
+                assert_eq!(refuse(&[0x20, 2, 0, code], server(version)), fault);
+            }
+        }
+    }
+
+    #[test]
+    fn in_5_0_the_codes_are_reason_codes() {
+        accept(&[0x20, 3, 0, 0x80, 0], server(V5));
+        for code in [0x01, 0x05, 0x8b] {
+            let fault = (ErrorKind::ReasonCodeNotAllowed, Field::ReasonCode, 3);
+            assert_eq!(refuse(&[0x20, 3, 0, code, 0], server(V5)), fault);
+        }
+        let connack = ConnAck::new(ReasonCode::ServerShuttingDown);
+        let fault = (ErrorKind::ReasonCodeNotAllowed, Field::ReasonCode);
+        assert_eq!(refuse_to_encode(connack, server(V5)), fault);
+    }
+
+    #[test]
+    fn fields_that_are_missing_are_named() {
+        for (bytes, field, offset) in [
+            (&b"\x20\0"[..], Field::ConnAckFlags, 2),
+            (b"\x20\x01\0", Field::ReasonCode, 3),
+            (b"\x20\x02\0\0", Field::PropertyLength, 4),
+        ] {
+            let fault = (ErrorKind::Truncated, field, offset);
+            assert_eq!(refuse(bytes, server(V5)), fault);
+        }
+    }
+
+    #[test]
+    fn a_waiver_lets_the_form_of_5_0_pass_before_5_0() {
+        let waiver = Waivers::CONNACK_V5_FORM;
+        for version in [V3_1, V3_1_1] {
+            let dialect = server(version);
+            let bytes = [0x20, 3, 0, 0x84, 0];
+            let fault = (ErrorKind::RemainingLength, Field::RemainingLength, 1);
+            assert_eq!(refuse(&bytes, dialect), fault);
+            let connack = ConnAck::new(ReasonCode::UnsupportedProtocolVersion);
+            assert_eq!(waive(&bytes, dialect, waiver), connack.into());
+            assert_eq!(encode(connack, dialect), [0x20, 2, 0, 1]);
+
+            // a code without a return code, a return code, and a Property Length that is not 0
+            for (code, last) in [(0x80, 0), (0x05, 0), (0x84, 1)] {
+                let bytes = [0x20, 3, 0, code, last];
+                let fault = (ErrorKind::ReasonCodeNotAllowed, Field::ReasonCode, 3);
+                assert_eq!(refuse(&bytes, dialect.waiving(waiver)), fault);
+            }
+        }
+        let session = [0x20, 3, 1, 0x84, 0];
+        let fault = (ErrorKind::SessionPresentWithRefusal, Field::ConnAckFlags, 2);
+        assert_eq!(refuse(&session, server(V3_1_1).waiving(waiver)), fault);
+    }
+
+    #[test]
+    fn one_code_has_a_form_in_each_version() {
+        let connack = ConnAck::new(ReasonCode::BadUserNameOrPassword);
+        let encoded = Version::ALL.map(|version| encode(connack, server(version)));
+        let expected: [&[u8]; 3] = [&[0x20, 2, 0, 4], &[0x20, 2, 0, 4], &[0x20, 3, 0, 0x86, 0]];
+        assert_eq!(encoded, expected);
+        let without_return_code = ConnAck::new(ReasonCode::Banned);
+        let mut with_properties = ConnAck::new(ReasonCode::Success);
+        let properties = [Property::ServerKeepAlive(1)];
+        with_properties.properties = Properties::from(&properties);
+        for version in [V3_1, V3_1_1] {
+            let dialect = server(version);
+            assert_eq!(
+                not_in_version(without_return_code, dialect),
+                Field::ReasonCode
+            );
+            assert_eq!(
+                not_in_version(with_properties, dialect),
+                Field::PropertyLength
+            );
+        }
+    }
+}

@@ -97,3 +97,62 @@ impl EncodeBody for Disconnect<'_> {
         reason::put_with_properties(self.reason_code, &self.properties, dialect, out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::packet::test_support::*;
+    use crate::{Disconnect, ErrorKind, Field, Properties, Property, ReasonCode, Utf8Str, Version};
+
+    #[test]
+    fn the_empty_form_is_a_normal_disconnection_in_every_version() {
+        let normal = Disconnect::new(ReasonCode::NORMAL_DISCONNECTION);
+        for version in Version::ALL {
+            assert_eq!(accept(&[0xe0, 0], client(version)), normal.into());
+        }
+    }
+
+    #[test]
+    fn the_code_depends_on_the_sender() {
+        let wrong_sender = (ErrorKind::ReasonCodeWrongSender, Field::ReasonCode, 2);
+        for (code, right, wrong) in [
+            (0x04, client(V5), server(V5)),
+            (0x8b, server(V5), client(V5)),
+        ] {
+            accept(&[0xe0, 1, code], right);
+            assert_eq!(refuse(&[0xe0, 1, code], wrong), wrong_sender);
+        }
+        let not_allowed = (ErrorKind::ReasonCodeNotAllowed, Field::ReasonCode, 2);
+        assert_eq!(refuse(&[0xe0, 1, 0x8a], server(V5)), not_allowed);
+    }
+
+    #[test]
+    fn encoding_refuses_a_code_of_the_other_side() {
+        let disconnect = Disconnect::new(ReasonCode::DisconnectWithWillMessage);
+        assert_eq!(encode(disconnect, client(V5)), [0xe0, 1, 0x04]);
+        let fault = (ErrorKind::ReasonCodeWrongSender, Field::ReasonCode);
+        assert_eq!(refuse_to_encode(disconnect, server(V5)), fault);
+    }
+
+    #[test]
+    fn before_5_0_there_is_only_the_empty_form_of_the_client() {
+        let normal = Disconnect::new(ReasonCode::NORMAL_DISCONNECTION);
+        let properties = [Property::ReasonString(Utf8Str::EMPTY)];
+        let mut with_reason = normal;
+        with_reason.properties = Properties::from(&properties);
+        let with_will = Disconnect::new(ReasonCode::DisconnectWithWillMessage);
+        for version in [V3_1, V3_1_1] {
+            assert_eq!(encode(normal, client(version)), [0xe0, 0]);
+            assert_eq!(
+                not_in_version(with_will, client(version)),
+                Field::ReasonCode
+            );
+            assert_eq!(
+                not_in_version(with_reason, client(version)),
+                Field::PropertyLength
+            );
+            let fault = (ErrorKind::WrongSender, Field::PacketType);
+            assert_eq!(refuse_to_encode(normal, server(version)), fault);
+        }
+        assert_eq!(encode(normal, server(V5)), [0xe0, 0]);
+    }
+}

@@ -9,7 +9,7 @@
 //!
 //! | | 3.1 | 3.1.1 | 5.0 |
 //! |---|---|---|---|
-//! | SUBACK codes | granted QoS; six bits are ignored | granted QoS or 80 | Subscribe Reason Codes |
+//! | SUBACK codes | granted QoS, six bits ignored | granted QoS or 80 | Subscribe Reason Codes |
 //! | SUBACK without a code | allowed | refused | refused |
 //! | UNSUBACK codes | none | none | Unsubscribe Reason Codes |
 

@@ -11,7 +11,7 @@
 //! |---|---|---|---|
 //! | flags | DUP, QoS 1, an ignored bit | 0010 | 0010 |
 //! | no subscription | allowed | refused | refused |
-//! | Subscription Options | QoS; six bits are ignored | QoS; six bits are 0 | all; two bits are 0 |
+//! | Subscription Options | QoS, six bits ignored | QoS, six bits 0 | all, two bits 0 |
 //! | `$share/...` | an ordinary filter | an ordinary filter | a shared subscription |
 
 use core::fmt;
@@ -68,8 +68,8 @@ pub struct Subscribe<'a> {
     /// The properties (5.0 only).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
     pub properties: Properties<'a>,
-    /// The subscriptions: at least one (MQTT-3.8.3-3 of 3.1.1, MQTT-3.8.3-2 of 5.0). In 3.1 the list
-    /// may be empty.
+    /// The subscriptions: at least one (MQTT-3.8.3-3 of 3.1.1, MQTT-3.8.3-2 of 5.0). In 3.1 the
+    /// list may be empty.
     pub subscriptions: Subscriptions<'a>,
 }
 

@@ -1,4 +1,5 @@
-//! The Will: the message that the Server publishes if a connection ends without a normal DISCONNECT.
+//! The Will: the message that the Server publishes if a connection ends without a normal
+//! DISCONNECT.
 
 use super::publish::{Delivery, Publish};
 use crate::data::{BinaryData, QoS};
