@@ -298,3 +298,222 @@ impl<'a> Auth<'a> {
         reason_string, ReasonString(Utf8Str<'a>)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::num::{NonZeroU16, NonZeroU32};
+
+    use crate::{
+        Ack, Auth, BinaryData, ConnAck, Connect, Disconnect, PacketId, Properties, Property,
+    };
+    use crate::{Publish, QoS, ReasonCode, ReasonCodes, SubAck, Subscribe, SubscriptionId};
+    use crate::{Subscriptions, TopicName, Utf8Str, Version, Will};
+
+    const TEXT: Utf8Str<'static> = Utf8Str::EMPTY;
+    const DATA: BinaryData<'static> = BinaryData::EMPTY;
+
+    fn topic() -> TopicName<'static> {
+        TopicName::new("t").unwrap()
+    }
+
+    #[test]
+    fn connect_has_defaults() {
+        let mut connect = Connect::new(Version::V5, TEXT);
+        assert_eq!(connect.session_expiry_interval(), 0);
+        assert_eq!(connect.receive_maximum(), NonZeroU16::MAX);
+        assert_eq!(connect.maximum_packet_size(), None);
+        assert_eq!(connect.topic_alias_maximum(), 0);
+        assert!(!connect.request_response_information());
+        assert!(connect.request_problem_information());
+        assert_eq!(connect.authentication_method(), None);
+        assert_eq!(connect.authentication_data(), None);
+
+        let properties = [
+            Property::SessionExpiryInterval(1),
+            Property::ReceiveMaximum(NonZeroU16::MIN),
+            Property::MaximumPacketSize(NonZeroU32::MIN),
+            Property::TopicAliasMaximum(2),
+            Property::RequestResponseInformation(true),
+            Property::RequestProblemInformation(false),
+            Property::AuthenticationMethod(TEXT),
+            Property::AuthenticationData(DATA),
+        ];
+        connect.properties = Properties::from(&properties);
+        assert_eq!(connect.session_expiry_interval(), 1);
+        assert_eq!(connect.receive_maximum(), NonZeroU16::MIN);
+        assert_eq!(connect.maximum_packet_size(), Some(NonZeroU32::MIN));
+        assert_eq!(connect.topic_alias_maximum(), 2);
+        assert!(connect.request_response_information());
+        assert!(!connect.request_problem_information());
+        assert_eq!(connect.authentication_method(), Some(TEXT));
+        assert_eq!(connect.authentication_data(), Some(DATA));
+    }
+
+    #[test]
+    fn clean_session_decides_how_long_the_session_of_3_x_lives() {
+        for (version, clean_start, seconds) in [
+            (Version::V3_1, true, 0),
+            (Version::V3_1, false, u32::MAX),
+            (Version::V3_1_1, true, 0),
+            (Version::V3_1_1, false, u32::MAX),
+            (Version::V5, true, 0),
+            (Version::V5, false, 0),
+        ] {
+            let mut connect = Connect::new(version, TEXT);
+            connect.clean_start = clean_start;
+            assert_eq!(connect.session_expiry_interval(), seconds);
+        }
+    }
+
+    #[test]
+    fn connack_has_defaults() {
+        let mut connack = ConnAck::new(ReasonCode::Success);
+        assert_eq!(connack.session_expiry_interval(), None);
+        assert_eq!(connack.receive_maximum(), NonZeroU16::MAX);
+        assert_eq!(connack.maximum_qos(), QoS::ExactlyOnce);
+        assert!(connack.retain_available());
+        assert_eq!(connack.maximum_packet_size(), None);
+        assert_eq!(connack.assigned_client_identifier(), None);
+        assert_eq!(connack.topic_alias_maximum(), 0);
+        assert_eq!(connack.reason_string(), None);
+        assert!(connack.wildcard_subscription_available());
+        assert!(connack.subscription_identifier_available());
+        assert!(connack.shared_subscription_available());
+        assert_eq!(connack.server_keep_alive(), None);
+        assert_eq!(connack.response_information(), None);
+        assert_eq!(connack.server_reference(), None);
+        assert_eq!(connack.authentication_method(), None);
+        assert_eq!(connack.authentication_data(), None);
+
+        let text = |text| Utf8Str::new(text).unwrap();
+        let properties = [
+            Property::SessionExpiryInterval(1),
+            Property::ReceiveMaximum(NonZeroU16::MIN),
+            Property::MaximumQoS(QoS::AtLeastOnce),
+            Property::RetainAvailable(false),
+            Property::MaximumPacketSize(NonZeroU32::MIN),
+            Property::AssignedClientIdentifier(text("a")),
+            Property::TopicAliasMaximum(2),
+            Property::ReasonString(text("b")),
+            Property::WildcardSubscriptionAvailable(false),
+            Property::SubscriptionIdentifierAvailable(false),
+            Property::SharedSubscriptionAvailable(false),
+            Property::ServerKeepAlive(3),
+            Property::ResponseInformation(text("c")),
+            Property::ServerReference(text("d")),
+            Property::AuthenticationMethod(text("e")),
+            Property::AuthenticationData(DATA),
+        ];
+        connack.properties = Properties::from(&properties);
+        assert_eq!(connack.session_expiry_interval(), Some(1));
+        assert_eq!(connack.receive_maximum(), NonZeroU16::MIN);
+        assert_eq!(connack.maximum_qos(), QoS::AtLeastOnce);
+        assert!(!connack.retain_available());
+        assert_eq!(connack.maximum_packet_size(), Some(NonZeroU32::MIN));
+        assert_eq!(connack.assigned_client_identifier(), Some(text("a")));
+        assert_eq!(connack.topic_alias_maximum(), 2);
+        assert_eq!(connack.reason_string(), Some(text("b")));
+        assert!(!connack.wildcard_subscription_available());
+        assert!(!connack.subscription_identifier_available());
+        assert!(!connack.shared_subscription_available());
+        assert_eq!(connack.server_keep_alive(), Some(3));
+        assert_eq!(connack.response_information(), Some(text("c")));
+        assert_eq!(connack.server_reference(), Some(text("d")));
+        assert_eq!(connack.authentication_method(), Some(text("e")));
+        assert_eq!(connack.authentication_data(), Some(DATA));
+    }
+
+    #[test]
+    fn publish_and_will_have_the_properties_of_a_message() {
+        let properties = [
+            Property::PayloadFormatIndicator(true),
+            Property::MessageExpiryInterval(1),
+            Property::ContentType(TEXT),
+            Property::ResponseTopic(topic()),
+            Property::CorrelationData(DATA),
+            Property::TopicAlias(NonZeroU16::MIN),
+            Property::WillDelayInterval(2),
+        ];
+        let mut publish = Publish::new(topic(), b"");
+        assert!(!publish.payload_format_indicator());
+        assert_eq!(publish.message_expiry_interval(), None);
+        assert_eq!(publish.content_type(), None);
+        assert_eq!(publish.response_topic(), None);
+        assert_eq!(publish.correlation_data(), None);
+        assert_eq!(publish.topic_alias(), None);
+        publish.properties = Properties::from(&properties);
+        assert!(publish.payload_format_indicator());
+        assert_eq!(publish.message_expiry_interval(), Some(1));
+        assert_eq!(publish.content_type(), Some(TEXT));
+        assert_eq!(publish.response_topic(), Some(topic()));
+        assert_eq!(publish.correlation_data(), Some(DATA));
+        assert_eq!(publish.topic_alias(), Some(NonZeroU16::MIN));
+
+        let mut will = Will::new(topic(), DATA);
+        assert!(!will.payload_format_indicator());
+        assert_eq!(will.message_expiry_interval(), None);
+        assert_eq!(will.content_type(), None);
+        assert_eq!(will.response_topic(), None);
+        assert_eq!(will.correlation_data(), None);
+        assert_eq!(will.will_delay_interval(), 0);
+        will.properties = Properties::from(&properties);
+        assert!(will.payload_format_indicator());
+        assert_eq!(will.message_expiry_interval(), Some(1));
+        assert_eq!(will.content_type(), Some(TEXT));
+        assert_eq!(will.response_topic(), Some(topic()));
+        assert_eq!(will.correlation_data(), Some(DATA));
+        assert_eq!(will.will_delay_interval(), 2);
+    }
+
+    #[test]
+    fn publish_lists_all_its_subscription_identifiers() {
+        let ids = [7, 1, 7].map(|id| SubscriptionId::new(id).unwrap());
+        let [first, second, third] = ids.map(Property::SubscriptionIdentifier);
+        let properties = [first, Property::ContentType(TEXT), second, third];
+        let mut publish = Publish::new(topic(), b"");
+        assert_eq!(publish.subscription_identifiers().next(), None);
+        publish.properties = Properties::from(&properties);
+        assert!(publish.subscription_identifiers().eq(ids));
+    }
+
+    #[test]
+    fn the_other_packets_have_optional_properties() {
+        let properties = [
+            Property::ReasonString(TEXT),
+            Property::ServerReference(TEXT),
+            Property::AuthenticationMethod(TEXT),
+            Property::AuthenticationData(DATA),
+            Property::SessionExpiryInterval(1),
+            Property::SubscriptionIdentifier(SubscriptionId::MIN),
+        ];
+        for (properties, present) in [
+            (Properties::EMPTY, false),
+            (Properties::from(&properties), true),
+        ] {
+            let text = present.then_some(TEXT);
+            let mut ack = Ack::new(PacketId::MIN);
+            ack.properties = properties;
+            assert_eq!(ack.reason_string(), text);
+
+            let mut subscribe = Subscribe::new(PacketId::MIN, Subscriptions::EMPTY);
+            subscribe.properties = properties;
+            let id = present.then_some(SubscriptionId::MIN);
+            assert_eq!(subscribe.subscription_identifier(), id);
+
+            let mut suback = SubAck::new(PacketId::MIN, ReasonCodes::EMPTY);
+            suback.properties = properties;
+            assert_eq!(suback.reason_string(), text);
+
+            let mut disconnect = Disconnect::new(ReasonCode::Success);
+            disconnect.properties = properties;
+            assert_eq!(disconnect.session_expiry_interval(), present.then_some(1));
+            assert_eq!(disconnect.reason_string(), text);
+            assert_eq!(disconnect.server_reference(), text);
+
+            let auth = Auth::new(ReasonCode::ContinueAuthentication, properties);
+            assert_eq!(auth.authentication_method(), text);
+            assert_eq!(auth.authentication_data(), present.then_some(DATA));
+            assert_eq!(auth.reason_string(), text);
+        }
+    }
+}

@@ -279,3 +279,178 @@ impl serde::Serialize for Publish<'_> {
         publish.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use crate::packet::test_support::*;
+    use crate::{Delivery, ErrorKind, Field, Packet, PacketId, Publish};
+    use crate::{Properties, Property, QoS, TopicName, Version, Waivers};
+
+    /// The bytes of a PUBLISH with topic `a`; `rest` follows the topic.
+    fn publish(first_byte: u8, rest: &[u8]) -> std::vec::Vec<u8> {
+        packet(first_byte, &[b"\0\x01a", rest])
+    }
+
+    #[test]
+    fn the_flags_are_dup_qos_and_retain() {
+        let packet_id = PacketId::new(10).unwrap();
+        for (first_byte, delivery, retain) in [
+            (
+                0x32,
+                Delivery::AtLeastOnce {
+                    packet_id,
+                    dup: false,
+                },
+                false,
+            ),
+            (
+                0x3b,
+                Delivery::AtLeastOnce {
+                    packet_id,
+                    dup: true,
+                },
+                true,
+            ),
+            (
+                0x35,
+                Delivery::ExactlyOnce {
+                    packet_id,
+                    dup: false,
+                },
+                true,
+            ),
+            (
+                0x3c,
+                Delivery::ExactlyOnce {
+                    packet_id,
+                    dup: true,
+                },
+                false,
+            ),
+        ] {
+            let mut expected = Publish::new(TopicName::new("a").unwrap(), b"xy");
+            (expected.delivery, expected.retain) = (delivery, retain);
+            let bytes = publish(first_byte, b"\0\x0axy");
+            assert_eq!(accept(&bytes, client(V3_1_1)), expected.into());
+        }
+    }
+
+    #[test]
+    fn only_qos_1_and_2_have_a_packet_identifier() {
+        let topic = TopicName::new("a").unwrap();
+        for version in Version::ALL {
+            let properties: &[u8] = if version == V5 { &[0] } else { &[] };
+            let bytes = publish(0x31, properties);
+            let mut expected = Publish::new(topic, b"");
+            expected.retain = true;
+            assert_eq!(accept(&bytes, client(version)), expected.into());
+            for first_byte in [0x32, 0x34] {
+                accept(
+                    &publish(first_byte, &[&[0, 1], properties].concat()),
+                    client(version),
+                );
+                for cut in [&[][..], &[0]] {
+                    let fault = (ErrorKind::Truncated, Field::PacketId, 5);
+                    assert_eq!(refuse(&publish(first_byte, cut), client(version)), fault);
+                }
+                let zero = publish(first_byte, &[&[0, 0], properties].concat());
+                let fault = (ErrorKind::PacketIdZero, Field::PacketId, 5);
+                assert_eq!(refuse(&zero, client(version)), fault);
+                let waived = waive(&zero, client(version), Waivers::PACKET_ID_ZERO);
+                let fault = (ErrorKind::PacketIdZero, Field::PacketId);
+                assert_eq!(refuse_to_encode(waived, client(version)), fault);
+            }
+        }
+    }
+
+    #[test]
+    fn in_3_1_dup_is_ignored_with_qos_0() {
+        let bytes = publish(0x39, b"x");
+        let packet = Packet::decode(&bytes, client(V3_1)).unwrap();
+        assert_eq!(encode(packet, client(V3_1)), publish(0x31, b"x"));
+    }
+
+    #[test]
+    fn only_a_topic_alias_replaces_the_topic_name() {
+        let empty = (ErrorKind::EmptyTopicName, Field::TopicName, 2);
+        for version in [V3_1, V3_1_1] {
+            accept(b"\x30\x03\0\x01a", client(version));
+            assert_eq!(refuse(b"\x30\x02\0\0", client(version)), empty);
+        }
+        accept(b"\x30\x06\0\0\x03\x23\0\x01", client(V5));
+        // no properties, and a Payload Format Indicator only
+        for bytes in [&b"\x30\x03\0\0\0"[..], b"\x30\x05\0\0\x02\x01\0"] {
+            assert_eq!(refuse(bytes, client(V5)), empty);
+        }
+    }
+
+    #[test]
+    fn encoding_needs_a_topic_name_or_an_alias() {
+        let mut publish = Publish::new(TopicName::new("a").unwrap(), b"");
+        publish.topic_name = None;
+        for version in Version::ALL {
+            let fault = (ErrorKind::EmptyTopicName, Field::TopicName);
+            assert_eq!(refuse_to_encode(publish, client(version)), fault);
+        }
+        let alias = [Property::TopicAlias(core::num::NonZeroU16::MIN)];
+        publish.properties = Properties::from(&alias);
+        assert_eq!(encode(publish, client(V5)), b"\x30\x06\0\0\x03\x23\0\x01");
+    }
+
+    #[test]
+    fn the_payload_is_the_rest() {
+        for (version, payload) in [(V3_1, &b"\0x"[..]), (V3_1_1, b"\0x"), (V5, b"x")] {
+            let bytes = publish(0x30, b"\0x");
+            let expected = Publish::new(TopicName::new("a").unwrap(), payload);
+            assert_eq!(accept(&bytes, client(version)), expected.into());
+        }
+        let fault = (ErrorKind::Truncated, Field::PropertyLength, 5);
+        assert_eq!(refuse(&publish(0x30, b""), client(V5)), fault);
+    }
+
+    #[test]
+    fn before_5_0_there_are_no_properties() {
+        let properties = [Property::PayloadFormatIndicator(true)];
+        let mut publish = Publish::new(TopicName::new("a").unwrap(), b"");
+        publish.properties = Properties::from(&properties);
+        for version in [V3_1, V3_1_1] {
+            assert_eq!(
+                not_in_version(publish, client(version)),
+                Field::PropertyLength
+            );
+        }
+    }
+
+    #[test]
+    fn a_delivery_shows_its_parts() {
+        let packet_id = PacketId::new(7).unwrap();
+        for (delivery, qos, dup, text) in [
+            (Delivery::AtMostOnce, QoS::AtMostOnce, false, "QoS 0"),
+            (
+                Delivery::AtLeastOnce {
+                    packet_id,
+                    dup: false,
+                },
+                QoS::AtLeastOnce,
+                false,
+                "QoS 1, Packet Identifier 7",
+            ),
+            (
+                Delivery::ExactlyOnce {
+                    packet_id,
+                    dup: true,
+                },
+                QoS::ExactlyOnce,
+                true,
+                "QoS 2, Packet Identifier 7, DUP",
+            ),
+        ] {
+            assert_eq!((delivery.qos(), delivery.dup()), (qos, dup));
+            let expected = (qos != QoS::AtMostOnce).then_some(packet_id);
+            assert_eq!(delivery.packet_id(), expected);
+            assert_eq!(delivery.to_string(), text);
+        }
+    }
+}

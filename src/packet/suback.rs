@@ -244,3 +244,135 @@ impl<'a> list::sealed::Read<'a> for ReasonCode {
 }
 
 impl<'a> list::Item<'a> for ReasonCode {}
+
+#[cfg(test)]
+mod tests {
+    use crate::packet::test_support::*;
+    use crate::{ErrorKind, Field, Packet, PacketId, ReasonCode, ReasonCodes};
+    use crate::{SubAck, Version, Waivers};
+
+    const NOT_ALLOWED: ErrorKind = ErrorKind::ReasonCodeNotAllowed;
+
+    #[test]
+    fn in_3_1_1_the_codes_of_suback_are_0_to_2_and_80() {
+        for code in [0x00, 0x01, 0x02, 0x80] {
+            accept(&[0x90, 3, 0, 1, code], server(V3_1_1));
+        }
+        for code in [0x03, 0x04, 0x7f, 0x81, 0x87] {
+            let fault = (NOT_ALLOWED, Field::ReasonCode, 4);
+            assert_eq!(refuse(&[0x90, 3, 0, 1, code], server(V3_1_1)), fault);
+        }
+    }
+
+    #[test]
+    fn in_3_1_the_codes_of_suback_have_two_bits() {
+        for (code, read) in [(0x04, 0), (0xfd, 1), (0x82, 2), (0x81, 1)] {
+            let bytes = [0x90, 3, 0, 1, code];
+            let packet = Packet::decode(&bytes, server(V3_1)).unwrap();
+            assert_eq!(encode(packet, server(V3_1)), [0x90, 3, 0, 1, read]);
+        }
+        for code in [0x03, 0xff, 0x80] {
+            let fault = (NOT_ALLOWED, Field::ReasonCode, 4);
+            assert_eq!(refuse(&[0x90, 3, 0, 1, code], server(V3_1)), fault);
+        }
+    }
+
+    #[test]
+    fn in_3_1_a_waiver_lets_the_failure_of_3_1_1_pass() {
+        let bytes = [0x90, 4, 0, 1, 1, 0x80];
+        let codes = [ReasonCode::GrantedQos1, ReasonCode::UnspecifiedError];
+        let suback = SubAck::new(PacketId::MIN, ReasonCodes::from(&codes));
+        let waived = waive(&bytes, server(V3_1), Waivers::SUBACK_FAILURE);
+        assert_eq!(waived, Packet::SubAck(suback));
+        assert_eq!(not_in_version(waived, server(V3_1)), Field::ReasonCode);
+        assert_eq!(encode(waived, server(V3_1_1)), bytes);
+    }
+
+    #[test]
+    fn in_5_0_each_packet_has_reason_codes_of_its_own() {
+        for (first_byte, allowed, refused) in [
+            (0x90, [0x00, 0x02, 0x8f, 0x9e], [0x03, 0x11, 0x82]),
+            (0xb0, [0x00, 0x11, 0x8f, 0x91], [0x01, 0x97, 0x9e]),
+        ] {
+            for code in allowed {
+                accept(&[first_byte, 4, 0, 1, 0, code], server(V5));
+            }
+            for code in refused {
+                let fault = (NOT_ALLOWED, Field::ReasonCode, 5);
+                assert_eq!(refuse(&[first_byte, 4, 0, 1, 0, code], server(V5)), fault);
+            }
+        }
+    }
+
+    #[test]
+    fn every_code_is_checked() {
+        accept(&[0x90, 5, 0, 1, 0, 2, 0x80], server(V3_1_1));
+        let fault = (NOT_ALLOWED, Field::ReasonCode, 6);
+        assert_eq!(refuse(&[0x90, 5, 0, 1, 0, 2, 0x7f], server(V3_1_1)), fault);
+    }
+
+    #[test]
+    fn a_list_without_codes_is_refused_except_before_there_were_any() {
+        let no_suback = (ErrorKind::EmptySubAck, Field::ReasonCode);
+        let no_unsuback = (ErrorKind::EmptyUnsubAck, Field::ReasonCode);
+        let with_offset = |(kind, field), offset| (kind, field, offset);
+        accept(&[0x90, 2, 0, 1], server(V3_1));
+        accept(&[0xb0, 2, 0, 1], server(V3_1));
+        accept(&[0xb0, 2, 0, 1], server(V3_1_1));
+        let fault = with_offset(no_suback, 4);
+        assert_eq!(refuse(&[0x90, 2, 0, 1], server(V3_1_1)), fault);
+        let fault = with_offset(no_suback, 5);
+        assert_eq!(refuse(&[0x90, 3, 0, 1, 0], server(V5)), fault);
+        let fault = with_offset(no_unsuback, 5);
+        assert_eq!(refuse(&[0xb0, 3, 0, 1, 0], server(V5)), fault);
+
+        let empty = SubAck::new(PacketId::MIN, ReasonCodes::EMPTY);
+        for (packet, dialect, fault) in [
+            (Packet::SubAck(empty), server(V3_1_1), no_suback),
+            (Packet::SubAck(empty), server(V5), no_suback),
+            (Packet::UnsubAck(empty), server(V5), no_unsuback),
+        ] {
+            assert_eq!(refuse_to_encode(packet, dialect), fault);
+        }
+    }
+
+    #[test]
+    fn encoding_refuses_codes_that_the_version_cannot_represent() {
+        let encode_code = |code| {
+            let codes = [code];
+            let suback = SubAck::new(PacketId::MIN, ReasonCodes::from(&codes));
+            Version::ALL.map(|version| Packet::SubAck(suback).encoded_len(server(version)).is_ok())
+        };
+        assert_eq!(encode_code(ReasonCode::GrantedQos2), [true, true, true]);
+        assert_eq!(
+            encode_code(ReasonCode::UnspecifiedError),
+            [false, true, true]
+        );
+        assert_eq!(encode_code(ReasonCode::NotAuthorized), [false, false, true]);
+        assert_eq!(
+            encode_code(ReasonCode::NoSubscriptionExisted),
+            [false, false, false]
+        );
+
+        let codes = [ReasonCode::NoSubscriptionExisted];
+        let acks = SubAck::new(PacketId::MIN, ReasonCodes::from(&codes));
+        let fault = (NOT_ALLOWED, Field::ReasonCode);
+        assert_eq!(refuse_to_encode(Packet::SubAck(acks), server(V5)), fault);
+        assert_eq!(
+            encode(Packet::UnsubAck(acks), server(V5)),
+            [0xb0, 4, 0, 1, 0, 0x11]
+        );
+        let codes = [ReasonCode::Success];
+        let acks = SubAck::new(PacketId::MIN, ReasonCodes::from(&codes));
+        for version in [V3_1, V3_1_1] {
+            assert_eq!(
+                not_in_version(Packet::UnsubAck(acks), server(version)),
+                Field::ReasonCode
+            );
+            assert_eq!(
+                encode(Packet::SubAck(acks), server(version)),
+                [0x90, 3, 0, 1, 0]
+            );
+        }
+    }
+}

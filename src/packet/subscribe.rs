@@ -338,3 +338,216 @@ impl serde::Serialize for RetainHandling {
         serializer.serialize_u8(*self as u8)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use crate::packet::test_support::*;
+    use crate::{ErrorKind, Field, Packet, PacketId, QoS, RetainHandling};
+    use crate::{
+        Subscribe, Subscription, SubscriptionOptions, Subscriptions, TopicFilter, Version,
+    };
+
+    /// The bytes of a SUBSCRIBE with one subscription. The options are the last byte.
+    fn subscribe(version: Version, filter: &[u8], options: u8) -> Vec<u8> {
+        let properties: &[u8] = if version == V5 { &[0] } else { &[] };
+        packet(
+            0x82,
+            &[
+                &[0, 1],
+                properties,
+                &[0, filter.len() as u8],
+                filter,
+                &[options],
+            ],
+        )
+    }
+
+    /// The error of options, which are the last byte of `bytes`.
+    fn at_options(kind: ErrorKind, bytes: &[u8]) -> (ErrorKind, Field, usize) {
+        (kind, Field::SubscriptionOptions, bytes.len() - 1)
+    }
+
+    #[test]
+    fn a_subscription_has_qos_0_to_2() {
+        for version in Version::ALL {
+            for qos in 0..=2 {
+                accept(&subscribe(version, b"a", qos), client(version));
+            }
+            let bytes = subscribe(version, b"a", 3);
+            let fault = at_options(ErrorKind::SubscriptionQos3, &bytes);
+            assert_eq!(refuse(&bytes, client(version)), fault);
+        }
+    }
+
+    #[test]
+    fn reserved_options_are_0_since_3_1_1() {
+        for (version, reserved) in [(V3_1_1, 0xfc), (V5, 0xc0)] {
+            for bit in 2..8 {
+                let options = 1 << bit;
+                let bytes = subscribe(version, b"a", options);
+                if options & reserved == 0 {
+                    accept(&bytes, client(version));
+                } else {
+                    let fault = at_options(ErrorKind::SubscriptionOptions, &bytes);
+                    assert_eq!(refuse(&bytes, client(version)), fault);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn in_3_1_all_options_are_ignored_except_the_qos() {
+        let bytes = subscribe(V3_1, b"a", 0xfd);
+        let packet = Packet::decode(&bytes, client(V3_1)).unwrap();
+        assert_eq!(encode(packet, client(V3_1)), subscribe(V3_1, b"a", 1));
+    }
+
+    #[test]
+    fn the_options_of_5_0_have_a_bit_each() {
+        let default = SubscriptionOptions::new(QoS::AtMostOnce);
+        for (byte, options) in [
+            (
+                0x04,
+                SubscriptionOptions {
+                    no_local: true,
+                    ..default
+                },
+            ),
+            (
+                0x08,
+                SubscriptionOptions {
+                    retain_as_published: true,
+                    ..default
+                },
+            ),
+            (
+                0x10,
+                SubscriptionOptions {
+                    retain_handling: RetainHandling::AtNewSubscribe,
+                    ..default
+                },
+            ),
+            (
+                0x20,
+                SubscriptionOptions {
+                    retain_handling: RetainHandling::Never,
+                    ..default
+                },
+            ),
+        ] {
+            let filter = TopicFilter::new("a").unwrap();
+            let subscriptions = [Subscription { filter, options }];
+            let expected = Subscribe::new(PacketId::MIN, Subscriptions::from(&subscriptions));
+            assert_eq!(
+                accept(&subscribe(V5, b"a", byte), client(V5)),
+                expected.into()
+            );
+            for version in [V3_1, V3_1_1] {
+                let field = Field::SubscriptionOptions;
+                assert_eq!(not_in_version(expected, client(version)), field);
+            }
+        }
+        let bytes = subscribe(V5, b"a", 0x30);
+        let fault = at_options(ErrorKind::RetainHandling3, &bytes);
+        assert_eq!(refuse(&bytes, client(V5)), fault);
+    }
+
+    #[test]
+    fn a_shared_subscription_has_no_local_0() {
+        accept(&subscribe(V5, b"$share/g/a", 0x00), client(V5));
+        accept(&subscribe(V5, b"$shared/g/a", 0x04), client(V5));
+        let bytes = subscribe(V5, b"$share/g/a", 0x04);
+        let fault = at_options(ErrorKind::NoLocalOnShared, &bytes);
+        assert_eq!(refuse(&bytes, client(V5)), fault);
+
+        let mut shared =
+            Subscription::new(TopicFilter::new("$share/g/a").unwrap(), QoS::AtMostOnce);
+        shared.options.no_local = true;
+        let subscriptions = [shared];
+        let packet = Subscribe::new(PacketId::MIN, Subscriptions::from(&subscriptions));
+        let fault = (ErrorKind::NoLocalOnShared, Field::SubscriptionOptions);
+        assert_eq!(refuse_to_encode(packet, client(V5)), fault);
+    }
+
+    #[test]
+    fn shared_subscriptions_have_a_form_in_5_0_only() {
+        let subscriptions = [Subscription::new(
+            TopicFilter::new("$share/g").unwrap(),
+            QoS::AtMostOnce,
+        )];
+        let packet = Subscribe::new(PacketId::MIN, Subscriptions::from(&subscriptions));
+        for version in [V3_1, V3_1_1] {
+            let bytes = subscribe(version, b"$share/g", 0);
+            assert_eq!(accept(&bytes, client(version)), packet.into());
+            assert_eq!(encode(packet, client(version)), bytes);
+        }
+        let fault = (ErrorKind::SharedSubscription, Field::TopicFilter, 15);
+        assert_eq!(refuse(&subscribe(V5, b"$share/g", 0), client(V5)), fault);
+        let fault = (ErrorKind::SharedSubscription, Field::TopicFilter);
+        assert_eq!(refuse_to_encode(packet, client(V5)), fault);
+    }
+
+    #[test]
+    fn a_subscribe_has_a_subscription_since_3_1_1() {
+        accept(b"\x82\x02\0\x01", client(V3_1));
+        let empty = Subscribe::new(PacketId::MIN, Subscriptions::EMPTY);
+        for (version, bytes) in [(V3_1_1, &b"\x82\x02\0\x01"[..]), (V5, b"\x82\x03\0\x01\0")] {
+            let (kind, field) = (ErrorKind::EmptySubscription, Field::TopicFilter);
+            assert_eq!(refuse(bytes, client(version)), (kind, field, bytes.len()));
+            assert_eq!(refuse_to_encode(empty, client(version)), (kind, field));
+        }
+    }
+
+    #[test]
+    fn every_subscription_is_checked() {
+        for version in Version::ALL {
+            let one = subscribe(version, b"#", 2);
+            let with_second = |second: &[u8]| packet(0x82, &[&one[2..], second]);
+            accept(&with_second(b"\0\x01+\x02"), client(version));
+            for (second, kind, field, offset) in [
+                (
+                    &b"\0\x01+\x03"[..],
+                    ErrorKind::SubscriptionQos3,
+                    Field::SubscriptionOptions,
+                    3,
+                ),
+                (
+                    b"\0\x01+",
+                    ErrorKind::Truncated,
+                    Field::SubscriptionOptions,
+                    3,
+                ),
+                (
+                    b"\0\0\x02",
+                    ErrorKind::EmptyTopicFilter,
+                    Field::TopicFilter,
+                    2,
+                ),
+                (b"\0", ErrorKind::Truncated, Field::TopicFilter, 0),
+            ] {
+                let fault = (kind, field, one.len() + offset);
+                assert_eq!(refuse(&with_second(second), client(version)), fault);
+            }
+        }
+    }
+
+    #[test]
+    fn retain_handling_shows_its_meaning() {
+        let texts = [
+            RetainHandling::AtSubscribe,
+            RetainHandling::AtNewSubscribe,
+            RetainHandling::Never,
+        ]
+        .map(|handling| std::string::ToString::to_string(&handling));
+        assert_eq!(
+            texts,
+            [
+                "retained messages at the time of the subscribe",
+                "retained messages at a new subscribe only",
+                "no retained messages at the time of the subscribe",
+            ]
+        );
+    }
+}

@@ -147,3 +147,56 @@ impl<'a> list::sealed::Read<'a> for TopicFilter<'a> {
 }
 
 impl<'a> list::Item<'a> for TopicFilter<'a> {}
+
+#[cfg(test)]
+mod tests {
+    use crate::packet::test_support::*;
+    use crate::{ErrorKind, Field, PacketId, TopicFilter, TopicFilters, Unsubscribe, Version};
+
+    #[test]
+    fn every_filter_is_checked() {
+        for version in Version::ALL {
+            let properties: &[u8] = if version == V5 { &[0] } else { &[] };
+            let with_second =
+                |second: &[u8]| packet(0xa2, &[&[0, 1], properties, b"\0\x01#", second]);
+            let at = 7 + properties.len();
+            accept(&with_second(b"\0\x01+"), client(version));
+            for (second, kind, offset) in [
+                (&b"\0\x02+a"[..], ErrorKind::SingleLevelWildcard, 2),
+                (b"\0\0", ErrorKind::EmptyTopicFilter, 2),
+                (b"\0\x02+", ErrorKind::Truncated, 0),
+                (b"\0", ErrorKind::Truncated, 0),
+            ] {
+                let fault = (kind, Field::TopicFilter, at + offset);
+                assert_eq!(refuse(&with_second(second), client(version)), fault);
+            }
+        }
+    }
+
+    #[test]
+    fn an_unsubscribe_has_a_filter_since_3_1_1() {
+        accept(b"\xa2\x02\0\x01", client(V3_1));
+        let empty = Unsubscribe::new(PacketId::MIN, TopicFilters::EMPTY);
+        for (version, bytes) in [(V3_1_1, &b"\xa2\x02\0\x01"[..]), (V5, b"\xa2\x03\0\x01\0")] {
+            let (kind, field) = (ErrorKind::EmptyUnsubscription, Field::TopicFilter);
+            assert_eq!(refuse(bytes, client(version)), (kind, field, bytes.len()));
+            assert_eq!(refuse_to_encode(empty, client(version)), (kind, field));
+        }
+    }
+
+    #[test]
+    fn shared_subscriptions_have_a_form_in_5_0_only() {
+        let filters = [TopicFilter::new("$share/g").unwrap()];
+        let unsubscribe = Unsubscribe::new(PacketId::MIN, TopicFilters::from(&filters));
+        let bytes = b"\xa2\x0c\0\x01\0\x08$share/g";
+        for version in [V3_1, V3_1_1] {
+            assert_eq!(accept(bytes, client(version)), unsubscribe.into());
+            assert_eq!(encode(unsubscribe, client(version)), bytes);
+        }
+        accept(b"\xa2\x0f\0\x01\0\0\x0a$share/g/a", client(V5));
+        let fault = (ErrorKind::SharedSubscription, Field::TopicFilter, 15);
+        assert_eq!(refuse(b"\xa2\x0d\0\x01\0\0\x08$share/g", client(V5)), fault);
+        let fault = (ErrorKind::SharedSubscription, Field::TopicFilter);
+        assert_eq!(refuse_to_encode(unsubscribe, client(V5)), fault);
+    }
+}

@@ -139,3 +139,165 @@ pub(super) fn check_string_in_v3_1(
     }
     check_utf8(bytes.as_bytes()).map_err(|bad| Refusal::broken(bad.kind, field, 0))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::packet::test_support::*;
+    use crate::{BinaryData, Connect, Delivery, ErrorKind, Field, Packet, Properties, Property};
+    use crate::{PropertyId, Publish, TopicName, Utf8Str, Version, Will};
+
+    const ID: &[u8] = b"\0\x01p";
+
+    /// The offset of the Will fields in a CONNECT with the client identifier `p`.
+    fn will_at(version: Version) -> usize {
+        connect(version, 0x06, &[ID]).len()
+    }
+
+    /// The Will Properties: none.
+    fn no_properties(version: Version) -> &'static [u8] {
+        if version == V5 { &[0] } else { &[] }
+    }
+
+    /// A CONNECT with this Will.
+    fn with_will(version: Version, will: Will<'_>) -> Connect<'_> {
+        let mut connect = Connect::new(version, Utf8Str::new("p").unwrap());
+        connect.keep_alive = 60;
+        connect.will = Some(will);
+        connect
+    }
+
+    /// A Will with topic `t` and this payload.
+    fn will(payload: &[u8]) -> Will<'_> {
+        Will::new(
+            TopicName::new("t").unwrap(),
+            BinaryData::new(payload).unwrap(),
+        )
+    }
+
+    #[test]
+    fn the_will_topic_is_a_topic_name() {
+        for version in Version::ALL {
+            let at = will_at(version) + no_properties(version).len();
+            let with_topic = |topic| {
+                connect(
+                    version,
+                    0x06,
+                    &[ID, no_properties(version), topic, b"\0\x01m"],
+                )
+            };
+            accept(&with_topic(b"\0\x01t"), client(version));
+            for (topic, kind, offset) in [
+                (&b"\0\0"[..], ErrorKind::EmptyTopicName, 0),
+                (b"\0\x03t/#", ErrorKind::WildcardInTopicName, 4),
+            ] {
+                let fault = (kind, Field::WillTopic, at + offset);
+                assert_eq!(refuse(&with_topic(topic), client(version)), fault);
+            }
+        }
+    }
+
+    #[test]
+    fn the_will_payload_may_be_empty() {
+        for version in Version::ALL {
+            let fields: &[&[u8]] = &[ID, no_properties(version), b"\0\x01t\0\0"];
+            let expected = with_will(version, will(b""));
+            let bytes = connect(version, 0x06, fields);
+            assert_eq!(accept(&bytes, client(version)), expected.into());
+        }
+    }
+
+    #[test]
+    fn in_3_1_the_will_payload_is_utf_8() {
+        for version in [V3_1_1, V5] {
+            let fields: &[&[u8]] = &[ID, no_properties(version), b"\0\x01t\0\x02m\x80"];
+            accept(&connect(version, 0x06, fields), client(version));
+        }
+        accept(
+            &connect(V3_1, 0x06, &[ID, b"\0\x01t\0\x02m\x7f"]),
+            client(V3_1),
+        );
+        let bytes = connect(V3_1, 0x06, &[ID, b"\0\x01t\0\x02m\x80"]);
+        let fault = (
+            ErrorKind::InvalidUtf8,
+            Field::WillPayload,
+            will_at(V3_1) + 6,
+        );
+        assert_eq!(refuse(&bytes, client(V3_1)), fault);
+
+        let fault = (ErrorKind::InvalidUtf8, Field::WillPayload);
+        assert_eq!(
+            refuse_to_encode(with_will(V3_1, will(b"m\x80")), client(V3_1)),
+            fault
+        );
+    }
+
+    #[test]
+    fn will_properties_are_a_set_of_their_own() {
+        let will = |properties| connect(V5, 0x06, &[ID, properties, b"\0\x01t\0\0"]);
+        accept(&will(b"\x05\x18\0\0\0\x01"), client(V5));
+        let at = will_at(V5);
+        let kind = ErrorKind::PropertyNotAllowed;
+        let fault = (kind, Field::Property(PropertyId::TopicAlias), at + 1);
+        assert_eq!(refuse(&will(b"\x03\x23\0\x01"), client(V5)), fault);
+        let fault = (ErrorKind::PropertyLength, Field::WillPropertyLength, at);
+        assert_eq!(refuse(&will(b"\x0b\x18\0\0\0\x01"), client(V5)), fault);
+    }
+
+    #[test]
+    fn encoding_checks_the_will_properties() {
+        let delay = [Property::WillDelayInterval(1)];
+        let mut will = will(b"");
+        will.properties = Properties::from(&delay);
+        let bytes = connect(V5, 0x06, &[ID, b"\x05\x18\0\0\0\x01\0\x01t\0\0"]);
+        assert_eq!(encode(with_will(V5, will), client(V5)), bytes);
+        for version in [V3_1, V3_1_1] {
+            let field = Field::WillPropertyLength;
+            assert_eq!(
+                not_in_version(with_will(version, will), client(version)),
+                field
+            );
+        }
+        let alias = [Property::TopicAlias(core::num::NonZeroU16::MIN)];
+        will.properties = Properties::from(&alias);
+        let field = Field::Property(PropertyId::TopicAlias);
+        let fault = (ErrorKind::PropertyNotAllowed, field);
+        assert_eq!(refuse_to_encode(with_will(V5, will), client(V5)), fault);
+    }
+
+    #[test]
+    fn the_publish_of_a_will_has_all_but_the_delay() {
+        let expiry = Property::MessageExpiryInterval(60);
+        let format = Property::PayloadFormatIndicator(true);
+        let properties = [expiry, Property::WillDelayInterval(1), format];
+        let mut will = will(b"m");
+        will.retain = true;
+        will.properties = Properties::from(&properties);
+
+        let rest = [expiry, format];
+        let mut expected = Publish::new(will.topic, b"m");
+        expected.retain = true;
+        expected.properties = Properties::from(&rest);
+        let publish = will.to_publish(Delivery::AtMostOnce);
+        assert_eq!(publish, expected);
+        assert_eq!(encode(publish, server(V5)), encode(expected, server(V5)));
+    }
+
+    #[test]
+    fn a_will_with_two_delays_has_no_publish_that_can_be_encoded() {
+        let delays = [
+            Property::WillDelayInterval(1),
+            Property::WillDelayInterval(1),
+        ];
+        let mut will = will(b"m");
+        will.properties = Properties::from(&delays[..1]);
+        let publish = will.to_publish(Delivery::AtMostOnce);
+        assert!(Packet::from(publish).encoded_len(server(V5)).is_ok());
+        will.properties = Properties::from(&delays);
+        let field = Field::Property(PropertyId::WillDelayInterval);
+        let fault = (ErrorKind::PropertyNotAllowed, field);
+        assert_eq!(
+            refuse_to_encode(will.to_publish(Delivery::AtMostOnce), server(V5)),
+            fault
+        );
+    }
+}
