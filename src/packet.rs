@@ -259,8 +259,8 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] if the packet breaks a rule, has a value that the version cannot represent, or
-    /// does not fit into `buffer`. After an error, `buffer` is unchanged.
+    /// [`EncodeError`] if the packet breaks a rule, has a value that the version cannot represent,
+    /// or does not fit into `buffer`. After an error, `buffer` is unchanged.
     pub fn encode_to_slice(
         &self,
         dialect: Dialect,
@@ -275,8 +275,8 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] if the packet breaks a rule, has a value that the version cannot represent, or
-    /// does not fit into `buffer`. A buffer that grows, for example a `Vec`, has room for every
+    /// [`EncodeError`] if the packet breaks a rule, has a value that the version cannot represent,
+    /// or does not fit into `buffer`. A buffer that grows, for example a `Vec`, has room for every
     /// packet. After an error, `buffer` is unchanged.
     #[cfg(feature = "bytes")]
     pub fn encode(

@@ -28,8 +28,12 @@ pub(super) fn packet(first_byte: u8, body: &[&[u8]]) -> Vec<u8> {
     [&[first_byte, body.len() as u8], &body[..]].concat()
 }
 
-/// A CONNECT with these Connect Flags and this payload, Keep Alive 60 s and no properties. The flags
-/// are at offset 9 and the payload at 12; at 11 and 14 in 3.1, at 9 and 13 in 5.0.
+/// A CONNECT with these Connect Flags and this payload, Keep Alive 60 s and no properties.
+///
+/// | | 3.1 | 3.1.1 | 5.0 |
+/// |---|---|---|---|
+/// | offset of the flags | 11 | 9 | 9 |
+/// | offset of the payload | 14 | 12 | 13 |
 pub(super) fn connect(version: Version, flags: u8, payload: &[&[u8]]) -> Vec<u8> {
     let before: &[u8] = match version {
         Version::V3_1 => b"\0\x06MQIsdp\x03",
