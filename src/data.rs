@@ -165,12 +165,6 @@ impl<'a> BinaryData<'a> {
         Ok(Self(bytes))
     }
 
-    /// Bytes that are not encoded, or were checked before.
-    #[cfg(feature = "model")]
-    pub(crate) const fn trusted(bytes: &'a [u8]) -> Self {
-        Self(bytes)
-    }
-
     /// The bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8] {
@@ -223,7 +217,6 @@ impl serde::Serialize for BinaryData<'_> {
 /// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct PacketId(u16);
 
 impl PacketId {
@@ -281,7 +274,6 @@ impl fmt::Display for PacketId {
 /// A Subscription Identifier: 1 to 268,435,455 (5.0, section 3.8.2.1.2).
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct SubscriptionId(NonZeroU32);
 
 impl SubscriptionId {
@@ -344,13 +336,6 @@ impl TryFrom<u8> for QoS {
 impl fmt::Display for QoS {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "QoS {}", *self as u8)
-    }
-}
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for QoS {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u8(*self as u8)
     }
 }
 

@@ -726,12 +726,3 @@ macro_rules! into_packet {
 }
 
 into_packet!(Connect ConnAck Publish Subscribe Unsubscribe Disconnect Auth);
-
-/// Serializes a value as its text.
-#[cfg(feature = "serde")]
-pub(crate) fn as_text<S: serde::Serializer>(
-    value: &impl fmt::Display,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}

@@ -58,7 +58,6 @@ macro_rules! properties {
             derive(serde::Serialize),
             serde(rename_all = "snake_case")
         )]
-        #[non_exhaustive]
         pub enum Property<'a> {
             $(#[doc = concat!("`", stringify!($byte), "` ", $text, ".")]
             #[doc = ""]
@@ -80,7 +79,6 @@ macro_rules! properties {
         /// The identifier of a property.
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
         pub enum PropertyId {
             $(#[doc = concat!("`", stringify!($byte), "` ", $text, ".")] $name = $byte,)*
         }

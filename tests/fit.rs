@@ -1,5 +1,5 @@
 //! Answers that fit into a Maximum Packet Size: what is left out, and when.
-#![cfg(all(feature = "bytes", feature = "arbitrary"))]
+#![cfg(feature = "bytes")]
 
 mod laws;
 
