@@ -24,7 +24,7 @@ cd "$work"
 export RUSTC_BOOTSTRAP=1 # for -Z; the compiler is the same
 cargo update --quiet -Z direct-minimal-versions
 cargo tree --all-features --edges normal --depth 1 --prefix none
-for features in "" bytes serde model defmt tokio embedded-io-async; do
+for features in "" bytes serde defmt tokio embedded-io-async; do
     cargo check --quiet --lib --no-default-features --features "$features" --target-dir "$target_dir"
 done
 cargo check --quiet --lib --all-features --target-dir "$target_dir"

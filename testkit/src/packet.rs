@@ -166,7 +166,6 @@ pub struct Disconnect {
 #[allow(missing_docs)]
 pub struct Auth {
     pub reason_code: ReasonCode,
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub properties: Vec<Property>,
 }
 

@@ -136,3 +136,51 @@ properties! {
 pub(crate) fn has(properties: &[Property], id: PropertyId) -> bool {
     properties.iter().any(|property| property.id() == id)
 }
+
+#[cfg(all(test, any(feature = "arbitrary", feature = "proptest")))]
+mod tests {
+    use mqtt_wire::{Dialect, Version};
+
+    use super::*;
+    use crate::generate::ErrorBudget;
+
+    /// One of each property, the smallest.
+    fn smallest() -> impl Iterator<Item = (PropertyId, Property)> {
+        struct Zeros;
+
+        impl Chooser for Zeros {
+            fn below(&mut self, _: u32) -> u32 {
+                0
+            }
+        }
+
+        PropertyId::ALL.iter().map(|&id| {
+            let dialect = Dialect::from_client(Version::V5);
+            let mut generator = PacketGenerator::new(Zeros, dialect, ErrorBudget::NONE);
+            (id, Property::generate(id, &mut generator))
+        })
+    }
+
+    #[test]
+    fn every_identifier_has_a_property_that_can_be_borrowed() {
+        for (id, property) in smallest() {
+            assert_eq!(property.id(), id);
+            let Ok(borrowed) = property.borrow() else {
+                panic!("{property:?}");
+            };
+            assert_eq!(borrowed.id(), id);
+            assert_eq!(Property::from(borrowed), property);
+        }
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn every_property_is_a_member_that_has_its_name() {
+        for (id, property) in smallest() {
+            let json = serde_json::to_value(&property).unwrap();
+            let names: Vec<&String> = json.as_object().unwrap().keys().collect();
+            assert_eq!(names, [serde_json::to_value(id).unwrap().as_str().unwrap()]);
+            assert_eq!(serde_json::from_value::<Property>(json).unwrap(), property);
+        }
+    }
+}
