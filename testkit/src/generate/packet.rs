@@ -537,7 +537,7 @@ impl<C: Chooser> PacketGenerator<C> {
         SubscriptionId::new(self.number() & LARGEST).unwrap_or(SubscriptionId::MIN)
     }
 
-    /// The value of Maximum QoS: 0 or 1. It may not be 2.
+    /// The value of Maximum QoS: 0 or 1. The value 2 breaks a rule.
     pub(crate) fn maximum_qos(&mut self) -> QoS {
         match self.breaks_rare_rule() {
             true => QoS::ExactlyOnce,
