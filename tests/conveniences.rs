@@ -324,5 +324,5 @@ fn strategies_make_what_their_names_say() {
         let filter = filters.new_tree(&mut runner).unwrap().current();
         assert!(TopicFilter::new(&filter).is_ok(), "{filter}");
     }
-    assert_eq!(format!("{names:?}"), "Made");
+    assert_eq!(format!("{names:?}"), "Generated");
 }
