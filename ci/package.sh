@@ -15,17 +15,17 @@ trap 'rm -r "$work"' EXIT
 } | LC_ALL=C sort >"$work/expected"
 cargo package --quiet --locked --allow-dirty --list --package mqtt-wire | LC_ALL=C sort >"$work/packed"
 diff "$work/expected" "$work/packed" || { echo "error: < is missing in the package, > is too much in it" >&2; exit 1; }
-cargo package --quiet --locked --allow-dirty --package mqtt-wire --target-dir "$target_dir"
+cargo package --quiet --locked --allow-dirty --package mqtt-wire --package mqtt-wire-testkit --target-dir "$target_dir"
 
-# The library alone, for other members and tests may need later versions.
-git ls-files -z src README.md Cargo.toml | xargs -0 cp --parents --target-directory="$work"
-sed -i '/^\[dev-dependencies\]/,$d; s/^members = .*/members = []/' "$work/Cargo.toml"
+# The library and the test kit alone: other members and tests may need later versions.
+git ls-files -z src README.md Cargo.toml testkit | xargs -0 cp --parents --target-directory="$work"
+sed -i '/^\[dev-dependencies\]/,$d; s/^members = .*/members = ["testkit"]/' "$work/Cargo.toml" "$work/testkit/Cargo.toml"
 cd "$work"
 export RUSTC_BOOTSTRAP=1 # for -Z; the compiler is the same
 cargo update --quiet -Z direct-minimal-versions
-cargo tree --all-features --edges normal --depth 1 --prefix none
-for features in "" bytes serde model defmt tokio embedded-io-async; do
+cargo tree --workspace --all-features --edges normal --depth 1 --prefix none
+for features in "" bytes serde defmt tokio embedded-io-async; do
     cargo check --quiet --lib --no-default-features --features "$features" --target-dir "$target_dir"
 done
-cargo check --quiet --lib --all-features --target-dir "$target_dir"
+cargo check --quiet --workspace --lib --all-features --target-dir "$target_dir"
 echo "package: $(wc -l <"$work/packed") files, which build by themselves, and with the oldest dependencies that are allowed"

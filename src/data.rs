@@ -231,7 +231,6 @@ impl serde::Serialize for BinaryData<'_> {
 /// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct PacketId(u16);
 
 impl PacketId {
@@ -301,7 +300,6 @@ impl fmt::Display for PacketId {
 /// A Subscription Identifier: 1 to 268,435,455 (5.0, section 3.8.2.1.2).
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct SubscriptionId(NonZeroU32);
 
 impl SubscriptionId {
@@ -367,13 +365,6 @@ impl fmt::Display for QoS {
     }
 }
 
-#[cfg(feature = "serde")]
-impl serde::Serialize for QoS {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u8(*self as u8)
-    }
-}
-
 /// No QoS has this level.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -403,15 +394,6 @@ impl serde::Serialize for Hex<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
-}
-
-/// Serializes a value as its text.
-#[cfg(feature = "serde")]
-pub(crate) fn as_text<S: serde::Serializer>(
-    value: &impl fmt::Display,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
 }
 
 #[cfg(test)]

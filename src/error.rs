@@ -217,6 +217,32 @@ pub struct Violation {
 }
 
 impl Violation {
+    /// The violation of a rule that you checked yourself, for example with
+    /// [`TopicName::new`](crate::TopicName::new).
+    ///
+    /// ```
+    /// use mqtt_wire::{Dialect, Field, PacketType, TopicName, Version, Violation};
+    ///
+    /// let kind = TopicName::new("a/+").unwrap_err();
+    /// let dialect = Dialect::from_client(Version::V5);
+    /// let violation = Violation::new(kind, Field::TopicName, PacketType::Publish, dialect);
+    /// assert_eq!(violation.statement().unwrap().id(), "MQTT-3.3.2-2");
+    /// ```
+    #[must_use]
+    pub const fn new(
+        kind: ErrorKind,
+        field: Field,
+        packet_type: PacketType,
+        dialect: Dialect,
+    ) -> Self {
+        Self {
+            fault: Fault::new(kind, field, 0),
+            packet_type: Some(packet_type),
+            version: Some(dialect.version()),
+            sender: dialect.sender(),
+        }
+    }
+
     /// Which rule was broken, in short.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {

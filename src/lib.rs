@@ -53,18 +53,18 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `std` | yes | `std` in the dependencies |
-//! | `alloc` | with `std`, `bytes` or `model` | `Monitor::new`, which takes the memory it needs |
+//! | `alloc` | with `std` or `bytes` | `Monitor::new`, which takes the memory it needs |
 //! | `bytes` | yes | [`Frame`], [`FrameDecoder`] and [`Packet::encode`] over [`bytes`] |
-//! | `serde` | no | `Serialize` for packets and all that is in them, `Deserialize` for the model |
-//! | `model` | no | [`model`]: owned packets for tests, tools and JSON |
-//! | `arbitrary` | no | valid and nearly valid packets and conversations for fuzzers (needs `std`) |
-//! | `proptest` | no | the same as strategies, which shrink (needs `std`) |
+//! | `serde` | no | `Serialize` for packets and everything in them, `Deserialize` for plain values: [`QoS`], [`ReasonCode`], ... |
 //! | `tokio` | no | [`Codec`] for `tokio_util::codec` |
 //! | `embedded-io-async` | no | [`PacketReader`] and [`PacketWriter`], without an allocator |
 //! | `defmt` | no | `defmt::Format` for packets, all that is in them, errors and breaches |
 //!
 //! Without `bytes` the crate needs no allocator: decode from `&[u8]` with [`FrameRef::split`], and
 //! encode into `&mut [u8]` with [`Packet::encode_to_slice`].
+//!
+//! The crate `mqtt-wire-testkit` makes packets and conversations to test with, for proptest and
+//! for fuzzers, and has owned packets that can be read from JSON.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -116,6 +116,8 @@ mod property_id;
 mod protocol;
 mod reason_code;
 mod rules;
+#[cfg(feature = "serde")]
+mod serde_impls;
 mod statement;
 pub mod stream;
 #[cfg(feature = "tokio")]

@@ -61,7 +61,6 @@ macro_rules! properties {
             derive(serde::Serialize),
             serde(rename_all = "snake_case")
         )]
-        #[non_exhaustive]
         pub enum Property<'a> {
             $(#[doc = concat!("`", stringify!($byte), "` ", $text, ".")]
             #[doc = ""]

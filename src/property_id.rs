@@ -118,7 +118,6 @@ macro_rules! property_ids {
         /// The identifier of a property.
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
         pub enum PropertyId {
             $(#[doc = concat!("`", stringify!($byte), "` ", $text, ".")] $name = $byte,)*
         }

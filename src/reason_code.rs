@@ -160,13 +160,6 @@ impl From<ReasonCode> for u8 {
     }
 }
 
-#[cfg(feature = "serde")]
-impl serde::Serialize for ReasonCode {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:#04x}", *self as u8))
-    }
-}
-
 /// No Reason Code has this value.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

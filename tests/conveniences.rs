@@ -1,11 +1,10 @@
 //! What is convenient and small: conversions, comparisons, and the texts of values and errors.
-#![cfg(all(feature = "bytes", feature = "proptest"))]
+#![cfg(feature = "bytes")]
 
 use std::num::NonZeroU16;
 
 use bytes::BytesMut;
 use mqtt_wire::fanout::ForwardError;
-use mqtt_wire::model::strategies;
 use mqtt_wire::monitor::{Breach, Monitor};
 use mqtt_wire::stream::{Part, Splitter, StreamDecoder, StreamLimits};
 use mqtt_wire::{
@@ -13,6 +12,7 @@ use mqtt_wire::{
     Packet, PacketId, PacketType, Properties, Property, QoS, ReasonCode, ReturnCode, Sender,
     Statement, TopicFilter, TopicName, Utf8Str, Version, Waivers,
 };
+use mqtt_wire_testkit::strategies;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -324,5 +324,5 @@ fn strategies_make_what_their_names_say() {
         let filter = filters.new_tree(&mut runner).unwrap().current();
         assert!(TopicFilter::new(&filter).is_ok(), "{filter}");
     }
-    assert_eq!(format!("{names:?}"), "Made");
+    assert_eq!(format!("{names:?}"), "Generated");
 }

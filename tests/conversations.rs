@@ -1,6 +1,6 @@
 //! Conversations that the model makes: the valid ones are without a breach, the others break each
 //! rule; and as streams they come apart wherever they are cut.
-#![cfg(all(feature = "bytes", feature = "arbitrary", feature = "proptest"))]
+#![cfg(feature = "bytes")]
 
 mod laws;
 
@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arbitrary::{Arbitrary, Unstructured};
 use laws::{Start, noise};
-use mqtt_wire::model::{
-    self, Conversation, NearlyValidConversation, ValidConversation, strategies,
-};
 use mqtt_wire::monitor::{Breach, BreachKind, Monitor};
 use mqtt_wire::{Dialect, Limits, Packet, PacketType, ReasonCode, Sender, SubscriptionId, Version};
+use mqtt_wire_testkit::{
+    self as model, Conversation, NearlyValidConversation, ValidConversation, strategies,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 

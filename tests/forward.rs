@@ -1,5 +1,5 @@
 //! Copies of messages: what travels on, what is lost, and that a shared copy is the packet.
-#![cfg(all(feature = "bytes", feature = "arbitrary"))]
+#![cfg(feature = "bytes")]
 
 mod laws;
 

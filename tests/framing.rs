@@ -1,5 +1,5 @@
 //! Streams of packets, cut anywhere, come apart into the same frames and the same error.
-#![cfg(all(feature = "bytes", feature = "arbitrary", feature = "proptest"))]
+#![cfg(feature = "bytes")]
 
 mod laws;
 
@@ -7,8 +7,9 @@ use arbitrary::Unstructured;
 use laws::{Start, dialects, noise};
 use mqtt_wire::{
     Connect, Dialect, ErrorKind, FrameDecoder, FrameRef, Framed, Limits, Packet, PacketType,
-    Publish, Sender, TopicName, Utf8Str, Version, model,
+    Publish, Sender, TopicName, Utf8Str, Version,
 };
+use mqtt_wire_testkit as model;
 
 const NO_LIMITS: Limits = Limits {
     packet: u32::MAX,

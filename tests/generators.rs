@@ -1,6 +1,6 @@
 //! The packets that the model makes: whatever may be is among them, and the nearly valid ones break
 //! whatever rule they can break.
-#![cfg(all(feature = "bytes", feature = "arbitrary", feature = "proptest"))]
+#![cfg(feature = "bytes")]
 
 mod laws;
 
@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arbitrary::{Arbitrary, Unstructured};
 use laws::{dialects, noise};
-use mqtt_wire::model::{self, NearlyValid, Property, Valid};
 use mqtt_wire::{
     Delivery, Dialect, EncodeError, ErrorKind, PacketType, PropertyId, QoS, ReasonCode,
     RetainHandling, SubscriptionOptions, Version,
 };
+use mqtt_wire_testkit::{self as model, NearlyValid, Property, Valid};
 
 /// How often each value was seen.
 struct Seen<T>(BTreeMap<T, u32>);

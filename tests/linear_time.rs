@@ -1,5 +1,5 @@
 //! One input of sixteen times the length takes about as long as sixteen inputs.
-#![cfg(all(feature = "bytes", feature = "arbitrary"))]
+#![cfg(feature = "bytes")]
 
 mod laws;
 

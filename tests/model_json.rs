@@ -1,11 +1,11 @@
 //! The model as JSON: written as the borrowed packets are, read back as it was, and from there to
 //! the same bytes.
-#![cfg(all(feature = "serde", feature = "proptest"))]
+#![cfg(feature = "serde")]
 
 mod common;
 
-use mqtt_wire::model::{self, strategies};
 use mqtt_wire::{Dialect, Packet, Version, Waivers};
+use mqtt_wire_testkit::{self as model, strategies};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -46,7 +46,7 @@
 //!     `round_trip::a_packet_is_read_the_same_whatever_follows_it`
 //! 15. Decoding calls nothing that panics: the lints of `src/lib.rs`, and
 //!     `round_trip::any_bytes_are_decoded_or_refused`
-#![cfg(all(feature = "bytes", feature = "arbitrary", feature = "proptest"))]
+#![cfg(feature = "bytes")]
 
 mod laws;
 
@@ -54,11 +54,11 @@ use std::collections::BTreeSet;
 
 use arbitrary::{Arbitrary, Unstructured};
 use laws::{dialects, noise};
-use mqtt_wire::model::{NearlyValid, strategies};
 use mqtt_wire::{
     Dialect, EncodeError, ErrorKind, FrameRef, Framed, Packet, PacketType, Properties, Property,
-    Publish, TopicName, Utf8Str, Version, model,
+    Publish, TopicName, Utf8Str, Version,
 };
+use mqtt_wire_testkit::{self as model, NearlyValid, strategies};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

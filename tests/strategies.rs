@@ -1,5 +1,5 @@
 //! Strategies: they draw all that the model makes, and shrink a failure to what still fails.
-#![cfg(all(feature = "bytes", feature = "arbitrary", feature = "proptest"))]
+#![cfg(feature = "bytes")]
 
 mod laws;
 
@@ -8,8 +8,8 @@ use std::fmt::Debug;
 
 use arbitrary::Unstructured;
 use laws::dialects;
-use mqtt_wire::model::{self, Conversation, Packet, strategies};
 use mqtt_wire::{Delivery, Dialect, PacketType, QoS, TopicFilter, TopicName, Version};
+use mqtt_wire_testkit::{self as model, Conversation, Packet, strategies};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -40,7 +40,7 @@ fn strategies_draw_all_that_there_is() {
             assert_eq!(types.contains(&(dialect, packet_type)), is_sent);
         }
     }
-    assert_eq!(format!("{:?}", strategies::topic_name()), "Made");
+    assert_eq!(format!("{:?}", strategies::topic_name()), "Generated");
     // the others are PINGREQ and what is as small
     assert!(packets.len() > 1_000, "{}", packets.len());
     assert!((900..1_200).contains(&right), "{right}");

@@ -1,5 +1,5 @@
 //! A PUBLISH in parts is judged as the whole packet is, wherever the stream is cut.
-#![cfg(all(feature = "bytes", feature = "serde", feature = "arbitrary"))]
+#![cfg(all(feature = "bytes", feature = "serde"))]
 
 mod common;
 mod laws;

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use mqtt_wire::{Dialect, EncodeError, Sender, Version, model};
+use mqtt_wire::{Dialect, EncodeError, Sender, Version};
+use mqtt_wire_testkit as model;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use mqtt_wire::model::{Conversation, NearlyValidConversation, ValidConversation};
 use mqtt_wire::monitor::{Breach, BreachKind, Exchange, Monitor, Storage};
 use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Sender, Version};
+use mqtt_wire_testkit::{Conversation, NearlyValidConversation, ValidConversation};
 
 fuzz_target!(|input: &[u8]| {
     let [mode, input @ ..] = input else {

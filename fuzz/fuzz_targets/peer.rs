@@ -6,7 +6,8 @@ use std::cell::Cell;
 use std::panic;
 use std::sync::Once;
 
-use mqtt_wire::{DecodeError, Dialect, ErrorKind, Packet, Version, model};
+use mqtt_wire::{DecodeError, Dialect, ErrorKind, Packet, Version};
+use mqtt_wire_testkit as model;
 
 use crate::laws::{dialects, frame};
 

@@ -6,7 +6,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mqtt_wire::{Packet, PacketType, model};
+use mqtt_wire::{Packet, PacketType};
+use mqtt_wire_testkit as model;
 
 use laws::{dialects, frame};
 

@@ -5,8 +5,8 @@
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use mqtt_wire::Dialect;
-use mqtt_wire::model::{NearlyValid, Valid, ValidConversation};
 use mqtt_wire::monitor::Monitor;
+use mqtt_wire_testkit::{NearlyValid, Valid, ValidConversation};
 
 #[path = "../../tests/laws/mod.rs"]
 mod laws;

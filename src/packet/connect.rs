@@ -80,7 +80,6 @@ use crate::wire::write::Put;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Connect<'a> {
     /// Protocol Name and Protocol Level: the version that the connection speaks.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::data::as_text"))]
     pub version: Version,
     /// Whether to throw away an existing Session. Clean Session in 3.1 and 3.1.1, where it also
     /// ends the Session with the connection.

@@ -7,8 +7,9 @@ mod plain;
 use arbitrary::Unstructured;
 use mqtt_wire::{
     Connect, DecodeError, Dialect, EncodeError, ErrorKind, Field, FrameDecoder, FrameRef, Framed,
-    Limits, Packet, PacketType, Sender, Version, model,
+    Limits, Packet, PacketType, Sender, Version,
 };
+use mqtt_wire_testkit as model;
 
 /// All six dialects.
 pub fn dialects() -> impl Iterator<Item = Dialect> {

@@ -1,52 +1,38 @@
-//! Makes conversations: step by step, each step one that the rules allow.
+//! Generates conversations: step by step, each one allowed after the steps before it.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-use core::num::{NonZeroU16, NonZeroU32};
+use std::num::{NonZeroU16, NonZeroU32};
 
-use super::make::{Choices, Errors, Maker, has};
-use super::{
+use mqtt_wire::{
+    Delivery, Dialect, PacketId, PacketType, PropertyId, QoS, ReasonCode, Sender, SubscriptionId,
+    TopicFilter, Version,
+};
+
+use super::{Chooser, ErrorBudget, PacketGenerator};
+use crate::property::has;
+use crate::{
     Ack, Auth, ConnAck, Connect, Conversation, Disconnect, Packet, Property, Publish, SubAck,
     Unsubscribe,
 };
-use crate::data::{PacketId, QoS, SubscriptionId};
-use crate::dialect::{Dialect, Sender, Version};
-use crate::packet::{Delivery, PacketType};
-use crate::property::PropertyId;
-use crate::reason_code::ReasonCode;
-use crate::topic::TopicFilter;
 
-/// A conversation in which neither side breaks a rule.
-pub(super) fn valid(version: Version, choices: &mut impl Choices) -> Conversation {
-    Talk::new(version, choices, Errors::NONE).hold()
-}
-
-/// A conversation of packets that are valid by themselves, in which some steps are made without
-/// regard to the rules.
-pub(super) fn nearly_valid(version: Version, choices: &mut impl Choices) -> Conversation {
-    let errors = Errors::some(choices);
-    Talk::new(version, choices, errors).hold()
-}
-
-/// Both sides of a connection, as far as the next step depends on what they said before.
-struct Talk<C> {
-    maker: Maker<C>,
+/// Both sides of a connection: everything that decides which step is allowed next.
+pub(super) struct ConversationGenerator<C> {
+    maker: PacketGenerator<C>,
     version: Version,
-    /// The errors against the conversation; the packets have none.
-    errors: Errors,
+    /// The errors in the order and in the content of packets. Each packet by itself is valid.
+    errors: ErrorBudget,
     packets: Vec<(Sender, Packet)>,
     client: Side,
     server: Side,
     request: Request,
     service: Service,
-    /// The oldest first, by the time when their stage was reached.
+    /// In the order in which they reached their stage.
     exchanges: Vec<Exchange>,
     /// The highest QoS that was granted to a subscription.
     granted: Option<QoS>,
     subscription_ids: Vec<SubscriptionId>,
 }
 
-/// What a side announced as a receiver, and the Topic Aliases that it has set as a sender.
+/// The limits that a side announced as a receiver, and the Topic Aliases that it set as a sender.
 struct Side {
     receive_maximum: u16,
     maximum_packet_size: u32,
@@ -76,14 +62,14 @@ impl Side {
     }
 }
 
-/// What the CONNECT asked for.
+/// The requests in CONNECT.
 struct Request {
     session_outlives: bool,
     problem_information: bool,
     method: Option<String>,
 }
 
-/// What the Server offers.
+/// The features that the Server offers.
 struct Service {
     maximum_qos: QoS,
     retain: bool,
@@ -107,14 +93,14 @@ enum Stage {
     PubComp,
     /// With the QoS of each filter.
     SubAck(Vec<QoS>),
-    /// With so many filters.
+    /// With the number of filters.
     UnsubAck(usize),
 }
 
-impl<C: Choices> Talk<C> {
-    fn new(version: Version, choices: C, errors: Errors) -> Self {
+impl<C: Chooser> ConversationGenerator<C> {
+    pub(super) fn new(version: Version, chooser: C, errors: ErrorBudget) -> Self {
         Self {
-            maker: Maker::new(choices, Dialect::from_client(version), Errors::NONE),
+            maker: PacketGenerator::new(chooser, Dialect::from_client(version), ErrorBudget::NONE),
             version,
             errors,
             packets: Vec::new(),
@@ -138,15 +124,15 @@ impl<C: Choices> Talk<C> {
         }
     }
 
-    fn hold(mut self) -> Conversation {
+    pub(super) fn conversation(mut self) -> Conversation {
         if self.open() || self.strays() {
-            let (one_in, most) = self.maker.choices.choose((8, 30), &[(16, 60), (100, 300)]);
+            let (one_in, most) = self.maker.chooser.choose((8, 30), &[(16, 60), (100, 300)]);
             for _ in 0..most {
-                let count = self.maker.choices.count();
+                let start = self.maker.chooser.position();
                 if self.below(one_in) == 0 || !self.step() && !self.strays() {
                     break;
                 }
-                self.maker.choices.part(count, true);
+                self.maker.chooser.mark_part(start, true);
             }
         }
         while self.errors.left > 0 && self.packets.len() > 1 {
@@ -164,7 +150,7 @@ impl<C: Choices> Talk<C> {
 
     // ---- opening ---------------------------------------------------------------------------
 
-    /// CONNECT to CONNACK. Whether the connection is accepted.
+    /// CONNECT to CONNACK. Returns whether the Server accepts the connection.
     fn open(&mut self) -> bool {
         let Packet::Connect(mut connect) = self.make(Sender::Client, PacketType::Connect) else {
             return false;
@@ -196,7 +182,7 @@ impl<C: Choices> Talk<C> {
         self.accept(&connect, response_information)
     }
 
-    /// CONNACK. Whether it accepts the connection.
+    /// CONNACK. Returns whether it accepts the connection.
     fn accept(&mut self, connect: &Connect, response_information: bool) -> bool {
         let Packet::ConnAck(mut connack) = self.make(Sender::Server, PacketType::ConnAck) else {
             return false;
@@ -217,7 +203,7 @@ impl<C: Choices> Talk<C> {
                 other => other,
             };
         }
-        let has_session = self.maker.choices.flag() && self.version != Version::V3_1;
+        let has_session = self.maker.chooser.flag() && self.version != Version::V3_1;
         connack.session_present =
             accepted && has_session && (!connect.clean_start || self.strays());
         self.fit_connack(&mut connack, connect, response_information);
@@ -241,7 +227,7 @@ impl<C: Choices> Talk<C> {
         accepted
     }
 
-    /// The properties of the CONNACK that answer those of the CONNECT.
+    /// Changes the properties of CONNACK that depend on CONNECT.
     fn fit_connack(&mut self, connack: &mut ConnAck, connect: &Connect, informs: bool) {
         use PropertyId as Id;
 
@@ -270,7 +256,7 @@ impl<C: Choices> Talk<C> {
         self.fit_method(&mut connack.properties);
     }
 
-    /// The Authentication Method is that of the CONNECT, or there is no authentication.
+    /// Sets the Authentication Method of CONNECT, or removes the authentication.
     fn fit_method(&mut self, properties: &mut Vec<Property>) {
         if self.strays() {
             return;
@@ -287,7 +273,7 @@ impl<C: Choices> Talk<C> {
 
     // ---- steps -----------------------------------------------------------------------------
 
-    /// Whether the connection goes on.
+    /// Returns whether the connection stays open.
     fn step(&mut self) -> bool {
         match self.below(16) {
             0 => {
@@ -330,7 +316,7 @@ impl<C: Choices> Talk<C> {
             Some(packet_id) => self.free_id(sender, packet_id),
             None => PacketId::MIN,
         };
-        let dup = false; // it is no repetition
+        let dup = false; // the message is sent for the first time
         publish.delivery = match qos {
             QoS::AtMostOnce => Delivery::AtMostOnce,
             QoS::AtLeastOnce => Delivery::AtLeastOnce { packet_id, dup },
@@ -358,18 +344,18 @@ impl<C: Choices> Talk<C> {
         }
     }
 
-    /// Keeps the Topic Alias within the receiver's maximum, and the topic name where the alias
-    /// is new, which is the answer.
+    /// Keeps the Topic Alias within the receiver's maximum. Returns the alias if the packet sets
+    /// it: then the packet has a topic name too.
     fn fit_alias(&mut self, sender: Sender, publish: &mut Publish) -> Option<NonZeroU16> {
         let maximum = self.side(sender.other()).topic_alias_maximum;
-        let mut properties = core::mem::take(&mut publish.properties);
+        let mut properties = std::mem::take(&mut publish.properties);
         let mut alias = None;
         properties.retain_mut(|property| {
             let Property::TopicAlias(value) = property else {
                 return true;
             };
             if maximum > 0 && !self.strays() {
-                // few, so that they are used again
+                // few aliases, so that the packets use them again
                 let small = 1 + value.get() % maximum.min(4);
                 *value = NonZeroU16::new(small).unwrap_or(NonZeroU16::MIN);
             } else if maximum == 0 && !self.strays() {
@@ -406,7 +392,7 @@ impl<C: Choices> Talk<C> {
             Stage::SubAck(_) => (Sender::Server, PacketType::SubAck),
             Stage::UnsubAck(_) => (Sender::Server, PacketType::UnsubAck),
         };
-        // a Client answers the oldest first
+        // a Client acknowledges in order
         let is_same = |other: &Exchange| other.owner == owner && other.stage == stage;
         let index = match answerer {
             Sender::Client if !self.strays() => {
@@ -420,7 +406,7 @@ impl<C: Choices> Talk<C> {
         let packet = match self.make(answerer, packet_type) {
             Packet::PubAck(ack) => Packet::PubAck(Ack { packet_id, ..ack }),
             Packet::PubRec(ack) => Packet::PubRec(Ack { packet_id, ..ack }),
-            // another code would mean that there was nothing to answer
+            // any other code would mean: there is no such message
             Packet::PubRel(ack) => Packet::PubRel(Ack {
                 packet_id,
                 reason_code: ReasonCode::Success,
@@ -465,7 +451,7 @@ impl<C: Choices> Talk<C> {
         }
     }
 
-    /// A code for each filter: at most the QoS that was asked for and that the Server has.
+    /// A code for each filter: at most the requested QoS, and at most the maximum of the Server.
     fn grant(&mut self, stage: &Stage) -> Vec<ReasonCode> {
         let mut codes: Vec<_> = match stage {
             Stage::SubAck(asked) => asked
@@ -551,7 +537,7 @@ impl<C: Choices> Talk<C> {
         }
     }
 
-    /// The Client asks for it, both sides may take steps, and the Server ends it.
+    /// The Client starts, both sides may continue, and the Server ends.
     fn authenticate_again(&mut self) {
         if !self.is_v5() || self.request.method.is_none() && !self.strays() {
             return;
@@ -563,17 +549,17 @@ impl<C: Choices> Talk<C> {
         self.auth(Sender::Server, ReasonCode::Success);
     }
 
-    /// Steps of both sides, or none.
+    /// Up to two rounds of AUTH from both sides.
     fn authenticate(&mut self) {
         for _ in 0..2 {
-            let count = self.maker.choices.count();
+            let start = self.maker.chooser.position();
             if self.below(2) == 0 {
                 return;
             }
             for sender in [Sender::Server, Sender::Client] {
                 self.auth(sender, ReasonCode::ContinueAuthentication);
             }
-            self.maker.choices.part(count, true);
+            self.maker.chooser.mark_part(start, true);
         }
     }
 
@@ -596,9 +582,9 @@ impl<C: Choices> Talk<C> {
         self.send(sender, Packet::Auth(auth))
     }
 
-    /// Whether one side has said good-bye.
+    /// Returns whether one side sent DISCONNECT.
     fn disconnect(&mut self) -> bool {
-        let sender = match self.is_v5() && self.maker.choices.flag() {
+        let sender = match self.is_v5() && self.maker.chooser.flag() {
             true => Sender::Server,
             false => Sender::Client,
         };
@@ -623,7 +609,7 @@ impl<C: Choices> Talk<C> {
 
     // ---- errors ----------------------------------------------------------------------------
 
-    /// Changes the order of the packets, or one that answers.
+    /// Breaks the conversation in one place: removes, moves, repeats, inserts or changes a packet.
     fn disturb(&mut self) {
         let count = u32::try_from(self.packets.len()).unwrap_or(u32::MAX);
         let index = self.below(count) as usize;
@@ -639,7 +625,7 @@ impl<C: Choices> Talk<C> {
                     if let Delivery::AtLeastOnce { dup, .. } | Delivery::ExactlyOnce { dup, .. } =
                         &mut publish.delivery
                     {
-                        *dup = self.maker.choices.flag();
+                        *dup = self.maker.chooser.flag();
                     }
                 }
                 self.packets.insert(other.max(index), packet);
@@ -661,13 +647,13 @@ impl<C: Choices> Talk<C> {
     }
 
     fn strays(&mut self) -> bool {
-        self.errors.strays(&mut self.maker.choices)
+        self.errors.breaks_rule(&mut self.maker.chooser)
     }
 
     // ---- parts -----------------------------------------------------------------------------
 
     fn below(&mut self, end: u32) -> u32 {
-        self.maker.choices.below(end)
+        self.maker.chooser.below(end)
     }
 
     fn is_v5(&self) -> bool {
@@ -680,7 +666,7 @@ impl<C: Choices> Talk<C> {
         self.maker.packet(packet_type)
     }
 
-    /// Whether the packet may be sent; then it is.
+    /// Sends the packet if it is allowed. Returns whether it did.
     fn send(&mut self, sender: Sender, mut packet: Packet) -> bool {
         if sender == Sender::Server && !self.request.problem_information && !self.strays() {
             leave_out_problem_information(&mut packet);
@@ -712,7 +698,7 @@ impl<C: Choices> Talk<C> {
             let mut exchanges = self.exchanges.iter();
             exchanges.any(|it| it.owner == owner && it.packet_id == packet_id)
         };
-        if is_used(packet_id) && self.errors.strays(&mut self.maker.choices) {
+        if is_used(packet_id) && self.errors.breaks_rule(&mut self.maker.chooser) {
             return packet_id;
         }
         while is_used(packet_id) {
@@ -743,7 +729,7 @@ impl<C: Choices> Talk<C> {
     }
 }
 
-/// Raises a Maximum Packet Size that would leave the other side nothing to say.
+/// Raises a Maximum Packet Size so small that the other side could hardly send anything.
 fn with_room(properties: &mut [Property]) {
     const ENOUGH: NonZeroU32 = match NonZeroU32::new(64) {
         Some(size) => size,
@@ -756,8 +742,8 @@ fn with_room(properties: &mut [Property]) {
     }
 }
 
-/// Leaves out what only CONNACK, DISCONNECT and PUBLISH may have if the Client asked for no
-/// Problem Information.
+/// Removes Reason String and User Properties, which only CONNACK, DISCONNECT and PUBLISH may have
+/// if the Client asked for no Problem Information.
 fn leave_out_problem_information(packet: &mut Packet) {
     let properties = match packet {
         Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {

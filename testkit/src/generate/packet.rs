@@ -1,165 +1,56 @@
-//! Makes packets by a row of choices, whoever chooses.
+//! Generates packets and their parts.
 
-use alloc::string::{String, ToString};
-use alloc::vec;
-use alloc::vec::Vec;
-use core::num::{NonZeroU16, NonZeroU32};
+use std::num::{NonZeroU16, NonZeroU32};
 
-use super::{
+use mqtt_wire::{
+    Delivery, Dialect, PacketId, PacketType, PropertyId, QoS, ReasonCode, RetainHandling,
+    ReturnCode, Sender, SubscriptionId, SubscriptionOptions, Version,
+};
+
+use super::{Chooser, ErrorBudget};
+use crate::property::has;
+use crate::{
     Ack, Auth, ConnAck, Connect, Disconnect, Packet, Property, Publish, SubAck, Subscribe,
     Subscription, Unsubscribe, Will,
 };
-use crate::data::{MAX_FIELD, MAX_VARIABLE_BYTE_INTEGER, PacketId, QoS, SubscriptionId};
-use crate::dialect::{Dialect, Sender, Version};
-use crate::packet::{Delivery, PacketType, RetainHandling, SubscriptionOptions};
-use crate::property::PropertyId;
-use crate::reason_code::{ReasonCode, ReturnCode};
 
-/// Who chooses: bytes of a fuzzer, or numbers of a strategy.
-pub(super) trait Choices {
-    /// A number below `end`, which is at least 1. Smaller ones make smaller packets, and 0 is
-    /// chosen where choices have come to an end.
-    fn below(&mut self, end: u32) -> u32;
+/// The most bytes of a text or of data.
+const MAX_FIELD: usize = 65_535;
 
-    fn flag(&mut self) -> bool {
-        self.below(2) == 1
-    }
-
-    /// Takes the place of a choice that is not free, so that the choices after it keep theirs.
-    fn decided(&mut self, number: u32) {
-        let _ = number;
-    }
-
-    /// How many choices there were.
-    fn count(&self) -> usize {
-        0
-    }
-
-    /// What was chosen since the first `count` choices is a part that can be left out: wholly if
-    /// another may stand in its place, else by choosing 0.
-    fn part(&mut self, count: usize, is_item: bool) {
-        let _ = (count, is_item);
-    }
-
-    /// Any of these, of which `first` is the simplest.
-    fn choose<T: Copy>(&mut self, first: T, others: &[T]) -> T {
-        let count = u32::try_from(others.len()).unwrap_or(0);
-        match self.below(count + 1).checked_sub(1) {
-            Some(index) => others.get(index as usize).copied().unwrap_or(first),
-            None => first,
-        }
-    }
+/// Generates packets of a dialect, and their parts.
+pub(crate) struct PacketGenerator<C> {
+    pub(crate) chooser: C,
+    pub(crate) dialect: Dialect,
+    errors: ErrorBudget,
+    /// The bytes that long fields may still use, so that no packet is huge.
+    pub(crate) room: usize,
 }
 
-impl<C: Choices + ?Sized> Choices for &mut C {
-    fn below(&mut self, end: u32) -> u32 {
-        (**self).below(end)
-    }
-
-    fn decided(&mut self, number: u32) {
-        (**self).decided(number);
-    }
-
-    fn count(&self) -> usize {
-        (**self).count()
-    }
-
-    fn part(&mut self, count: usize, is_item: bool) {
-        (**self).part(count, is_item);
-    }
-}
-
-/// How many errors may be made, and in one of how many choices.
-#[derive(Clone, Copy)]
-pub(super) struct Errors {
-    pub(super) left: u8,
-    pub(super) one_in: u32,
-}
-
-impl Errors {
-    pub(super) const NONE: Self = Self { left: 0, one_in: 1 };
-
-    /// None, one, or several.
-    pub(super) fn some(choices: &mut impl Choices) -> Self {
-        let (left, one_in) = choices.choose((1, 16), &[(1, 4), (2, 8), (u8::MAX, 4)]);
-        Self { left, one_in }
-    }
-
-    /// Whether to make an error here.
-    pub(super) fn strays(&mut self, choices: &mut impl Choices) -> bool {
-        if self.left == 0 || choices.below(self.one_in) != 1 {
-            return false;
-        }
-        self.left -= 1;
-        true
-    }
-}
-
-/// A version and a side: there is more to 5.0 than to the other two.
-pub(super) fn dialect(choices: &mut impl Choices) -> Dialect {
-    let version = version(choices);
-    let sender = choices.choose(Sender::Client, &[Sender::Server]);
-    Dialect::new(version, sender)
-}
-
-pub(super) fn version(choices: &mut impl Choices) -> Version {
-    choices.choose(Version::V3_1_1, &[Version::V5, Version::V3_1, Version::V5])
-}
-
-/// A packet that `dialect` can say.
-pub(super) fn valid(dialect: Dialect, choices: &mut impl Choices) -> Packet {
-    Maker::new(choices, dialect, Errors::NONE).packet_of_any_type()
-}
-
-/// A packet of this type that `dialect` can say, if it has the type.
-pub(super) fn valid_of(
-    packet_type: PacketType,
-    dialect: Dialect,
-    choices: &mut impl Choices,
-) -> Packet {
-    Maker::new(choices, dialect, Errors::NONE).packet(packet_type)
-}
-
-/// A packet in which some choices are made without regard to the rules of `dialect`.
-pub(super) fn nearly_valid(dialect: Dialect, choices: &mut impl Choices) -> Packet {
-    let errors = Errors::some(choices);
-    Maker::new(choices, dialect, errors).packet_of_any_type()
-}
-
-/// Makes the parts of a packet.
-pub(super) struct Maker<C> {
-    pub(super) choices: C,
-    pub(super) dialect: Dialect,
-    errors: Errors,
-    /// The bytes that long fields may still have, so that no packet is huge.
-    pub(super) room: usize,
-}
-
-impl<C: Choices> Maker<C> {
-    pub(super) const fn new(choices: C, dialect: Dialect, errors: Errors) -> Self {
+impl<C: Chooser> PacketGenerator<C> {
+    pub(crate) const fn new(chooser: C, dialect: Dialect, errors: ErrorBudget) -> Self {
         Self {
-            choices,
+            chooser,
             dialect,
             errors,
             room: 200_000,
         }
     }
 
-    fn packet_of_any_type(&mut self) -> Packet {
+    pub(super) fn packet_of_any_type(&mut self) -> Packet {
         let mut types = PacketType::ALL.to_vec();
-        if !self.strays() {
+        if !self.breaks_rule() {
             types.retain(|it| it.is_sent_in(self.dialect));
         }
         // the smallest first
         types.sort_by_key(|it| !matches!(it, PacketType::PingReq | PacketType::PingResp));
         let packet_type = match types.split_first() {
-            Some((first, others)) => self.choices.choose(*first, others),
+            Some((first, others)) => self.chooser.choose(*first, others),
             None => PacketType::PingReq,
         };
         self.packet(packet_type)
     }
 
-    pub(super) fn packet(&mut self, packet_type: PacketType) -> Packet {
+    pub(crate) fn packet(&mut self, packet_type: PacketType) -> Packet {
         use PacketType as T;
 
         match packet_type {
@@ -168,7 +59,7 @@ impl<C: Choices> Maker<C> {
                 let reason_code = self.reason_code(packet_type);
                 let may_be = self.version() != Version::V3_1 && reason_code == ReasonCode::Success;
                 Packet::ConnAck(ConnAck {
-                    session_present: self.choices.flag() && (may_be || self.strays()),
+                    session_present: self.chooser.flag() && (may_be || self.breaks_rule()),
                     reason_code,
                     properties: self.properties_of(packet_type, None),
                 })
@@ -193,7 +84,7 @@ impl<C: Choices> Maker<C> {
                 topic_filters: self.list(self.version() != Version::V3_1, Self::topic_filter),
             }),
             T::UnsubAck => {
-                let has_codes = self.is_v5() || self.strays();
+                let has_codes = self.is_v5() || self.breaks_rule();
                 Packet::UnsubAck(self.suback(packet_type, true, has_codes))
             }
             T::PingReq => Packet::PingReq,
@@ -210,17 +101,17 @@ impl<C: Choices> Maker<C> {
     }
 
     fn connect(&mut self) -> Connect {
-        let version = match self.strays() {
-            true => self.choices.choose(Version::V3_1, &Version::ALL),
+        let version = match self.breaks_rule() {
+            true => self.chooser.choose(Version::V3_1, &Version::ALL),
             false => self.version(),
         };
-        let mut clean_start = !self.choices.flag();
-        let mut client_id = match self.choices.below(4) {
+        let mut clean_start = !self.chooser.flag();
+        let mut client_id = match self.chooser.below(4) {
             0 => String::from("c"),
             1 => String::from("sensor7"),
             _ => self.text(),
         };
-        if self.strays() {
+        if self.breaks_rule() {
             client_id.clear();
             clean_start = false;
         } else if client_id.is_empty() {
@@ -230,22 +121,22 @@ impl<C: Choices> Maker<C> {
                 Version::V5 => {}
             }
         }
-        let will = self.maybe(|maker| Will {
-            qos: maker.qos(),
-            retain: maker.choices.flag(),
-            properties: maker.properties(false, PropertyId::is_allowed_in_will),
-            topic: maker.topic_name(),
-            payload: maker.data_or_text(),
+        let will = self.maybe(|generator| Will {
+            qos: generator.qos(),
+            retain: generator.chooser.flag(),
+            properties: generator.properties(false, PropertyId::is_allowed_in_will),
+            topic: generator.topic_name(),
+            payload: generator.data_or_text(),
         });
         let user_name = self.maybe(Self::text);
-        let password = match user_name.is_some() || self.is_v5() || self.strays() {
+        let password = match user_name.is_some() || self.is_v5() || self.breaks_rule() {
             true => self.maybe(Self::data_or_text),
             false => None,
         };
         Connect {
             version,
             clean_start,
-            keep_alive: self.number() as u16,
+            keep_alive: self.short(),
             properties: self.properties_of(PacketType::Connect, None),
             client_id,
             will,
@@ -255,19 +146,19 @@ impl<C: Choices> Maker<C> {
     }
 
     fn publish(&mut self) -> Publish {
-        let (qos, packet_id, dup) = (self.qos(), self.packet_id(), self.choices.flag());
+        let (qos, packet_id, dup) = (self.qos(), self.packet_id(), self.chooser.flag());
         let delivery = match qos {
             QoS::AtMostOnce => Delivery::AtMostOnce,
             QoS::AtLeastOnce => Delivery::AtLeastOnce { packet_id, dup },
             QoS::ExactlyOnce => Delivery::ExactlyOnce { packet_id, dup },
         };
         let topic_name = Some(self.topic_name());
-        let may_be_empty = self.is_v5() || self.strays();
-        let topic_name = topic_name.filter(|_| !may_be_empty || !self.choices.flag());
+        let may_be_empty = self.is_v5() || self.breaks_rule();
+        let topic_name = topic_name.filter(|_| !may_be_empty || !self.chooser.flag());
         let needed = topic_name.is_none().then_some(PropertyId::TopicAlias);
         Publish {
             delivery,
-            retain: self.choices.flag(),
+            retain: self.chooser.flag(),
             topic_name,
             properties: self.properties_of(PacketType::Publish, needed),
             payload: self.data(),
@@ -285,11 +176,11 @@ impl<C: Choices> Maker<C> {
     fn subscription(&mut self) -> Subscription {
         let filter = self.topic_filter();
         let mut options = SubscriptionOptions::new(self.qos());
-        if self.is_v5() || self.strays() {
+        if self.is_v5() || self.breaks_rule() {
             let is_shared = filter.starts_with("$share/");
-            options.no_local = self.choices.flag() && (!is_shared || self.strays_rarely_asked());
-            options.retain_as_published = self.choices.flag();
-            options.retain_handling = self.choices.choose(
+            options.no_local = self.chooser.flag() && (!is_shared || self.breaks_rare_rule());
+            options.retain_as_published = self.chooser.flag();
+            options.retain_handling = self.chooser.choose(
                 RetainHandling::AtSubscribe,
                 &[RetainHandling::AtNewSubscribe, RetainHandling::Never],
             );
@@ -302,16 +193,16 @@ impl<C: Choices> Maker<C> {
             packet_id: self.packet_id(),
             properties: self.properties_of(packet_type, None),
             reason_codes: match has_codes {
-                true => self.list(not_empty, |maker| maker.reason_code(packet_type)),
+                true => self.list(not_empty, |generator| generator.reason_code(packet_type)),
                 false => Vec::new(),
             },
         }
     }
 
-    pub(super) fn reason_code(&mut self, packet_type: PacketType) -> ReasonCode {
+    pub(crate) fn reason_code(&mut self, packet_type: PacketType) -> ReasonCode {
         let (version, sender) = (self.version(), self.dialect.sender());
         let mut codes = ReasonCode::ALL.to_vec();
-        if !self.strays() {
+        if !self.breaks_rule() {
             codes.retain(|&code| match (version, packet_type) {
                 (Version::V5, _) => code.is_allowed(packet_type, sender),
                 (_, PacketType::ConnAck) => ReturnCode::try_from(code).is_ok(),
@@ -320,17 +211,17 @@ impl<C: Choices> Maker<C> {
                 _ => code == ReasonCode::Success,
             });
         }
-        // none if the other side sends these packets: an error has been made before
+        // no code is left if only the other side sends such packets: that rule is broken already
         match codes.split_first() {
-            Some((first, others)) => self.choices.choose(*first, others),
+            Some((first, others)) => self.chooser.choose(*first, others),
             None => ReasonCode::Success,
         }
     }
 
     // ---- properties ------------------------------------------------------------------------
 
-    /// The properties of a packet: with the one it needs, and with the method that Authentication
-    /// Data needs.
+    /// The properties of a packet. The needed one is among them, and Authentication Data comes with
+    /// an Authentication Method.
     fn properties_of(
         &mut self,
         packet_type: PacketType,
@@ -342,7 +233,7 @@ impl<C: Choices> Maker<C> {
         let method = has(&properties, PropertyId::AuthenticationData)
             .then_some(PropertyId::AuthenticationMethod);
         for id in [needed, method].into_iter().flatten() {
-            if self.strays_rarely_asked() {
+            if self.breaks_rare_rule() {
                 properties.retain(|property| property.id() != id);
             } else if !has(&properties, id) {
                 properties.push(self.property(id));
@@ -351,107 +242,61 @@ impl<C: Choices> Maker<C> {
         properties
     }
 
-    /// A choice of the properties that `may_be` there, each once, and others that may repeat.
+    /// Some of the properties that are allowed, each at most once, and some that may repeat.
     fn properties(
         &mut self,
         ids_repeat: bool,
-        may_be: impl Fn(PropertyId) -> bool,
+        is_allowed: impl Fn(PropertyId) -> bool,
     ) -> Vec<Property> {
-        if !self.is_v5() && !self.strays() {
+        if !self.is_v5() && !self.breaks_rule() {
             return Vec::new();
         }
         let mut ids = PropertyId::ALL.to_vec();
-        ids.retain(|id| may_be(*id));
-        let least = match self.choices.below(16) {
+        ids.retain(|id| is_allowed(*id));
+        let least = match self.chooser.below(16) {
             15 => ids.len(),
             _ => 0,
         };
-        let mut properties = self.several(3, least, usize::MAX, |maker| {
+        let mut properties = self.several(3, least, usize::MAX, |generator| {
             let count = u32::try_from(ids.len()).unwrap_or(0);
-            let index = maker.choices.below(count.max(1)) as usize;
+            let index = generator.chooser.below(count.max(1)) as usize;
             let id = match index < ids.len() {
-                _ if maker.strays() => maker.any_property(),
+                _ if generator.breaks_rule() => generator.any_property(),
                 true => ids.remove(index),
                 false => PropertyId::UserProperty,
             };
-            maker.property(id)
+            generator.property(id)
         });
-        properties.extend(self.list(false, |maker| {
-            let id = match ids_repeat && maker.choices.flag() {
+        properties.extend(self.list(false, |generator| {
+            let id = match ids_repeat && generator.chooser.flag() {
                 true => PropertyId::SubscriptionIdentifier,
-                false if maker.strays() => maker.any_property(),
+                false if generator.breaks_rule() => generator.any_property(),
                 false => PropertyId::UserProperty,
             };
-            maker.property(id)
+            generator.property(id)
         }));
         let places = u32::try_from(properties.len()).unwrap_or(u32::MAX - 1) + 1;
-        let place = (self.choices.below(places) as usize).min(properties.len());
+        let place = (self.chooser.below(places) as usize).min(properties.len());
         properties.rotate_left(place);
         properties
     }
 
     fn any_property(&mut self) -> PropertyId {
-        self.choices
+        self.chooser
             .choose(PropertyId::UserProperty, PropertyId::ALL)
     }
 
-    pub(super) fn property(&mut self, id: PropertyId) -> Property {
-        use Property as P;
-        use PropertyId as Id;
-
-        let short = |maker: &mut Self| maker.number() as u16;
-        let short_not_0 =
-            |maker: &mut Self| NonZeroU16::new(maker.number() as u16).unwrap_or(NonZeroU16::MIN);
-        match id {
-            Id::PayloadFormatIndicator => P::PayloadFormatIndicator(self.choices.flag()),
-            Id::MessageExpiryInterval => P::MessageExpiryInterval(self.number()),
-            Id::ContentType => P::ContentType(self.text()),
-            Id::ResponseTopic => P::ResponseTopic(self.topic_name()),
-            Id::CorrelationData => P::CorrelationData(self.data()),
-            Id::SubscriptionIdentifier => {
-                let id = SubscriptionId::new(self.number() & MAX_VARIABLE_BYTE_INTEGER);
-                P::SubscriptionIdentifier(id.unwrap_or(SubscriptionId::MIN))
-            }
-            Id::SessionExpiryInterval => P::SessionExpiryInterval(self.number()),
-            Id::AssignedClientIdentifier => P::AssignedClientIdentifier(self.text()),
-            Id::ServerKeepAlive => P::ServerKeepAlive(short(self)),
-            Id::AuthenticationMethod => P::AuthenticationMethod(self.text()),
-            Id::AuthenticationData => P::AuthenticationData(self.data()),
-            Id::RequestProblemInformation => P::RequestProblemInformation(self.choices.flag()),
-            Id::WillDelayInterval => P::WillDelayInterval(self.number()),
-            Id::RequestResponseInformation => P::RequestResponseInformation(self.choices.flag()),
-            Id::ResponseInformation => P::ResponseInformation(self.text()),
-            Id::ServerReference => P::ServerReference(self.text()),
-            Id::ReasonString => P::ReasonString(self.text()),
-            Id::ReceiveMaximum => P::ReceiveMaximum(short_not_0(self)),
-            Id::TopicAliasMaximum => P::TopicAliasMaximum(short(self)),
-            Id::TopicAlias => P::TopicAlias(short_not_0(self)),
-            Id::MaximumQoS => P::MaximumQoS(match self.strays_rarely_asked() {
-                true => QoS::ExactlyOnce,
-                false => self.choices.choose(QoS::AtMostOnce, &[QoS::AtLeastOnce]),
-            }),
-            Id::RetainAvailable => P::RetainAvailable(self.choices.flag()),
-            Id::UserProperty => P::UserProperty(self.text(), self.text()),
-            Id::MaximumPacketSize => {
-                P::MaximumPacketSize(NonZeroU32::new(self.number()).unwrap_or(NonZeroU32::MIN))
-            }
-            Id::WildcardSubscriptionAvailable => {
-                P::WildcardSubscriptionAvailable(self.choices.flag())
-            }
-            Id::SubscriptionIdentifierAvailable => {
-                P::SubscriptionIdentifierAvailable(self.choices.flag())
-            }
-            Id::SharedSubscriptionAvailable => P::SharedSubscriptionAvailable(self.choices.flag()),
-        }
+    pub(crate) fn property(&mut self, id: PropertyId) -> Property {
+        Property::generate(id, self)
     }
 
     fn list<T>(&mut self, not_empty: bool, item: impl FnMut(&mut Self) -> T) -> Vec<T> {
         let least = match not_empty {
-            true if self.strays() => return Vec::new(),
+            true if self.breaks_rule() => return Vec::new(),
             true => 1,
             false => 0,
         };
-        let (one_in, least) = match self.choices.below(256) {
+        let (one_in, least) = match self.chooser.below(256) {
             0..224 => (3, least),
             224..250 => (20, least),
             250..252 => (20, 127),
@@ -461,7 +306,7 @@ impl<C: Choices> Maker<C> {
         self.several(one_in, least, 300, item)
     }
 
-    /// From `least` to `most` items; there is no other with a chance of one in `one_in`.
+    /// From `least` to `most` items. After each item the list ends with a chance of one in `one_in`.
     fn several<T>(
         &mut self,
         one_in: u32,
@@ -471,36 +316,37 @@ impl<C: Choices> Maker<C> {
     ) -> Vec<T> {
         let mut items = Vec::new();
         loop {
-            let count = self.choices.count();
+            let start = self.chooser.position();
             if items.len() < least {
-                self.choices.decided(1);
+                self.chooser.skip(1);
             } else if items.len() >= most {
-                self.choices.decided(0);
+                self.chooser.skip(0);
                 return items;
-            } else if self.choices.below(one_in) == 0 {
+            } else if self.chooser.below(one_in) == 0 {
                 return items;
             }
             items.push(item(self));
-            self.choices.part(count, true);
+            self.chooser.mark_part(start, true);
         }
     }
 
+    /// The part, or nothing.
     fn maybe<T>(&mut self, part: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        let count = self.choices.count();
-        let part = match self.choices.flag() {
+        let start = self.chooser.position();
+        let part = match self.chooser.flag() {
             true => Some(part(self)),
             false => None,
         };
-        self.choices.part(count, false);
+        self.chooser.mark_part(start, false);
         part
     }
 
     // ---- values ----------------------------------------------------------------------------
 
-    pub(super) fn topic_name(&mut self) -> String {
+    pub(crate) fn topic_name(&mut self) -> String {
         let mut name = self.text();
-        if self.strays() {
-            return self.choices.choose("", &["+", "#", "a/#", "é+"]).into();
+        if self.breaks_rule() {
+            return self.chooser.choose("", &["+", "#", "a/#", "é+"]).into();
         }
         if name.contains(['+', '#']) {
             name = name.replace(['+', '#'], "-");
@@ -511,9 +357,9 @@ impl<C: Choices> Maker<C> {
         name
     }
 
-    pub(super) fn topic_filter(&mut self) -> String {
-        if self.strays() {
-            let flawed = [
+    pub(crate) fn topic_filter(&mut self) -> String {
+        if self.breaks_rule() {
+            let invalid = [
                 "#/",
                 "a#",
                 "a/+b",
@@ -522,16 +368,16 @@ impl<C: Choices> Maker<C> {
                 "$share/g",
                 "$share/+/a",
             ];
-            return self.choices.choose("", &flawed).into();
+            return self.chooser.choose("", &invalid).into();
         }
         let well_formed = self
-            .choices
+            .chooser
             .choose("$share/g/", &["$share/é/", "$share/g//"]);
-        let share = match self.choices.below(16) {
+        let share = match self.chooser.below(16) {
             15 if self.is_v5() => well_formed,
             14 => well_formed,
-            // nothing in particular before 5.0
-            15 => self.choices.choose("$share/", &["$share//", "$share/+/"]),
+            // before 5.0 these filters are not special
+            15 => self.chooser.choose("$share/", &["$share//", "$share/+/"]),
             _ => "",
         };
         let text = self.text_up_to(MAX_FIELD - share.len() - 2);
@@ -542,16 +388,16 @@ impl<C: Choices> Maker<C> {
                 false => level,
             });
         }
-        if levels.is_empty() || self.choices.below(8) == 7 {
+        if levels.is_empty() || self.chooser.below(8) == 7 {
             levels.push("#");
         }
         share.to_string() + &levels.join("/")
     }
 
-    fn text(&mut self) -> String {
+    pub(crate) fn text(&mut self) -> String {
         let mut text = self.text_up_to(MAX_FIELD);
-        if self.strays() {
-            match self.choices.flag() {
+        if self.breaks_rule() {
+            match self.chooser.flag() {
                 true => text = "x".repeat(MAX_FIELD + 1),
                 false => text.push('\0'),
             }
@@ -582,10 +428,10 @@ impl<C: Choices> Maker<C> {
             '😀',
             '\u{10ffff}',
         ];
-        let chars = self.several(4, 0, 6, |maker| maker.choices.choose('a', &CHARS));
+        let chars = self.several(4, 0, 6, |generator| generator.chooser.choose('a', &CHARS));
         let mut text = String::from_iter(chars);
         let length = self.length(longest);
-        let filler = self.choices.choose('a', &CHARS).to_string();
+        let filler = self.chooser.choose('a', &CHARS).to_string();
         if let Some(missing) = length.checked_sub(text.len()) {
             text += &filler.repeat(missing / filler.len());
             text += &"x".repeat(missing % filler.len());
@@ -593,35 +439,35 @@ impl<C: Choices> Maker<C> {
         text
     }
 
-    fn data(&mut self) -> Vec<u8> {
-        if self.strays() {
+    pub(crate) fn data(&mut self) -> Vec<u8> {
+        if self.breaks_rule() {
             return vec![0; MAX_FIELD + 1];
         }
-        let length = self.choices.below(7);
-        let mut data: Vec<u8> = (0..length).map(|_| self.choices.below(256) as u8).collect();
+        let length = self.chooser.below(7);
+        let mut data: Vec<u8> = (0..length).map(|_| self.chooser.below(256) as u8).collect();
         let length = self.length(MAX_FIELD).max(data.len());
         data.resize(length, 0xff);
         data
     }
 
-    /// Binary Data that 3.1 wants to be UTF-8; it may hold U+0000 there.
+    /// Binary Data. In 3.1 it is UTF-8, and may hold U+0000.
     fn data_or_text(&mut self) -> Vec<u8> {
         if self.version() != Version::V3_1 {
             return self.data();
         }
-        if self.strays() {
+        if self.breaks_rule() {
             return vec![0xff];
         }
         let mut text = self.text_up_to(MAX_FIELD);
-        if text.len() < MAX_FIELD && self.choices.flag() {
+        if text.len() < MAX_FIELD && self.chooser.flag() {
             text.push('\0');
         }
         text.into_bytes()
     }
 
-    /// Mostly 0; else where a length needs another byte.
+    /// Mostly 0, otherwise a length near a boundary: where a length needs another byte.
     fn length(&mut self, longest: usize) -> usize {
-        let length = match self.choices.below(256) {
+        let length = match self.chooser.below(256) {
             0..224 => 0,
             224 => 7,
             225 => 8,
@@ -643,7 +489,11 @@ impl<C: Choices> Maker<C> {
         length
     }
 
-    fn number(&mut self) -> u32 {
+    pub(crate) fn flag(&mut self) -> bool {
+        self.chooser.flag()
+    }
+
+    pub(crate) fn number(&mut self) -> u32 {
         const BOUNDARIES: [u32; 16] = [
             0,
             1,
@@ -662,35 +512,61 @@ impl<C: Choices> Maker<C> {
             0x1000_0000,
             u32::MAX,
         ];
-        let is_any = self.choices.flag();
-        let (high, low) = (self.choices.below(1 << 16), self.choices.below(1 << 16));
+        let is_any = self.chooser.flag();
+        let (high, low) = (self.chooser.below(1 << 16), self.chooser.below(1 << 16));
         match is_any {
             true => high << 16 | low,
             false => BOUNDARIES.get(low as usize >> 12).copied().unwrap_or(0),
         }
     }
 
+    pub(crate) fn number_not_zero(&mut self) -> NonZeroU32 {
+        NonZeroU32::new(self.number()).unwrap_or(NonZeroU32::MIN)
+    }
+
+    pub(crate) fn short(&mut self) -> u16 {
+        self.number() as u16
+    }
+
+    pub(crate) fn short_not_zero(&mut self) -> NonZeroU16 {
+        NonZeroU16::new(self.short()).unwrap_or(NonZeroU16::MIN)
+    }
+
+    pub(crate) fn subscription_id(&mut self) -> SubscriptionId {
+        const LARGEST: u32 = 0x0fff_ffff;
+        SubscriptionId::new(self.number() & LARGEST).unwrap_or(SubscriptionId::MIN)
+    }
+
+    /// The value of Maximum QoS: 0 or 1. The value 2 breaks a rule.
+    pub(crate) fn maximum_qos(&mut self) -> QoS {
+        match self.breaks_rare_rule() {
+            true => QoS::ExactlyOnce,
+            false => self.chooser.choose(QoS::AtMostOnce, &[QoS::AtLeastOnce]),
+        }
+    }
+
     fn packet_id(&mut self) -> PacketId {
-        PacketId::new(self.number() as u16).unwrap_or(PacketId::MIN)
+        PacketId::new(self.short()).unwrap_or(PacketId::MIN)
     }
 
     fn qos(&mut self) -> QoS {
         let others = [QoS::AtLeastOnce, QoS::ExactlyOnce];
-        self.choices.choose(QoS::AtMostOnce, &others)
+        self.chooser.choose(QoS::AtMostOnce, &others)
     }
 
-    /// Whether to make an error here.
-    fn strays(&mut self) -> bool {
-        self.errors.strays(&mut self.choices)
+    /// Whether to break the rule at hand.
+    fn breaks_rule(&mut self) -> bool {
+        self.errors.breaks_rule(&mut self.chooser)
     }
 
-    /// The same where the question comes up so seldom that hardly any packet would have the error.
-    fn strays_rarely_asked(&mut self) -> bool {
+    /// The same for a rule that few packets are subject to. It is broken more often: otherwise
+    /// hardly any packet would break it.
+    fn breaks_rare_rule(&mut self) -> bool {
         let one_in = self.errors.one_in;
         self.errors.one_in = one_in.min(2);
-        let strays = self.strays();
+        let breaks_rule = self.breaks_rule();
         self.errors.one_in = one_in;
-        strays
+        breaks_rule
     }
 
     fn version(&self) -> Version {
@@ -698,10 +574,6 @@ impl<C: Choices> Maker<C> {
     }
 
     fn is_v5(&self) -> bool {
-        self.dialect.is_v5()
+        self.version() == Version::V5
     }
-}
-
-pub(super) fn has(properties: &[Property], id: PropertyId) -> bool {
-    properties.iter().any(|property| property.id() == id)
 }

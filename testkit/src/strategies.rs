@@ -1,8 +1,8 @@
-//! The model for property tests: strategies of [`proptest`].
+//! Strategies for [`proptest`].
 //!
 //! ```
-//! use mqtt_wire::model::strategies;
 //! use mqtt_wire::{Dialect, Version};
+//! use mqtt_wire_testkit::strategies;
 //! use proptest::prelude::*;
 //!
 //! let dialect = Dialect::from_client(Version::V5);
@@ -11,117 +11,115 @@
 //! });
 //! ```
 //!
-//! A value is made by a row of numbers, each of which decides one thing; the smaller they are, and
-//! the fewer, the smaller is the value. What fails is shrunk by making it again of fewer and smaller
-//! numbers: conversations lose steps, lists lose items, texts lose characters, optional parts vanish,
-//! numbers fall; and what depends on other parts (a Packet Identifier on the exchanges that are
-//! open) stays right.
+//! A list of numbers decides how a value is made, one number for each decision. Fewer and smaller
+//! numbers make a smaller value. A failing value is shrunk by making it again from fewer and smaller
+//! numbers: conversations lose steps, lists lose items, texts lose characters, optional parts
+//! disappear, numbers fall. Dependent parts stay right, for example the Packet Identifier of an
+//! acknowledgement.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-use core::fmt;
+use std::fmt;
 
+use mqtt_wire::{Dialect, PacketType, Version};
 use proptest::arbitrary::any;
 use proptest::strategy::{NewTree, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use super::make::{self, Choices, Errors, Maker};
-use super::{Conversation, Packet, conversation};
-use crate::dialect::{Dialect, Version};
-use crate::packet::PacketType;
+use crate::generate::{self, Chooser, ErrorBudget, PacketGenerator};
+use crate::{Conversation, Packet};
 
-/// Any dialect, without waivers and optional rules.
+/// A dialect, without waivers and optional rules.
 pub fn dialect() -> impl Strategy<Value = Dialect> + Clone {
-    Made(make::dialect)
+    Generated(generate::dialect)
 }
 
-/// Any packet that `dialect` can say.
+/// A packet that `dialect` allows.
 pub fn packet(dialect: Dialect) -> impl Strategy<Value = Packet> + Clone {
-    Made(move |choices: &mut Row| make::valid(dialect, choices))
+    Generated(move |chooser: &mut Recorder| generate::valid(dialect, chooser))
 }
 
-/// Any packet of this type that `dialect` can say, if `dialect` has the type.
+/// A packet of this type that `dialect` allows, if `dialect` has the type.
 pub fn packet_of(
     packet_type: PacketType,
     dialect: Dialect,
 ) -> impl Strategy<Value = Packet> + Clone {
-    Made(move |choices: &mut Row| make::valid_of(packet_type, dialect, choices))
+    Generated(move |chooser: &mut Recorder| generate::valid_of(packet_type, dialect, chooser))
 }
 
-/// A packet with errors, as far as the types allow them: often one, sometimes several. About half
-/// have none after all.
+/// A packet that often breaks a rule of `dialect`, sometimes several rules. About half of these
+/// packets are valid.
 pub fn nearly_valid(dialect: Dialect) -> impl Strategy<Value = Packet> + Clone {
-    Made(move |choices: &mut Row| make::nearly_valid(dialect, choices))
+    Generated(move |chooser: &mut Recorder| generate::nearly_valid(dialect, chooser))
 }
 
-/// A conversation in which a [`Monitor`](crate::monitor::Monitor) finds no breach.
+/// A conversation in which a [`Monitor`](mqtt_wire::monitor::Monitor) finds no breach.
 ///
-/// It is one connection from its CONNECT on, with up to some hundred packets; it may end anywhere.
-/// Messages come from the Server only after a subscription was granted, whether or not their
-/// topics match it.
+/// It is one connection. It starts with CONNECT, has up to some hundred packets, and may end
+/// anywhere. The Server sends messages only after it granted a subscription, but their topics need
+/// not match a subscription.
 pub fn conversation(version: Version) -> impl Strategy<Value = Conversation> + Clone {
-    Made(move |choices: &mut Row| conversation::valid(version, choices))
+    Generated(move |chooser: &mut Recorder| generate::valid_conversation(version, chooser))
 }
 
-/// A conversation of packets that are valid by themselves, in which both sides may break rules:
-/// often one, sometimes several. Somewhat less than half break none after all.
+/// A conversation of valid packets, in which the two sides often break a rule, sometimes several
+/// rules. Somewhat less than half of these conversations are valid.
 pub fn nearly_valid_conversation(version: Version) -> impl Strategy<Value = Conversation> + Clone {
-    Made(move |choices: &mut Row| conversation::nearly_valid(version, choices))
+    Generated(move |chooser: &mut Recorder| generate::nearly_valid_conversation(version, chooser))
 }
 
 /// A topic name.
 pub fn topic_name() -> impl Strategy<Value = String> + Clone {
-    Made(|choices: &mut Row| {
+    Generated(|chooser: &mut Recorder| {
         let dialect = Dialect::from_client(Version::V5);
-        Maker::new(choices, dialect, Errors::NONE).topic_name()
+        PacketGenerator::new(chooser, dialect, ErrorBudget::NONE).topic_name()
     })
 }
 
 /// A topic filter; one that begins with `$share/` is a shared subscription if `version` is 5.0.
 pub fn topic_filter(version: Version) -> impl Strategy<Value = String> + Clone {
-    Made(move |choices: &mut Row| {
+    Generated(move |chooser: &mut Recorder| {
         let dialect = Dialect::from_client(version);
-        Maker::new(choices, dialect, Errors::NONE).topic_filter()
+        PacketGenerator::new(chooser, dialect, ErrorBudget::NONE).topic_filter()
     })
 }
 
-/// Numbers that choose, and what was chosen.
-struct Row {
+/// A chooser that records its choices.
+struct Recorder {
     source: Source,
-    chosen: Chosen,
+    choices: Choices,
 }
 
 enum Source {
-    /// xorshift64*
+    /// The state of xorshift64*.
     Random(u64),
-    /// Zeros follow the last.
-    Numbers(alloc::vec::IntoIter<u32>),
+    /// These numbers, then zeros.
+    Numbers(std::vec::IntoIter<u32>),
 }
 
-/// A row of numbers, and the parts of the value that they make.
+/// The chosen numbers, and which of them decide a part of the value.
 #[derive(Clone, Default)]
-struct Chosen {
+struct Choices {
     numbers: Vec<u32>,
     parts: Vec<Part>,
 }
 
+/// The numbers from `start` to `end`: see [`Chooser::mark_part`].
 #[derive(Clone, Copy)]
 struct Part {
-    begin: usize,
+    start: usize,
     end: usize,
     is_item: bool,
 }
 
-impl Row {
+impl Recorder {
     fn new(source: Source) -> Self {
         Self {
             source,
-            chosen: Chosen::default(),
+            choices: Choices::default(),
         }
     }
 }
 
-impl Choices for Row {
+impl Chooser for Recorder {
     fn below(&mut self, end: u32) -> u32 {
         let number = match &mut self.source {
             Source::Random(state) => {
@@ -133,53 +131,53 @@ impl Choices for Row {
             }
             Source::Numbers(numbers) => numbers.next().unwrap_or(0).min(end.saturating_sub(1)),
         };
-        self.chosen.numbers.push(number);
+        self.choices.numbers.push(number);
         number
     }
 
-    fn decided(&mut self, number: u32) {
+    fn skip(&mut self, number: u32) {
         if let Source::Numbers(numbers) = &mut self.source {
             numbers.next();
         }
-        self.chosen.numbers.push(number);
+        self.choices.numbers.push(number);
     }
 
-    fn count(&self) -> usize {
-        self.chosen.numbers.len()
+    fn position(&self) -> usize {
+        self.choices.numbers.len()
     }
 
-    fn part(&mut self, count: usize, is_item: bool) {
-        self.chosen.parts.push(Part {
-            begin: count,
-            end: self.chosen.numbers.len(),
+    fn mark_part(&mut self, start: usize, is_item: bool) {
+        self.choices.parts.push(Part {
+            start,
+            end: self.choices.numbers.len(),
             is_item,
         });
     }
 }
 
-/// What a function makes of a row.
+/// A strategy whose values a function generates.
 #[derive(Clone)]
-struct Made<F>(F);
+struct Generated<F>(F);
 
-impl<F> fmt::Debug for Made<F> {
+impl<F> fmt::Debug for Generated<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Made")
+        f.write_str("Generated")
     }
 }
 
-impl<T: fmt::Debug, F: Fn(&mut Row) -> T + Clone> Strategy for Made<F> {
-    type Tree = Tree<F>;
+impl<T: fmt::Debug, F: Fn(&mut Recorder) -> T + Clone> Strategy for Generated<F> {
+    type Tree = Shrinker<F>;
     type Value = T;
 
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let seed = any::<u64>().new_tree(runner)?.current();
-        let mut row = Row::new(Source::Random(seed | 1));
-        (self.0)(&mut row);
-        let chosen = row.chosen.finish();
-        Ok(Tree {
+        let mut recorder = Recorder::new(Source::Random(seed | 1));
+        (self.0)(&mut recorder);
+        let choices = recorder.choices.finish();
+        Ok(Shrinker {
             make: self.0.clone(),
-            best: chosen.clone(),
-            tried: chosen,
+            best: choices.clone(),
+            tried: choices,
             step: Step::FIRST,
             after_gain: None,
             gained: false,
@@ -187,16 +185,16 @@ impl<T: fmt::Debug, F: Fn(&mut Row) -> T + Clone> Strategy for Made<F> {
     }
 }
 
-impl Chosen {
-    /// Cuts off the zeros at the end, which follow anyway, and brings the parts in the order in
-    /// which they are left out: the largest first.
+impl Choices {
+    /// Removes the zeros at the end, which follow anyway. Sorts the parts: shrinking removes the
+    /// largest first.
     fn finish(mut self) -> Self {
         let last = self.numbers.iter().rposition(|&number| number != 0);
         self.numbers.truncate(last.map_or(0, |last| last + 1));
         let length = self.numbers.len();
-        self.parts.retain(|part| part.begin < length);
+        self.parts.retain(|part| part.start < length);
         self.parts
-            .sort_by_key(|part| core::cmp::Reverse(part.end - part.begin));
+            .sort_by_key(|part| std::cmp::Reverse(part.end - part.start));
         self
     }
 
@@ -205,30 +203,30 @@ impl Chosen {
     }
 }
 
-/// A row that is made smaller step by step.
-struct Tree<F> {
+/// Makes the choices smaller step by step.
+struct Shrinker<F> {
     make: F,
-    /// The smallest that was wanted so far,
-    best: Chosen,
-    /// and the one that is tried.
-    tried: Chosen,
-    /// What is tried next,
+    /// The smallest choices so far whose value failed.
+    best: Choices,
+    /// The choices of the current value.
+    tried: Choices,
+    /// The step after the current value.
     step: Step,
-    /// and what instead if `tried` is a gain.
+    /// The step instead, if the current value fails too.
     after_gain: Option<Step>,
-    /// Whether a step of this round was a gain.
+    /// Whether a value of this round failed.
     gained: bool,
 }
 
-/// How a row is made smaller.
+/// A way to make the choices smaller.
 #[derive(Clone, Copy)]
 enum Step {
-    /// So many parts from this index on are left out: twice as many after each gain.
+    /// Leaves out `count` parts from `index` on: twice as many after each gain.
     LeaveOut { index: usize, count: usize },
-    /// The number before this place is lowered by so much: first by itself, then by half of that,
-    /// until the smallest number that will do is found.
+    /// Lowers the number before `end`: first to 0, then in ever smaller steps to the smallest
+    /// number whose value fails.
     Lower { end: usize, by: u32 },
-    /// A round is over.
+    /// The round is over.
     Done,
 }
 
@@ -246,18 +244,18 @@ impl Step {
     }
 }
 
-impl<F> Tree<F> {
-    /// Another row to try, smaller than the best; whether there is one.
+impl<F> Shrinker<F> {
+    /// Sets `tried` to choices that are smaller than the best. Returns whether there are any.
     fn try_next<T>(&mut self) -> bool
     where
-        F: Fn(&mut Row) -> T,
+        F: Fn(&mut Recorder) -> T,
     {
         loop {
             let numbers = match self.step {
                 Step::LeaveOut { index, count } => match self.best.without(index, count) {
                     Some(numbers) => {
                         self.step = Step::after_loss(index, count);
-                        // other parts have their places then
+                        // after a gain the parts have other indices
                         let count = 2 * count;
                         self.after_gain = Some(Step::LeaveOut { index, count });
                         numbers
@@ -275,7 +273,7 @@ impl<F> Tree<F> {
                     };
                     self.best.lowered(end, by)
                 }
-                Step::Done if core::mem::take(&mut self.gained) => {
+                Step::Done if std::mem::take(&mut self.gained) => {
                     self.step = Step::FIRST;
                     continue;
                 }
@@ -284,9 +282,9 @@ impl<F> Tree<F> {
                     return false;
                 }
             };
-            let mut row = Row::new(Source::Numbers(numbers.into_iter()));
-            (self.make)(&mut row);
-            let tried = row.chosen.finish();
+            let mut recorder = Recorder::new(Source::Numbers(numbers.into_iter()));
+            (self.make)(&mut recorder);
+            let tried = recorder.choices.finish();
             if tried.is_smaller_than(&self.best) {
                 self.tried = tried;
                 return true;
@@ -295,8 +293,8 @@ impl<F> Tree<F> {
     }
 }
 
-impl Chosen {
-    /// The numbers without some parts, if there is the first of them.
+impl Choices {
+    /// The numbers without `count` parts from `index` on; `None` if there is no part at `index`.
     fn without(&self, index: usize, count: usize) -> Option<Vec<u32>> {
         let rest = self.parts.get(index..)?;
         let parts = rest.get(..count).unwrap_or(rest);
@@ -306,15 +304,15 @@ impl Chosen {
         let mut kept: Vec<_> = self.numbers.iter().copied().map(Some).collect();
         for part in parts {
             let end = part.end.min(kept.len());
-            kept.get_mut(part.begin..end)?.fill(None);
+            kept.get_mut(part.start..end)?.fill(None);
         }
         for part in parts.iter().filter(|part| !part.is_item) {
-            *kept.get_mut(part.begin)? = Some(0);
+            *kept.get_mut(part.start)? = Some(0);
         }
         Some(kept.into_iter().flatten().collect())
     }
 
-    /// The first step of lowering the last number above 0 before `end`.
+    /// The first step for the last number before `end` that is not 0.
     fn lower(&self, end: usize) -> Step {
         let before = self.numbers.get(..end).unwrap_or(&self.numbers);
         let last = before.iter().enumerate().rfind(|(_, number)| **number > 0);
@@ -336,12 +334,12 @@ impl Chosen {
     }
 }
 
-impl<T: fmt::Debug, F: Fn(&mut Row) -> T> ValueTree for Tree<F> {
+impl<T: fmt::Debug, F: Fn(&mut Recorder) -> T> ValueTree for Shrinker<F> {
     type Value = T;
 
     fn current(&self) -> T {
         let numbers = self.tried.numbers.clone().into_iter();
-        (self.make)(&mut Row::new(Source::Numbers(numbers)))
+        (self.make)(&mut Recorder::new(Source::Numbers(numbers)))
     }
 
     fn simplify(&mut self) -> bool {

@@ -1,35 +1,71 @@
-//! The model as JSON, or whatever else serde knows: written as the borrowed packets are, and read
-//! from that.
+//! Packets in JSON, or any other format of serde. The form is that of the borrowed packets.
 //!
-//! What is read is never trusted: a member that the packet does not have is refused like one that
-//! is missing.
+//! Reading is strict: a member that is missing, or that the packet does not have, is an error.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-use core::fmt;
-use core::marker::PhantomData;
+use std::fmt;
+use std::marker::PhantomData;
 
+use mqtt_wire::{
+    Delivery, PacketId, PacketType, QoS, ReasonCode, RetainHandling, SubscriptionOptions, Version,
+};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{
+use crate::{
     Ack, Auth, ConnAck, Connect, Disconnect, Packet, Property, Publish, SubAck, Subscribe,
     Subscription, Unsubscribe, Will,
 };
-use crate::data::{PacketId, QoS, SubscriptionId};
-use crate::dialect::Version;
-use crate::packet::{Delivery, PacketType, RetainHandling, SubscriptionOptions};
-use crate::reason_code::ReasonCode;
 
 // ---- writing -------------------------------------------------------------------------------
 
-impl Serialize for Packet {
+impl Serialize for Publish {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.lend_as::<false, _>(|packet| packet.serialize(serializer)) {
-            Ok(done) => done,
-            Err((kind, field)) => Err(ser::Error::custom(format_args!("{field}: {kind}"))),
+        #[derive(Serialize)]
+        struct Members<'a> {
+            qos: QoS,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            dup: Option<bool>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            packet_id: Option<PacketId>,
+            retain: bool,
+            topic_name: Option<&'a str>,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            properties: &'a [Property],
+            #[serde(serialize_with = "write_hex")]
+            payload: &'a [u8],
         }
+
+        let packet_id = self.delivery.packet_id();
+        Members {
+            qos: self.delivery.qos(),
+            dup: packet_id.map(|_| self.delivery.dup()),
+            packet_id,
+            retain: self.retain,
+            topic_name: self.topic_name.as_deref(),
+            properties: &self.properties,
+            payload: &self.payload,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl Serialize for Subscription {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let SubscriptionOptions {
+            qos,
+            no_local,
+            retain_as_published,
+            retain_handling,
+        } = self.options;
+        SubscriptionMembers {
+            filter: self.filter.as_str(),
+            qos,
+            no_local,
+            retain_as_published,
+            retain_handling,
+        }
+        .serialize(serializer)
     }
 }
 
@@ -37,17 +73,17 @@ impl Serialize for Packet {
 
 macro_rules! members {
     ($($name:ident: $type:ty,)*) => {
-        /// All members that packets have.
+        /// The members of all packets.
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Members {
             #[serde(rename = "type")]
-            packet_type: TypeName,
-            $(#[serde(default, deserialize_with = "some")] $name: Option<$type>,)*
+            packet_type: PacketType,
+            $(#[serde(default, deserialize_with = "present")] $name: Option<$type>,)*
         }
 
         impl Members {
-            /// A member that has not been taken.
+            /// The name of a member that is still there.
             fn left_over(&self) -> Option<&'static str> {
                 $(if self.$name.is_some() {
                     return Some(stringify!($name));
@@ -59,7 +95,7 @@ macro_rules! members {
 }
 
 members! {
-    version: VersionName,
+    version: Version,
     clean_start: bool,
     keep_alive: u16,
     properties: Vec<Property>,
@@ -80,15 +116,15 @@ members! {
     topic_filters: Vec<String>,
 }
 
-/// A member that is there; only a topic name may be null.
-fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+/// Reads a member that is present. `null` is not the same as absent: only a topic name may be `null`.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 
 impl<'de> Deserialize<'de> for Packet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut members: Members = members(deserializer, "a packet")?;
-        let packet_type = members.packet_type.0;
+        let packet_type = members.packet_type;
         let packet = members.packet().map_err(|missing| {
             D::Error::custom(format_args!("{packet_type} lacks the member `{missing}`"))
         })?;
@@ -105,21 +141,21 @@ impl<'de> Deserialize<'de> for Packet {
 }
 
 impl Members {
-    /// The packet of this type, with its members, or the name of a missing one.
+    /// Takes the members of the packet out of `self`. The error is the name of a missing one.
     fn packet(&mut self) -> Result<Packet, &'static str> {
         macro_rules! take {
             ($name:ident) => {
                 self.$name.take().ok_or(stringify!($name))?
             };
         }
-        let packet_type = self.packet_type.0;
+        let packet_type = self.packet_type;
         let properties = match packet_type {
             PacketType::PingReq | PacketType::PingResp => Vec::new(),
             _ => self.properties.take().unwrap_or_default(),
         };
         Ok(match packet_type {
             PacketType::Connect => Packet::Connect(Connect {
-                version: take!(version).0,
+                version: take!(version),
                 clean_start: take!(clean_start),
                 keep_alive: take!(keep_alive),
                 properties,
@@ -221,19 +257,19 @@ impl<'de> Deserialize<'de> for Will {
     }
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubscriptionMembers<T> {
+    filter: T,
+    qos: QoS,
+    no_local: bool,
+    retain_as_published: bool,
+    retain_handling: RetainHandling,
+}
+
 impl<'de> Deserialize<'de> for Subscription {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Members {
-            filter: String,
-            qos: QoS,
-            no_local: bool,
-            retain_as_published: bool,
-            retain_handling: RetainHandling,
-        }
-
-        members(deserializer, "a subscription").map(|members: Members| Self {
+        members(deserializer, "a subscription").map(|members: SubscriptionMembers<String>| Self {
             filter: members.filter,
             options: SubscriptionOptions {
                 qos: members.qos,
@@ -245,24 +281,24 @@ impl<'de> Deserialize<'de> for Subscription {
     }
 }
 
-/// Reads a struct from its members only: what serde derives would take a list of them as well.
+/// Reads a struct from a map. The code that serde derives would also accept a list.
 fn members<'de, D, T>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    deserializer.deserialize_map(Named {
+    deserializer.deserialize_map(MapVisitor {
         expected,
         read: PhantomData,
     })
 }
 
-struct Named<T> {
+struct MapVisitor<T> {
     expected: &'static str,
     read: PhantomData<T>,
 }
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Named<T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for MapVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -274,116 +310,61 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Named<T> {
     }
 }
 
-// ---- values --------------------------------------------------------------------------------
+// ---- data ----------------------------------------------------------------------------------
 
-/// Reads what a text stands for.
-struct Text<T> {
-    expected: &'static str,
-    read: fn(&str) -> Option<T>,
+/// Writes data as hexadecimal digits.
+pub(crate) fn write_hex<S: Serializer>(
+    data: impl AsRef<[u8]>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&HexDigits(data.as_ref()))
 }
 
-impl<T> Visitor<'_> for Text<T> {
-    type Value = T;
+/// Writes optional data: the caller leaves out `None`.
+pub(crate) fn write_some_hex<S: Serializer>(
+    data: &Option<Vec<u8>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    write_hex(data.as_deref().unwrap_or_default(), serializer)
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.expected)
-    }
+struct HexDigits<'a>(&'a [u8]);
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        (self.read)(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+impl fmt::Display for HexDigits<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-/// Data: an even number of hexadecimal digits.
+pub(crate) fn read_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    Hex::deserialize(deserializer).map(|hex| hex.0)
+}
+
+/// Data that is read from hexadecimal digits.
 struct Hex(Vec<u8>);
 
 impl<'de> Deserialize<'de> for Hex {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_str(Text {
-                expected: "an even number of hexadecimal digits",
-                read: |text| text.as_bytes().chunks(2).map(byte).collect::<Option<_>>(),
-            })
-            .map(Self)
+        deserializer.deserialize_str(HexVisitor).map(Self)
     }
 }
 
-pub(super) fn hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    Hex::deserialize(deserializer).map(|hex| hex.0)
-}
+struct HexVisitor;
 
-/// The byte that two hexadecimal digits are.
-fn byte(digits: &[u8]) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    match digits {
-        &[high, low] => u8::try_from(digit(high)? << 4 | digit(low)?).ok(),
-        _ => None,
+impl Visitor<'_> for HexVisitor {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an even number of hexadecimal digits")
     }
-}
 
-struct TypeName(PacketType);
-
-impl<'de> Deserialize<'de> for TypeName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Text {
-            expected: "a packet type, such as \"CONNECT\"",
-            read: |text| {
-                let mut types = PacketType::ALL.into_iter();
-                types.find(|it| it.name() == text).map(Self)
-            },
-        })
+    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<u8>, E> {
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        let byte = |digits: &[u8]| match digits {
+            &[high, low] => u8::try_from(digit(high)? << 4 | digit(low)?).ok(),
+            _ => None,
+        };
+        let bytes = text.as_bytes().chunks(2).map(byte).collect::<Option<_>>();
+        bytes.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
-}
-
-struct VersionName(Version);
-
-impl<'de> Deserialize<'de> for VersionName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Text {
-            expected: "\"3.1\", \"3.1.1\" or \"5.0\"",
-            read: |text| match text {
-                "3.1" => Some(Self(Version::V3_1)),
-                "3.1.1" => Some(Self(Version::V3_1_1)),
-                "5.0" => Some(Self(Version::V5)),
-                _ => None,
-            },
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for ReasonCode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Text {
-            expected: "a Reason Code, such as \"0x80\"",
-            read: |text| {
-                let byte = byte(text.strip_prefix("0x")?.as_bytes())?;
-                Self::try_from(byte).ok()
-            },
-        })
-    }
-}
-
-macro_rules! numbers {
-    ($($type:ty, $number:ty, $expected:literal, $read:expr;)*) => {
-        $(impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let number = <$number>::deserialize(deserializer)?;
-                $read(number).ok_or_else(|| {
-                    D::Error::invalid_value(Unexpected::Unsigned(number.into()), &$expected)
-                })
-            }
-        })*
-    };
-}
-
-numbers! {
-    QoS, u8, "0, 1 or 2", |level| Self::try_from(level).ok();
-    RetainHandling, u8, "0, 1 or 2", |value| match value {
-        0 => Some(Self::AtSubscribe),
-        1 => Some(Self::AtNewSubscribe),
-        2 => Some(Self::Never),
-        _ => None,
-    };
-    PacketId, u16, "1 to 65535", Self::new;
-    SubscriptionId, u32, "1 to 268435455", Self::new;
 }

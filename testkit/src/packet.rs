@@ -1,80 +1,23 @@
-//! Owned packets, for tests, tools and JSON.
-//!
-//! A [`Packet`](crate::Packet) borrows, which a server wants and a test case, a fuzzer or a line of
-//! JSON cannot do. [`model::Packet`](Packet) is the same tree with [`String`] for text, `Vec<u8>`
-//! for data and `Vec` for lists. Its fields mean what those of the borrowed types mean, whose pages
-//! have the rules. Text may be anything here: what no packet can hold is found by
-//! [`encode`](Packet::encode).
-//!
-//! It copies all that it holds, several times over on its way to bytes. No server should decode
-//! into it.
-//!
-//! ```
-//! use mqtt_wire::{Delivery, Dialect, Version, model};
-//!
-//! let mut publish = model::Publish {
-//!     delivery: Delivery::AtMostOnce,
-//!     retain: false,
-//!     topic_name: Some("a/b".into()),
-//!     properties: vec![],
-//!     payload: b"hello".to_vec(),
-//! };
-//! let dialect = Dialect::from_client(Version::V3_1_1);
-//! let bytes = model::Packet::Publish(publish.clone()).encode(dialect)?;
-//! assert_eq!(bytes, b"\x30\x0a\x00\x03a/bhello");
-//!
-//! let decoded = mqtt_wire::Packet::decode(&bytes, dialect)?;
-//! assert_eq!(model::Packet::from(decoded), model::Packet::Publish(publish.clone()));
-//!
-//! publish.topic_name = Some("a/+".into());
-//! let error = model::Packet::Publish(publish).encode(dialect).unwrap_err();
-//! assert_eq!(error.statement().unwrap().id(), "MQTT-3.3.2-2");
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! # Packets to test with
-//!
-//! With the feature `arbitrary` there are [`Valid`], [`NearlyValid`], [`ValidConversation`] and
-//! [`NearlyValidConversation`] for fuzzers; with the feature `proptest` the same are strategies, in
-//! [`strategies`]. Both lean towards the boundaries: empty, longest, and where a length needs
-//! another byte.
-#![cfg_attr(
-    not(all(feature = "arbitrary", feature = "proptest")),
-    allow(rustdoc::broken_intra_doc_links)
-)]
+//! Owned packets: to and from packets that borrow, and to bytes.
 
-#[cfg(feature = "arbitrary")]
-mod arbitrary;
-#[cfg(any(feature = "arbitrary", feature = "proptest"))]
-mod conversation;
+use mqtt_wire::{
+    BinaryData, Delivery, Dialect, EncodeError, ErrorKind, Field, List, PacketId, PacketType,
+    Properties, QoS, ReasonCode, SubscriptionOptions, TopicFilter, TopicName, Utf8Str, Version,
+    Violation,
+};
+
+use crate::Property;
 #[cfg(feature = "serde")]
-mod json;
-#[cfg(any(feature = "arbitrary", feature = "proptest"))]
-mod make;
-mod property;
-#[cfg(feature = "proptest")]
-pub mod strategies;
+use crate::json;
 
-use alloc::string::String;
-use alloc::vec;
-use alloc::vec::Vec;
-
-#[cfg(feature = "arbitrary")]
-pub use self::arbitrary::{NearlyValid, NearlyValidConversation, Valid, ValidConversation};
-pub use self::property::Property;
-
-use crate::data::{BinaryData, PacketId, QoS, Utf8Str};
-use crate::dialect::{Dialect, Sender, Version};
-use crate::error::{EncodeError, ErrorKind, Field, Refusal};
-use crate::list::List;
-use crate::packet::{self, Delivery, PacketType, SubscriptionOptions};
-use crate::property::Properties;
-use crate::reason_code::ReasonCode;
-use crate::topic::{TopicFilter, TopicName};
-
-/// An owned Control Packet of any version: see [`crate::Packet`].
+/// An owned packet of any version, see [`mqtt_wire::Packet`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)] // as the borrowed ones
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(tag = "type", rename_all = "UPPERCASE")
+)]
+#[allow(missing_docs)] // the borrowed type has the docs
 pub enum Packet {
     Connect(Connect),
     ConnAck(ConnAck),
@@ -93,41 +36,57 @@ pub enum Packet {
     Auth(Auth),
 }
 
-/// An owned CONNECT: see [`crate::Connect`].
+/// An owned CONNECT. The fields are those of [`mqtt_wire::Connect`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[allow(missing_docs)]
 pub struct Connect {
     pub version: Version,
     pub clean_start: bool,
     pub keep_alive: u16,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub properties: Vec<Property>,
     pub client_id: String,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub will: Option<Will>,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub user_name: Option<String>,
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "json::write_some_hex"
+        )
+    )]
     pub password: Option<Vec<u8>>,
 }
 
-/// An owned Will: see [`crate::Will`].
+/// An owned Will. The fields are those of [`mqtt_wire::Will`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[allow(missing_docs)]
 pub struct Will {
     pub qos: QoS,
     pub retain: bool,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub properties: Vec<Property>,
     pub topic: String,
+    #[cfg_attr(feature = "serde", serde(serialize_with = "json::write_hex"))]
     pub payload: Vec<u8>,
 }
 
-/// An owned CONNACK: see [`crate::ConnAck`].
+/// An owned CONNACK. The fields are those of [`mqtt_wire::ConnAck`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[allow(missing_docs)]
 pub struct ConnAck {
     pub session_present: bool,
     pub reason_code: ReasonCode,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub properties: Vec<Property>,
 }
 
-/// An owned PUBLISH: see [`crate::Publish`].
+/// An owned PUBLISH. The fields are those of [`mqtt_wire::Publish`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Publish {
@@ -138,25 +97,29 @@ pub struct Publish {
     pub payload: Vec<u8>,
 }
 
-/// An owned PUBACK, PUBREC, PUBREL or PUBCOMP: see [`crate::Ack`].
+/// An owned PUBACK, PUBREC, PUBREL or PUBCOMP. The fields are those of [`mqtt_wire::Ack`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[allow(missing_docs)]
 pub struct Ack {
     pub packet_id: PacketId,
     pub reason_code: ReasonCode,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub properties: Vec<Property>,
 }
 
-/// An owned SUBSCRIBE: see [`crate::Subscribe`].
+/// An owned SUBSCRIBE. The fields are those of [`mqtt_wire::Subscribe`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[allow(missing_docs)]
 pub struct Subscribe {
     pub packet_id: PacketId,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub properties: Vec<Property>,
     pub subscriptions: Vec<Subscription>,
 }
 
-/// An owned subscription: see [`crate::Subscription`].
+/// An owned subscription. The fields are those of [`mqtt_wire::Subscription`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Subscription {
@@ -164,47 +127,46 @@ pub struct Subscription {
     pub options: SubscriptionOptions,
 }
 
-/// An owned SUBACK or UNSUBACK: see [`crate::SubAck`].
+/// An owned SUBACK or UNSUBACK. The fields are those of [`mqtt_wire::SubAck`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[allow(missing_docs)]
 pub struct SubAck {
     pub packet_id: PacketId,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub properties: Vec<Property>,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub reason_codes: Vec<ReasonCode>,
 }
 
-/// An owned UNSUBSCRIBE: see [`crate::Unsubscribe`].
+/// An owned UNSUBSCRIBE. The fields are those of [`mqtt_wire::Unsubscribe`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[allow(missing_docs)]
 pub struct Unsubscribe {
     pub packet_id: PacketId,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub properties: Vec<Property>,
     pub topic_filters: Vec<String>,
 }
 
-/// An owned DISCONNECT: see [`crate::Disconnect`].
+/// An owned DISCONNECT. The fields are those of [`mqtt_wire::Disconnect`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[allow(missing_docs)]
 pub struct Disconnect {
     pub reason_code: ReasonCode,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub properties: Vec<Property>,
 }
 
-/// An owned AUTH: see [`crate::Auth`].
+/// An owned AUTH. The fields are those of [`mqtt_wire::Auth`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[allow(missing_docs)]
 pub struct Auth {
     pub reason_code: ReasonCode,
     pub properties: Vec<Property>,
-}
-
-/// What goes over one connection, in the order in which it passes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conversation {
-    /// The version that is spoken.
-    pub version: Version,
-    /// Each packet and who sends it.
-    pub packets: Vec<(Sender, Packet)>,
 }
 
 impl Packet {
@@ -230,20 +192,20 @@ impl Packet {
         }
     }
 
-    /// Lends the packet as one that borrows: its lists live as long as the call of `receive`,
-    /// whose answer comes back.
+    /// Calls `receive` with the packet as a borrowed one, and returns what `receive` returns.
     ///
     /// # Errors
     ///
-    /// A violation if a text or some data cannot stand in a packet of any dialect; `dialect` says
-    /// whose statement it names. No other rule is checked here.
+    /// A violation if no packet of any dialect can hold a text or some data, for example a text
+    /// with U+0000. `dialect` chooses the statement that the violation names. No other rule is
+    /// checked.
     pub fn lend<R>(
         &self,
         dialect: Dialect,
-        receive: impl FnOnce(packet::Packet<'_>) -> R,
+        receive: impl FnOnce(mqtt_wire::Packet<'_>) -> R,
     ) -> Result<R, EncodeError> {
-        self.lend_as::<true, R>(receive).map_err(|(kind, field)| {
-            Refusal::Broken(kind, field, 0).of(self.packet_type(), dialect)
+        self.borrow(receive).map_err(|Invalid(kind, field)| {
+            EncodeError::Violation(Violation::new(kind, field, self.packet_type(), dialect))
         })
     }
 
@@ -251,7 +213,8 @@ impl Packet {
     ///
     /// # Errors
     ///
-    /// As [`lend`](Self::lend) and [`Packet::encoded_len`](crate::Packet::encoded_len).
+    /// Those of [`lend`](Self::lend) and of
+    /// [`Packet::encoded_len`](mqtt_wire::Packet::encoded_len).
     pub fn encode(&self, dialect: Dialect) -> Result<Vec<u8>, EncodeError> {
         self.lend(dialect, |packet| {
             let mut bytes = vec![0; packet.encoded_len(dialect)?];
@@ -260,200 +223,159 @@ impl Packet {
         })?
     }
 
-    fn lend_as<const CHECKED: bool, R>(
-        &self,
-        receive: impl FnOnce(packet::Packet<'_>) -> R,
-    ) -> Lent<R> {
-        use packet::Packet as P;
+    fn borrow<R>(&self, receive: impl FnOnce(mqtt_wire::Packet<'_>) -> R) -> Result<R, Invalid> {
+        use mqtt_wire::Packet as P;
 
         Ok(match self {
             Self::Connect(connect) => {
-                let properties = property::lend_all::<CHECKED>(&connect.properties)?;
+                let properties = borrow_all(&connect.properties)?;
                 let will_properties = match &connect.will {
-                    Some(will) => property::lend_all::<CHECKED>(&will.properties)?,
+                    Some(will) => borrow_all(&will.properties)?,
                     None => Vec::new(),
                 };
                 let will = match &connect.will {
-                    Some(will) => Some(crate::Will {
+                    Some(will) => Some(mqtt_wire::Will {
                         qos: will.qos,
                         retain: will.retain,
                         properties: Properties::new(&will_properties),
-                        topic: topic_name::<CHECKED>(&will.topic, Field::WillTopic)?,
-                        payload: data::<CHECKED>(&will.payload, Field::WillPayload)?,
+                        topic: topic_name(&will.topic, Field::WillTopic)?,
+                        payload: data(&will.payload, Field::WillPayload)?,
                     }),
                     None => None,
                 };
                 let user_name = connect.user_name.as_ref();
                 let password = connect.password.as_ref();
-                receive(P::Connect(packet::Connect {
+                receive(P::Connect(mqtt_wire::Connect {
                     version: connect.version,
                     clean_start: connect.clean_start,
                     keep_alive: connect.keep_alive,
                     properties: Properties::new(&properties),
-                    client_id: text::<CHECKED>(&connect.client_id, Field::ClientId)?,
+                    client_id: text(&connect.client_id, Field::ClientId)?,
                     will,
                     user_name: user_name
-                        .map(|name| text::<CHECKED>(name, Field::UserName))
+                        .map(|name| text(name, Field::UserName))
                         .transpose()?,
                     password: password
-                        .map(|password| data::<CHECKED>(password, Field::Password))
+                        .map(|password| data(password, Field::Password))
                         .transpose()?,
                 }))
             }
-            Self::ConnAck(connack) => receive(P::ConnAck(packet::ConnAck {
+            Self::ConnAck(connack) => receive(P::ConnAck(mqtt_wire::ConnAck {
                 session_present: connack.session_present,
                 reason_code: connack.reason_code,
-                properties: Properties::new(&property::lend_all::<CHECKED>(&connack.properties)?),
+                properties: Properties::new(&borrow_all(&connack.properties)?),
             })),
             Self::Publish(publish) => {
                 let topic_name = publish.topic_name.as_ref();
-                receive(P::Publish(packet::Publish {
+                receive(P::Publish(mqtt_wire::Publish {
                     delivery: publish.delivery,
                     retain: publish.retain,
                     topic_name: topic_name
-                        .map(|name| self::topic_name::<CHECKED>(name, Field::TopicName))
+                        .map(|name| self::topic_name(name, Field::TopicName))
                         .transpose()?,
-                    properties: Properties::new(&property::lend_all::<CHECKED>(
-                        &publish.properties,
-                    )?),
+                    properties: Properties::new(&borrow_all(&publish.properties)?),
                     payload: &publish.payload,
                 }))
             }
-            Self::PubAck(ack) => ack.lend::<CHECKED, R>(|ack| receive(P::PubAck(ack)))?,
-            Self::PubRec(ack) => ack.lend::<CHECKED, R>(|ack| receive(P::PubRec(ack)))?,
-            Self::PubRel(ack) => ack.lend::<CHECKED, R>(|ack| receive(P::PubRel(ack)))?,
-            Self::PubComp(ack) => ack.lend::<CHECKED, R>(|ack| receive(P::PubComp(ack)))?,
+            Self::PubAck(ack) => ack.borrow(|ack| receive(P::PubAck(ack)))?,
+            Self::PubRec(ack) => ack.borrow(|ack| receive(P::PubRec(ack)))?,
+            Self::PubRel(ack) => ack.borrow(|ack| receive(P::PubRel(ack)))?,
+            Self::PubComp(ack) => ack.borrow(|ack| receive(P::PubComp(ack)))?,
             Self::Subscribe(subscribe) => {
                 let subscriptions = subscribe.subscriptions.iter();
                 let subscriptions: Vec<_> = subscriptions
-                    .map(Subscription::lend::<CHECKED>)
-                    .collect::<Lent<_>>()?;
-                receive(P::Subscribe(packet::Subscribe {
+                    .map(Subscription::borrow)
+                    .collect::<Result<_, Invalid>>()?;
+                receive(P::Subscribe(mqtt_wire::Subscribe {
                     packet_id: subscribe.packet_id,
-                    properties: Properties::new(&property::lend_all::<CHECKED>(
-                        &subscribe.properties,
-                    )?),
+                    properties: Properties::new(&borrow_all(&subscribe.properties)?),
                     subscriptions: List::new(&subscriptions),
                 }))
             }
-            Self::SubAck(suback) => suback.lend::<CHECKED, R>(|it| receive(P::SubAck(it)))?,
+            Self::SubAck(suback) => suback.borrow(|it| receive(P::SubAck(it)))?,
             Self::Unsubscribe(unsubscribe) => {
                 let filters = unsubscribe.topic_filters.iter();
                 let topic_filters: Vec<_> = filters
-                    .map(|filter| topic_filter::<CHECKED>(filter))
-                    .collect::<Lent<_>>()?;
-                receive(P::Unsubscribe(packet::Unsubscribe {
+                    .map(|filter| topic_filter(filter))
+                    .collect::<Result<_, Invalid>>()?;
+                receive(P::Unsubscribe(mqtt_wire::Unsubscribe {
                     packet_id: unsubscribe.packet_id,
-                    properties: Properties::new(&property::lend_all::<CHECKED>(
-                        &unsubscribe.properties,
-                    )?),
+                    properties: Properties::new(&borrow_all(&unsubscribe.properties)?),
                     topic_filters: List::new(&topic_filters),
                 }))
             }
-            Self::UnsubAck(unsuback) => {
-                unsuback.lend::<CHECKED, R>(|it| receive(P::UnsubAck(it)))?
-            }
+            Self::UnsubAck(unsuback) => unsuback.borrow(|it| receive(P::UnsubAck(it)))?,
             Self::PingReq => receive(P::PingReq),
             Self::PingResp => receive(P::PingResp),
-            Self::Disconnect(disconnect) => receive(P::Disconnect(packet::Disconnect {
+            Self::Disconnect(disconnect) => receive(P::Disconnect(mqtt_wire::Disconnect {
                 reason_code: disconnect.reason_code,
-                properties: Properties::new(&property::lend_all::<CHECKED>(
-                    &disconnect.properties,
-                )?),
+                properties: Properties::new(&borrow_all(&disconnect.properties)?),
             })),
-            Self::Auth(auth) => receive(P::Auth(packet::Auth {
+            Self::Auth(auth) => receive(P::Auth(mqtt_wire::Auth {
                 reason_code: auth.reason_code,
-                properties: Properties::new(&property::lend_all::<CHECKED>(&auth.properties)?),
+                properties: Properties::new(&borrow_all(&auth.properties)?),
             })),
         })
     }
 }
 
 impl Ack {
-    fn lend<const CHECKED: bool, R>(&self, receive: impl FnOnce(packet::Ack<'_>) -> R) -> Lent<R> {
-        Ok(receive(packet::Ack {
+    fn borrow<R>(&self, receive: impl FnOnce(mqtt_wire::Ack<'_>) -> R) -> Result<R, Invalid> {
+        Ok(receive(mqtt_wire::Ack {
             packet_id: self.packet_id,
             reason_code: self.reason_code,
-            properties: Properties::new(&property::lend_all::<CHECKED>(&self.properties)?),
+            properties: Properties::new(&borrow_all(&self.properties)?),
         }))
     }
 }
 
 impl SubAck {
-    fn lend<const CHECKED: bool, R>(
-        &self,
-        receive: impl FnOnce(packet::SubAck<'_>) -> R,
-    ) -> Lent<R> {
-        Ok(receive(packet::SubAck {
+    fn borrow<R>(&self, receive: impl FnOnce(mqtt_wire::SubAck<'_>) -> R) -> Result<R, Invalid> {
+        Ok(receive(mqtt_wire::SubAck {
             packet_id: self.packet_id,
-            properties: Properties::new(&property::lend_all::<CHECKED>(&self.properties)?),
+            properties: Properties::new(&borrow_all(&self.properties)?),
             reason_codes: List::new(&self.reason_codes),
         }))
     }
 }
 
 impl Subscription {
-    fn lend<const CHECKED: bool>(&self) -> Lent<packet::Subscription<'_>> {
-        Ok(packet::Subscription {
-            filter: topic_filter::<CHECKED>(&self.filter)?,
+    fn borrow(&self) -> Result<mqtt_wire::Subscription<'_>, Invalid> {
+        Ok(mqtt_wire::Subscription {
+            filter: topic_filter(&self.filter)?,
             options: self.options,
         })
     }
 }
 
-/// What was lent, or why a text or some data cannot be.
-type Lent<T> = Result<T, (ErrorKind, Field)>;
+/// Why no packet can hold a text or some data, and in which field it is.
+pub(crate) struct Invalid(ErrorKind, Field);
 
-fn text<const CHECKED: bool>(text: &str, field: Field) -> Lent<Utf8Str<'_>> {
-    match CHECKED {
-        true => Utf8Str::new(text).map_err(|kind| (kind, field)),
-        false => Ok(Utf8Str::trusted(text.as_bytes())),
-    }
+pub(crate) fn text(text: &str, field: Field) -> Result<Utf8Str<'_>, Invalid> {
+    Utf8Str::new(text).map_err(|kind| Invalid(kind, field))
 }
 
-fn topic_name<const CHECKED: bool>(name: &str, field: Field) -> Lent<TopicName<'_>> {
-    match CHECKED {
-        true => TopicName::new(name).map_err(|kind| (kind, field)),
-        false => Ok(TopicName::trusted(name.as_bytes())),
-    }
+pub(crate) fn topic_name(name: &str, field: Field) -> Result<TopicName<'_>, Invalid> {
+    TopicName::new(name).map_err(|kind| Invalid(kind, field))
 }
 
-fn topic_filter<const CHECKED: bool>(filter: &str) -> Lent<TopicFilter<'_>> {
-    match CHECKED {
-        true => TopicFilter::new(filter).map_err(|kind| (kind, Field::TopicFilter)),
-        false => Ok(TopicFilter::trusted(filter.as_bytes())),
-    }
+fn topic_filter(filter: &str) -> Result<TopicFilter<'_>, Invalid> {
+    TopicFilter::new(filter).map_err(|kind| Invalid(kind, Field::TopicFilter))
 }
 
-fn data<const CHECKED: bool>(data: &[u8], field: Field) -> Lent<BinaryData<'_>> {
-    match CHECKED {
-        true => BinaryData::new(data).map_err(|kind| (kind, field)),
-        false => Ok(BinaryData::trusted(data)),
-    }
+pub(crate) fn data(data: &[u8], field: Field) -> Result<BinaryData<'_>, Invalid> {
+    BinaryData::new(data).map_err(|kind| Invalid(kind, field))
 }
 
-impl Conversation {
-    /// The bytes of each packet and who sends them.
-    ///
-    /// # Errors
-    ///
-    /// That of the first packet that cannot be encoded.
-    pub fn encode(&self) -> Result<Vec<(Sender, Vec<u8>)>, EncodeError> {
-        let packets = self.packets.iter();
-        packets
-            .map(|(sender, packet)| {
-                let dialect = Dialect::new(self.version, *sender);
-                Ok((*sender, packet.encode(dialect)?))
-            })
-            .collect()
-    }
+fn borrow_all(properties: &[Property]) -> Result<Vec<mqtt_wire::Property<'_>>, Invalid> {
+    properties.iter().map(Property::borrow).collect()
 }
 
-// ---- from packets that borrow --------------------------------------------------------------
+// ---- from borrowed packets -----------------------------------------------------------------
 
-impl From<packet::Packet<'_>> for Packet {
-    fn from(packet: packet::Packet<'_>) -> Self {
-        use packet::Packet as P;
+impl From<mqtt_wire::Packet<'_>> for Packet {
+    fn from(packet: mqtt_wire::Packet<'_>) -> Self {
+        use mqtt_wire::Packet as P;
 
         match packet {
             P::Connect(connect) => Self::Connect(Connect {
@@ -517,8 +439,8 @@ impl From<packet::Packet<'_>> for Packet {
     }
 }
 
-impl From<packet::Ack<'_>> for Ack {
-    fn from(ack: packet::Ack<'_>) -> Self {
+impl From<mqtt_wire::Ack<'_>> for Ack {
+    fn from(ack: mqtt_wire::Ack<'_>) -> Self {
         Self {
             packet_id: ack.packet_id,
             reason_code: ack.reason_code,
@@ -527,8 +449,8 @@ impl From<packet::Ack<'_>> for Ack {
     }
 }
 
-impl From<packet::SubAck<'_>> for SubAck {
-    fn from(suback: packet::SubAck<'_>) -> Self {
+impl From<mqtt_wire::SubAck<'_>> for SubAck {
+    fn from(suback: mqtt_wire::SubAck<'_>) -> Self {
         Self {
             packet_id: suback.packet_id,
             properties: own(suback.properties),
@@ -537,8 +459,8 @@ impl From<packet::SubAck<'_>> for SubAck {
     }
 }
 
-impl From<packet::Subscription<'_>> for Subscription {
-    fn from(subscription: packet::Subscription<'_>) -> Self {
+impl From<mqtt_wire::Subscription<'_>> for Subscription {
+    fn from(subscription: mqtt_wire::Subscription<'_>) -> Self {
         Self {
             filter: subscription.filter.as_str().into(),
             options: subscription.options,
