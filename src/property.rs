@@ -97,10 +97,17 @@ macro_rules! properties {
                 }
             }
 
-            /// The rules that the property stands there once at most, and which values it has.
-            pub(crate) const fn rules(self) -> (&'static str, &'static str) {
+            /// The statement that forbids the property to appear twice; empty if it may.
+            pub(crate) const fn duplicate_statement(self) -> &'static str {
                 match self {
-                    $(Self::$name => ($once, $values),)*
+                    $(Self::$name => $once,)*
+                }
+            }
+
+            /// The statement that limits the value of the property; empty if any value is valid.
+            pub(crate) const fn value_statement(self) -> &'static str {
+                match self {
+                    $(Self::$name => $values,)*
                 }
             }
         }
