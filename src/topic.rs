@@ -174,16 +174,11 @@ impl<'a> TopicFilter<'a> {
         names.next().is_none()
     }
 
-    /// Parses a filter. In 5.0 shared subscriptions have a grammar.
+    /// Parses a filter that is valid in `version`.
     #[inline(always)]
     pub(crate) fn parse<E: Blame<'a>>(input: &'a [u8], version: Version) -> Parsed<'a, Self, E> {
-        let field = Field::TopicFilter;
-        let (rest, bytes) = data::checked(input, field, check_filter)?;
-        if version == Version::V5 {
-            if let Err(flaw) = check_share(bytes) {
-                return flaw.fault(bytes, field);
-            }
-        }
+        let check = |bytes: &[u8]| check_filter_of(version, bytes);
+        let (rest, bytes) = data::checked(input, Field::TopicFilter, check)?;
         Ok((rest, Self(bytes)))
     }
 
@@ -323,12 +318,29 @@ const fn check_filter_slowly(bytes: &[u8]) -> Result<(), Flaw> {
     Ok(())
 }
 
+/// Checks a filter. In 5.0 shared subscriptions have a grammar.
+#[inline(always)]
+fn check_filter_of(version: Version, bytes: &[u8]) -> Result<(), Flaw> {
+    use ErrorKind::{MultiLevelWildcard, SingleLevelWildcard};
+    let checked = check_filter(bytes);
+    match checked {
+        _ if version != Version::V5 => checked,
+        Ok(()) => check_share(bytes),
+        // a fault in the share name is the more exact one
+        Err(flaw) if matches!(flaw.kind, MultiLevelWildcard | SingleLevelWildcard) => {
+            check_share(bytes).and(checked)
+        }
+        Err(_) => checked,
+    }
+}
+
 #[inline]
 fn check_share(bytes: &[u8]) -> Result<(), Flaw> {
     split_share(bytes).map(|_| ())
 }
 
-/// The parts of a checked filter; `None` if it is no shared subscription.
+/// The parts of a filter whose text was checked; `None` if it is no shared subscription. Wildcards
+/// behind the share name are not checked.
 #[inline]
 fn split_share(bytes: &[u8]) -> Result<Option<SharedSubscription<'_>>, Flaw> {
     let Some(rest) = bytes.strip_prefix(SHARE) else {
@@ -341,8 +353,8 @@ fn split_share(bytes: &[u8]) -> Result<Option<SharedSubscription<'_>>, Flaw> {
     if name.is_empty() {
         return flaw(ErrorKind::EmptyShareName, SHARE.len());
     }
-    if let b"+" | b"#" = name {
-        return flaw(ErrorKind::SharedSubscription, SHARE.len());
+    if let Some(at) = find_wildcard(name) {
+        return flaw(ErrorKind::SharedSubscription, SHARE.len() + at);
     }
     match rest.split_first() {
         Some((_, filter)) if !filter.is_empty() => Ok(Some(SharedSubscription {
@@ -436,6 +448,60 @@ mod tests {
                     assert_eq!(check_filter(filter).is_ok(), is_filter, "{filter:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn in_5_0_a_fault_in_the_share_name_comes_before_one_in_the_filter() {
+        use ErrorKind::{
+            EmptyShareName, MultiLevelWildcard, NullCharacter, SharedSubscription,
+            SingleLevelWildcard,
+        };
+        let check = |version, filter: &str| {
+            let result = check_filter_of(version, filter.as_bytes());
+            result.map_err(|flaw| (flaw.kind, flaw.at)).unwrap_err()
+        };
+        for (filter, v3_1_1, v5) in [
+            (
+                "$share/#/a",
+                (MultiLevelWildcard, 7),
+                (SharedSubscription, 7),
+            ),
+            (
+                "$share/g#/a",
+                (MultiLevelWildcard, 8),
+                (SharedSubscription, 8),
+            ),
+            (
+                "$share/g+/a",
+                (SingleLevelWildcard, 8),
+                (SharedSubscription, 8),
+            ),
+            (
+                "$share/g+",
+                (SingleLevelWildcard, 8),
+                (SharedSubscription, 8),
+            ),
+            (
+                "$share/+/#/a",
+                (MultiLevelWildcard, 9),
+                (SharedSubscription, 7),
+            ),
+            ("$share//#/a", (MultiLevelWildcard, 8), (EmptyShareName, 7)),
+            (
+                "$share/g/#/a",
+                (MultiLevelWildcard, 9),
+                (MultiLevelWildcard, 9),
+            ),
+            (
+                "$share/g/a+",
+                (SingleLevelWildcard, 10),
+                (SingleLevelWildcard, 10),
+            ),
+            ("$share/#\0/a", (NullCharacter, 8), (NullCharacter, 8)),
+        ] {
+            assert_eq!(check(Version::V3_1_1, filter), v3_1_1, "{filter}");
+            assert_eq!(check(Version::V5, filter), v5, "{filter}");
         }
     }
 

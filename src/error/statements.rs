@@ -131,7 +131,8 @@ fn truncated(violation: &Violation, version: Version) -> Ids {
     match (version, packet_type, field) {
         (Version::V3_1, _, _) => one("U31-remlen"),
         (Version::V5, _, Field::Property(_) | Field::PropertyIdentifier) => one("U-prop-len"),
-        (Version::V5, _, Field::PropertyLength) => one("MQTT-2.2.2-1"),
+        // no byte of the Property Length is present
+        (Version::V5, _, Field::PropertyLength) if violation.value == 0 => one("MQTT-2.2.2-1"),
         (_, Some(P::Connect), Field::ClientId) => one("MQTT-3.1.3-3"),
         (
             _,
