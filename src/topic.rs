@@ -174,19 +174,14 @@ impl<'a> TopicFilter<'a> {
         names.next().is_none()
     }
 
-    /// Parses a filter. In 5.0 shared subscriptions have a grammar.
+    /// Parses a filter that is valid in `version`.
     #[inline(always)]
     pub(crate) fn parse<E: ParseFault<'a>>(
         input: &'a [u8],
         version: Version,
     ) -> Parsed<'a, Self, E> {
-        let field = Field::TopicFilter;
-        let (rest, bytes) = read::text(input, field, check_filter)?;
-        if version == Version::V5 {
-            if let Err(bad) = check_share(bytes) {
-                return bad.fault(bytes, field);
-            }
-        }
+        let check = |bytes: &[u8]| check_filter_in(version, bytes);
+        let (rest, bytes) = read::text(input, Field::TopicFilter, check)?;
         Ok((rest, Self(bytes)))
     }
 
@@ -326,12 +321,29 @@ const fn check_filter_slowly(bytes: &[u8]) -> Result<(), BadText> {
     Ok(())
 }
 
+/// Checks a filter. In 5.0 shared subscriptions have a grammar.
+#[inline(always)]
+fn check_filter_in(version: Version, bytes: &[u8]) -> Result<(), BadText> {
+    use ErrorKind::{MultiLevelWildcard, SingleLevelWildcard};
+    let checked = check_filter(bytes);
+    match checked {
+        _ if version != Version::V5 => checked,
+        Ok(()) => check_share(bytes),
+        // a fault in the share name is the more exact one
+        Err(bad) if matches!(bad.kind, MultiLevelWildcard | SingleLevelWildcard) => {
+            check_share(bytes).and(checked)
+        }
+        Err(_) => checked,
+    }
+}
+
 #[inline]
 fn check_share(bytes: &[u8]) -> Result<(), BadText> {
     split_share(bytes).map(|_| ())
 }
 
-/// The parts of a checked filter; `None` if it is no shared subscription.
+/// The parts of a filter whose text was checked; `None` if it is no shared subscription. Wildcards
+/// behind the share name are not checked.
 #[inline]
 fn split_share(bytes: &[u8]) -> Result<Option<SharedSubscription<'_>>, BadText> {
     let Some(rest) = bytes.strip_prefix(SHARE) else {
@@ -344,8 +356,8 @@ fn split_share(bytes: &[u8]) -> Result<Option<SharedSubscription<'_>>, BadText> 
     if name.is_empty() {
         return bad(ErrorKind::EmptyShareName, SHARE.len());
     }
-    if let b"+" | b"#" = name {
-        return bad(ErrorKind::SharedSubscription, SHARE.len());
+    if let Some(at) = find_wildcard(name) {
+        return bad(ErrorKind::SharedSubscription, SHARE.len() + at);
     }
     match rest.split_first() {
         Some((_, filter)) if !filter.is_empty() => Ok(Some(SharedSubscription {
@@ -439,6 +451,60 @@ mod tests {
                     assert_eq!(check_filter(filter).is_ok(), is_filter, "{filter:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn in_5_0_a_fault_in_the_share_name_comes_before_one_in_the_filter() {
+        use ErrorKind::{
+            EmptyShareName, MultiLevelWildcard, NullCharacter, SharedSubscription,
+            SingleLevelWildcard,
+        };
+        let check = |version, filter: &str| {
+            let result = check_filter_in(version, filter.as_bytes());
+            result.map_err(|bad| (bad.kind, bad.at)).unwrap_err()
+        };
+        for (filter, v3_1_1, v5) in [
+            (
+                "$share/#/a",
+                (MultiLevelWildcard, 7),
+                (SharedSubscription, 7),
+            ),
+            (
+                "$share/g#/a",
+                (MultiLevelWildcard, 8),
+                (SharedSubscription, 8),
+            ),
+            (
+                "$share/g+/a",
+                (SingleLevelWildcard, 8),
+                (SharedSubscription, 8),
+            ),
+            (
+                "$share/g+",
+                (SingleLevelWildcard, 8),
+                (SharedSubscription, 8),
+            ),
+            (
+                "$share/+/#/a",
+                (MultiLevelWildcard, 9),
+                (SharedSubscription, 7),
+            ),
+            ("$share//#/a", (MultiLevelWildcard, 8), (EmptyShareName, 7)),
+            (
+                "$share/g/#/a",
+                (MultiLevelWildcard, 9),
+                (MultiLevelWildcard, 9),
+            ),
+            (
+                "$share/g/a+",
+                (SingleLevelWildcard, 10),
+                (SingleLevelWildcard, 10),
+            ),
+            ("$share/#\0/a", (NullCharacter, 8), (NullCharacter, 8)),
+        ] {
+            assert_eq!(check(Version::V3_1_1, filter), v3_1_1, "{filter}");
+            assert_eq!(check(Version::V5, filter), v5, "{filter}");
         }
     }
 

@@ -361,7 +361,7 @@ fn raised_in() -> BTreeMap<String, String> {
             .to_owned();
         if [
             "src/error.rs",
-            "src/statement.rs",
+            "src/error/statements.rs",
             "src/waivers.rs",
             "src/monitor/breach.rs",
         ]

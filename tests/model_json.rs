@@ -237,7 +237,7 @@ fn texts_that_no_packet_can_hold_are_read_and_not_encoded() {
     for (json, message) in [
         (
             json!({"type": "PUBLISH", "qos": 0, "retain": false, "topic_name": "a/#", "payload": ""}),
-            "PUBLISH, Topic Name: the topic name holds a wildcard [v5.0 MQTT-3.3.2-2]",
+            "PUBLISH, Topic Name: the topic name contains a wildcard [v5.0 MQTT-3.3.2-2]",
         ),
         (
             json!({"type": "UNSUBSCRIBE", "packet_id": 7, "topic_filters": ["a", ""]}),
@@ -245,7 +245,7 @@ fn texts_that_no_packet_can_hold_are_read_and_not_encoded() {
         ),
         (
             json!({"type": "AUTH", "reason_code": "0x18", "properties": [{"authentication_method": "a\0b"}]}),
-            "AUTH, Authentication Method: the text holds U+0000 [v5.0 MQTT-1.5.4-2]",
+            "AUTH, Authentication Method: the text contains U+0000 [v5.0 MQTT-1.5.4-2]",
         ),
         (
             json!({"type": "UNSUBSCRIBE", "packet_id": 7, "topic_filters": ["x".repeat(65_536)]}),

@@ -39,8 +39,8 @@ INVALID  CONNECT 3.1.1 from the client, byte 9: Connect Flags 0x0A: Will QoS is 
     10  00 3C                     Keep Alive: 60 s
     12  00 01 70                  Client Identifier: "p"
 
-  rule      MQTT-3.1.2-13 (3.1.1, section 3.1.2.6): Will Flag 0 forces Will QoS 0.
-            MQTT-3.1.2-11 (3.1.1, section 3.1.2.5): Will Flag 0: Will QoS and Will Retain are 0 and the payload has no Will fields.
+  rule      MQTT-3.1.2-13 (3.1.1, section 3.1.2.6): If the Will Flag is 0, Will QoS is 0.
+            MQTT-3.1.2-11 (3.1.1, section 3.1.2.5): If the Will Flag is 0, Will QoS and Will Retain are 0 and the payload has no Will fields.
   reply     the server closes the connection
   nearest   byte 9 = 02 would be valid
   waiver    WILL_FLAGS would let it pass
@@ -73,7 +73,7 @@ fn says_which_versions_fit() {
         lines.next(),
         Some("  fits      3.1 and 3.1.1 from the client")
     );
-    let expected = "  not 5.0   byte 5: Topic Filter: the field runs past the end";
+    let expected = "  not 5.0   byte 5: Topic Filter: the field is missing or incomplete";
     assert_eq!(lines.next(), Some(expected));
 }
 
@@ -306,7 +306,7 @@ fn waives_what_it_is_asked_to() {
     let expected = r#"
 VALID WITH WAIVER  2 packets, MQTT 3.1.1 from the client
        0  → PUBACK id 1
-       ~ waived ACK_FLAGS: byte 0: flags: the flags are not those of this packet [v3.1.1 MQTT-2.2.2-1]
+       ~ waived ACK_FLAGS: byte 0: flags: flags not allowed for this packet type [v3.1.1 MQTT-2.2.2-1]
        4  → PINGREQ
 "#;
     assert_eq!(run.output, expected.trim_start());
@@ -355,7 +355,7 @@ fn enforces_what_it_is_asked_to() {
     let rule = "no_discouraged_characters";
     let run = explain(["--mqtt", "3.1.1", "--enforce", rule, bell], b"");
     assert_eq!(run.status, 1);
-    let expected = "Content: \"a\\u{7}\"   <- the text holds a control character";
+    let expected = "Content: \"a\\u{7}\"   <- the text contains a control character";
     assert!(run.output.contains(expected), "{}", run.output);
     let expected = "  enforced  only NO_DISCOURAGED_CHARACTERS refuses it\n";
     assert!(run.output.contains(expected), "{}", run.output);

@@ -35,7 +35,7 @@ INVALID  10.0.0.1:40000 → 10.0.0.2:1883: 1 of 3 packets breaks a rule of the c
     let run = explain(["--tree", &capture], b"");
     let expected = r#"
   breach    Server: a second CONNACK on one connection
-  rule      MQTT-3.2.0-2 (5.0, section 3.2): A connection sees one CONNACK at most.
+  rule      MQTT-3.2.0-2 (5.0, section 3.2): The Server sends at most one CONNACK on a connection.
   code      0x82 (Protocol Error)
 "#;
     assert!(run.output.contains(expected), "{}", run.output);

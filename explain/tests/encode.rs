@@ -219,7 +219,7 @@ fn stops_at_what_breaks_a_rule() {
 
     let publish = r#"{"type":"PUBLISH","qos":0,"retain":false,"topic_name":"a/#","payload":""}"#;
     let run = encode(["--mqtt", "5", "--from", "client"], publish);
-    let expected = "PUBLISH, Topic Name: the topic name holds a wildcard [v5.0 MQTT-3.3.2-2]";
+    let expected = "PUBLISH, Topic Name: the topic name contains a wildcard [v5.0 MQTT-3.3.2-2]";
     assert_eq!(run.errors, format!("mqtt-explain: line 1: {expected}\n"));
     assert_eq!((run.output.as_str(), run.status), ("", 1));
 }

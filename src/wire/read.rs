@@ -74,7 +74,10 @@ fn long_variable_byte_integer<'a, E: ParseFault<'a>>(
             field,
             value,
         ),
-        VariableByteInteger::Unfinished => truncated(input, field),
+        VariableByteInteger::Unfinished => {
+            let length = u32::try_from(input.len()).unwrap_or(u32::MAX);
+            fault(input, ErrorKind::Truncated, field, length)
+        }
         VariableByteInteger::TooLong => {
             fault(input, ErrorKind::VariableByteIntegerTooLong, field, 0)
         }
