@@ -180,7 +180,13 @@ impl<'a> TopicFilter<'a> {
         input: &'a [u8],
         version: Version,
     ) -> Parsed<'a, Self, E> {
-        let check = |bytes: &[u8]| check_filter_in(version, bytes);
+        let check = |bytes: &[u8]| {
+            let may_be_shared = version == Version::V5 && bytes.starts_with(SHARE);
+            if is_plain_filter(bytes) && !may_be_shared {
+                return Ok(());
+            }
+            check_filter_in(version, bytes)
+        };
         let (rest, bytes) = read::text(input, Field::TopicFilter, check)?;
         Ok((rest, Self(bytes)))
     }
@@ -322,7 +328,7 @@ const fn check_filter_slowly(bytes: &[u8]) -> Result<(), BadText> {
 }
 
 /// Checks a filter. In 5.0 shared subscriptions have a grammar.
-#[inline(always)]
+#[inline(never)]
 fn check_filter_in(version: Version, bytes: &[u8]) -> Result<(), BadText> {
     use ErrorKind::{MultiLevelWildcard, SingleLevelWildcard};
     let checked = check_filter(bytes);
