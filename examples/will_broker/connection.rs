@@ -248,10 +248,10 @@ impl Connection {
         match (publish, packet_id) {
             (Some(publish), _) if publish.remaining() <= self.maximum_packet_size => {
                 self.packets.write_buffer_mut().put(publish);
-                match self.packets.write_buffer().len() >= self.packets.backpressure_boundary() {
-                    true => self.flush().await,
-                    false => Ok(()),
+                if self.packets.write_buffer().len() < self.packets.backpressure_boundary() {
+                    return Ok(());
                 }
+                self.flush().await
             }
             // an expired or too large message counts as delivered (5.0 MQTT-3.1.2-25)
             (_, Some(packet_id)) => self.with_session(|session| session.finish(packet_id)),
@@ -348,9 +348,12 @@ impl Connection {
         let mut codes = self.with_session(|session| {
             let filters = unsubscribe.topic_filters.iter();
             let existed = filters.map(|it| session.subscriptions.remove(it.as_str()).is_some());
-            let codes = existed.map(|existed| match existed {
-                true => ReasonCode::Success,
-                false => ReasonCode::NoSubscriptionExisted,
+            let codes = existed.map(|existed| {
+                if existed {
+                    ReasonCode::Success
+                } else {
+                    ReasonCode::NoSubscriptionExisted
+                }
             });
             codes.collect::<Vec<_>>()
         })?;

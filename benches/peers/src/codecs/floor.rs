@@ -16,9 +16,10 @@ impl<const LEVEL: u8, const ASCII: bool> Peer for Floor<LEVEL, ASCII> {
     const NAME: &'static str = if ASCII { ASCII_FIRST } else { FROM_UTF8 };
     const VERSION: Version = if LEVEL == 5 { Version::V5 } else { Version::V4 };
     const KIND: Kind = Kind::Floor;
-    const TASKS: &'static [Task] = match ASCII {
-        true => &[Task::Decode], // it does not copy or frame faster than the other
-        false => &[Task::Decode, Task::Encode, Task::Frame],
+    const TASKS: &'static [Task] = if ASCII {
+        &[Task::Decode] // it does not copy or frame faster than the other
+    } else {
+        &[Task::Decode, Task::Encode, Task::Frame]
     };
 
     type Input = Wire;
