@@ -1,18 +1,18 @@
-//! `mqute-codec`: v3.1.1 and v5.0, strings copied, payloads sharing the buffer.
+//! `mqute-codec`: 3.1.1 and 5.0. It copies strings and shares the buffer for payloads.
 //!
-//! `PacketCodec::try_decode` finds the frame and `Packet::decode` reads it, as
-//! its documentation shows; `Packet::encode` writes. Its getters clone, so the
-//! timed runs only keep the packet.
+//! `PacketCodec::try_decode` frames, `Packet::decode` decodes and `Packet::encode` encodes, as its
+//! documentation shows. Its getters clone, so the timed runs do not call them.
 
 use std::hint::black_box;
 
 use bytes::BytesMut;
+use mqute_codec::Error;
 use mqute_codec::codec::PacketCodec;
 use mqute_codec::protocol::{Credentials, Flags, v4, v5};
 
-use super::Peer;
 use crate::fields::{Field, Fields, options};
-use crate::workload::Version;
+use crate::peer::{Open, Peer, Verdict};
+use crate::workload::{Version, Wire};
 
 pub struct V4;
 pub struct V5;
@@ -80,6 +80,15 @@ impl Peer for V4 {
     fn encode(packet: &mut v4::Packet, out: &mut BytesMut) -> Option<()> {
         out.clear();
         packet.encode(out).ok()
+    }
+
+    fn verdict(bytes: Wire) -> Verdict {
+        let raw = PacketCodec::new(None, None).try_decode(&mut BytesMut::open(bytes));
+        match raw.and_then(v4::Packet::decode) {
+            Ok(_) => Verdict::Accepts,
+            Err(Error::NotEnoughBytes(_)) => Verdict::Waits,
+            Err(_) => Verdict::Refuses,
+        }
     }
 }
 
@@ -173,5 +182,14 @@ impl Peer for V5 {
     fn encode(packet: &mut v5::Packet, out: &mut BytesMut) -> Option<()> {
         out.clear();
         packet.encode(out).ok()
+    }
+
+    fn verdict(bytes: Wire) -> Verdict {
+        let raw = PacketCodec::new(None, None).try_decode(&mut BytesMut::open(bytes));
+        match raw.and_then(v5::Packet::decode) {
+            Ok(_) => Verdict::Accepts,
+            Err(Error::NotEnoughBytes(_)) => Verdict::Waits,
+            Err(_) => Verdict::Refuses,
+        }
     }
 }

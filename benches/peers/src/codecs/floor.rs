@@ -1,14 +1,12 @@
-//! The lower bounds. Decoding: find the frame, then validate each string in
-//! it and skip everything else, with `core::str::from_utf8` alone or with a
-//! look for ASCII before it. Encoding: copy the packet's bytes. Framing: read the
-//! Remaining Length and judge nothing.
+//! The lower bounds. Decoding: find the frame, validate each of its strings and skip everything
+//! else, with `core::str::from_utf8` alone or with a check for ASCII before it. Encoding: copy the
+//! bytes of the packet. Framing: read the Remaining Length without any check.
 
-use super::{Frame, Kind, Peer, frame, split, varint};
 use crate::fields::{Field, Fields};
-use crate::measure::Task;
+use crate::peer::{Frame, Kind, Peer, Task, frame, split, varint};
 use crate::workload::{Version, Wire};
 
-/// Decoding's floor with `from_utf8`, and that of the other tasks.
+/// The floor of decoding with `from_utf8`, and of the other tasks.
 pub const FROM_UTF8: &str = "floor";
 pub const ASCII_FIRST: &str = "floor, ASCII first";
 
@@ -18,13 +16,14 @@ impl<const LEVEL: u8, const ASCII: bool> Peer for Floor<LEVEL, ASCII> {
     const NAME: &'static str = if ASCII { ASCII_FIRST } else { FROM_UTF8 };
     const VERSION: Version = if LEVEL == 5 { Version::V5 } else { Version::V4 };
     const KIND: Kind = Kind::Floor;
-    const TASKS: &'static [Task] = match ASCII {
-        true => &[Task::Decode], // it copies and frames no faster than the other
-        false => &[Task::Decode, Task::Encode, Task::Frame],
+    const TASKS: &'static [Task] = if ASCII {
+        &[Task::Decode] // it does not copy or frame faster than the other
+    } else {
+        &[Task::Decode, Task::Encode, Task::Frame]
     };
 
     type Input = Wire;
-    /// With how long its strings are together.
+    /// With the total length of its strings.
     type Packet = (Frame, usize);
     type Output = Vec<u8>;
 
@@ -39,7 +38,7 @@ impl<const LEVEL: u8, const ASCII: bool> Peer for Floor<LEVEL, ASCII> {
         Some(())
     }
 
-    /// The strings are reported as one of their length.
+    /// Reports all strings as one of their total length.
     fn fields<F: Fields>((frame, strings): &Self::Packet, to: &mut F) {
         to.kind(frame.first >> 4);
         to.bytes(Field::Topic, &frame.body[..*strings]);

@@ -1,15 +1,15 @@
-//! `mqttbytes`: v3.1.1 and v5.0, strings copied, payloads sharing the buffer.
+//! `mqttbytes`: 3.1.1 and 5.0. It copies strings and shares the buffer for payloads.
 //!
-//! `read` decodes any packet. There is no such function to encode, only the
-//! `write` of each kind, so the caller chooses it. `check` frames without decoding.
+//! `read` decodes any packet. For encoding there is only the `write` of each packet type, which the
+//! caller chooses. `check` frames without decoding.
 
 use bytes::{Buf, BytesMut};
 use mqttbytes::{check, v4, v5};
 
-use super::Peer;
+use super::rumqttc::{bytebeam_v4_fields, bytebeam_v5_fields};
 use crate::fields::{Field, Fields, options};
-use crate::measure::Task;
-use crate::workload::Version;
+use crate::peer::{Open, Peer, Task, Verdict};
+use crate::workload::{Version, Wire};
 
 pub struct V4;
 pub struct V5;
@@ -56,6 +56,14 @@ impl Peer for V4 {
     fn skip(input: &mut BytesMut) -> Option<()> {
         skip(input)
     }
+
+    fn verdict(bytes: Wire) -> Verdict {
+        match v4::read(&mut BytesMut::open(bytes), usize::MAX) {
+            Ok(_) => Verdict::Accepts,
+            Err(mqttbytes::Error::InsufficientBytes(_)) => Verdict::Waits,
+            Err(_) => Verdict::Refuses,
+        }
+    }
 }
 
 impl Peer for V5 {
@@ -98,5 +106,13 @@ impl Peer for V5 {
 
     fn skip(input: &mut BytesMut) -> Option<()> {
         skip(input)
+    }
+
+    fn verdict(bytes: Wire) -> Verdict {
+        match v5::read(&mut BytesMut::open(bytes), usize::MAX) {
+            Ok(_) => Verdict::Accepts,
+            Err(mqttbytes::Error::InsufficientBytes(_)) => Verdict::Waits,
+            Err(_) => Verdict::Refuses,
+        }
     }
 }

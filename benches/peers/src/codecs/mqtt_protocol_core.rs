@@ -1,24 +1,26 @@
-//! `mqtt-protocol-core`: v3.1.1 and v5.0, each string copied as it is on the
-//! wire, payloads sharing one counted copy of the packet.
+//! `mqtt-protocol-core`: 3.1.1 and 5.0. It copies each string as it is on the wire; payloads share
+//! one reference-counted copy of the packet.
 //!
-//! The `parse` of each kind, on frames found by the caller, without the state
-//! machine of `Connection` that calls them. Of its two ways to encode, the one
-//! faster on the mixed stream: for v3.1.1 `to_buffers`, gathered into one
-//! buffer, for v5.0 `to_continuous_buffer`.
+//! The bench calls the `parse` of each packet type on frames found by the caller, without the state
+//! machine of `Connection`. It has two ways to encode, and the bench uses the one that is faster on
+//! the mixed stream: for 3.1.1 `to_buffers`, gathered into one buffer, for 5.0
+//! `to_continuous_buffer`.
 
 use mqtt_protocol_core::mqtt::Arc;
+use mqtt_protocol_core::mqtt::common::Cursor;
+use mqtt_protocol_core::mqtt::connection::{PacketBuildResult, PacketBuilder};
 use mqtt_protocol_core::mqtt::packet::{
     GenericPacketTrait, Packet, Property, v3_1_1 as v4, v5_0 as v5,
 };
 
-use super::{Frame, Peer, frame};
 use crate::fields::{Field, Fields};
+use crate::peer::{Frame, Peer, Verdict, frame};
 use crate::workload::{Version, Wire};
 
 pub struct V4;
 pub struct V5;
 
-/// Reads the packet that the number of its kind says.
+/// Parses the packet by the number of its type.
 macro_rules! parse {
     ($input:ident, $show:ident, $publish:ident $v:ident, $($kind:literal $variant:ident $type:ident,)*) => {{
         let Frame { first, body, .. } = frame($input)?;
@@ -29,6 +31,24 @@ macro_rules! parse {
         };
         $show(&packet);
         Some(())
+    }};
+}
+
+/// The verdict of `Connection` without its state: its framing, and the `parse` of each type, which
+/// has to use up the packet. A payload always does.
+macro_rules! verdict {
+    ($bytes:ident, $v:ident, $($kind:literal $type:ident,)*) => {{
+        let raw = match PacketBuilder::new().feed(&mut Cursor::new($bytes)) {
+            PacketBuildResult::Complete(raw) => raw,
+            PacketBuildResult::Incomplete => return Verdict::Waits,
+            PacketBuildResult::Error(_) => return Verdict::Refuses,
+        };
+        let parsed = match raw.packet_type() {
+            3 => $v::Publish::parse(raw.flags(), Arc::from(raw.data_as_slice())).is_ok(),
+            $($kind => raw.parse_exact($v::$type::parse).is_ok(),)*
+            _ => false,
+        };
+        if parsed { Verdict::Accepts } else { Verdict::Refuses }
     }};
 }
 
@@ -47,7 +67,7 @@ fn properties(properties: &[Property], to: &mut impl Fields) {
     }
 }
 
-/// CONNECT has the same getters in both versions, but for the properties.
+/// The getters of CONNECT, which are the same in both versions except for the properties.
 macro_rules! connect {
     ($p:ident, $to:ident) => {
         $to.connect($p.clean_start(), $p.keep_alive(), $p.client_id());
@@ -127,6 +147,14 @@ impl Peer for V4 {
             .for_each(|part| out.extend_from_slice(part));
         Some(())
     }
+
+    fn verdict(bytes: Wire) -> Verdict {
+        verdict!(
+            bytes, v4,
+            1 Connect, 2 Connack, 4 Puback, 5 Pubrec, 6 Pubrel, 7 Pubcomp, 8 Subscribe, 9 Suback,
+            10 Unsubscribe, 11 Unsuback, 12 Pingreq, 13 Pingresp, 14 Disconnect,
+        )
+    }
 }
 
 impl Peer for V5 {
@@ -190,5 +218,13 @@ impl Peer for V5 {
     fn encode(packet: &mut Packet, out: &mut Vec<u8>) -> Option<()> {
         *out = packet.to_continuous_buffer();
         Some(())
+    }
+
+    fn verdict(bytes: Wire) -> Verdict {
+        verdict!(
+            bytes, v5,
+            1 Connect, 2 Connack, 4 Puback, 5 Pubrec, 6 Pubrel, 7 Pubcomp, 8 Subscribe, 9 Suback,
+            10 Unsubscribe, 11 Unsuback, 12 Pingreq, 13 Pingresp, 14 Disconnect, 15 Auth,
+        )
     }
 }

@@ -1,12 +1,12 @@
-//! `mqttrs`: v3.1.1, borrowing its strings from the input.
+//! `mqttrs`: 3.1.1. It borrows strings from the input.
 //!
-//! `decode_slice` and `encode_slice` are its only way in. Decoding does not
-//! say how long the packet was, so the caller has to frame.
+//! `decode_slice` and `encode_slice` are its only entry points. Decoding does not return the length
+//! of the packet, so the caller has to frame.
 
 use mqttrs::{Packet, SubscribeReturnCodes, decode_slice, encode_slice};
 
-use super::{Filled, Peer, frame};
 use crate::fields::Fields;
+use crate::peer::{Filled, Peer, Verdict, frame};
 use crate::workload::{Version, Wire};
 
 pub struct V4;
@@ -71,5 +71,13 @@ impl Peer for V4 {
     fn encode(packet: &mut Packet, out: &mut Filled) -> Option<()> {
         out.len = encode_slice(packet, &mut out.room).ok()?;
         Some(())
+    }
+
+    fn verdict(bytes: Wire) -> Verdict {
+        match decode_slice(bytes) {
+            Ok(Some(_)) => Verdict::Accepts,
+            Ok(None) => Verdict::Waits,
+            Err(_) => Verdict::Refuses,
+        }
     }
 }

@@ -1,15 +1,16 @@
-//! `rmqtt-codec`: v3.1.1 and v5.0, strings and payloads sharing the buffer.
+//! `rmqtt-codec`: 3.1.1 and 5.0. Strings and payloads share the buffer.
 //!
-//! The `Codec` of each version is the only way in; `MqttCodec` wraps both.
-//! Encoding takes the packet by value.
+//! The `Codec` of each version is the only entry point; `MqttCodec` wraps both. Encoding takes the
+//! packet by value.
 
 use bytes::BytesMut;
 use rmqtt_codec::{v3, v5};
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::Peer;
+use super::ntex_mqtt::{ntex_publish, ntex_publish_properties, ntex_v3_fields, ntex_v5_fields};
 use crate::fields::{Field, Fields, options};
-use crate::workload::Version;
+use crate::peer::{Open, Peer, Verdict};
+use crate::workload::{Version, Wire};
 
 pub struct V4;
 pub struct V5;
@@ -45,6 +46,15 @@ impl Peer for V4 {
     fn encode(packet: &mut Self::Packet, out: &mut BytesMut) -> Option<()> {
         out.clear();
         v3::Codec::default().encode(packet.take()?.0, out).ok()
+    }
+
+    fn verdict(bytes: Wire) -> Verdict {
+        let (mut codec, mut input) = Self::Input::open(bytes);
+        match codec.decode(&mut input) {
+            Ok(Some(_)) => Verdict::Accepts,
+            Ok(None) => Verdict::Waits,
+            Err(_) => Verdict::Refuses,
+        }
     }
 }
 
@@ -82,5 +92,14 @@ impl Peer for V5 {
     fn encode(packet: &mut Self::Packet, out: &mut BytesMut) -> Option<()> {
         out.clear();
         v5::Codec::default().encode(packet.take()?.0, out).ok()
+    }
+
+    fn verdict(bytes: Wire) -> Verdict {
+        let (mut codec, mut input) = Self::Input::open(bytes);
+        match codec.decode(&mut input) {
+            Ok(Some(_)) => Verdict::Accepts,
+            Ok(None) => Verdict::Waits,
+            Err(_) => Verdict::Refuses,
+        }
     }
 }

@@ -1,8 +1,7 @@
-//! Ours: borrowed from a slice, from frames that share the buffer, and built by the user.
+//! `mqtt-wire`: borrowed from a slice, as frames that share the buffer, and built by the user.
 //!
-//! Every rule is checked; lists and properties are walked item by item. The
-//! workload mixes both directions, so each packet is read in the dialect of
-//! the side that sends it.
+//! Every rule is checked; lists and properties are walked item by item. The workload mixes both
+//! directions, so each packet is read in the dialect of its sender.
 
 use bytes::BytesMut;
 use mqtt_wire::{
@@ -10,20 +9,21 @@ use mqtt_wire::{
     ReturnCode, Subscriptions, Version, Will,
 };
 
-use super::{Filled, Kind, Peer};
 use crate::fields::{Field, Fields, options};
-use crate::measure::Task;
+use crate::peer::{Filled, Kind, Peer, Task};
 use crate::workload::{self, Wire};
 
-/// Decodes from a slice; encodes into a slice what was decoded, whose lists are
-/// known to be right.
+/// Decodes from a slice. Encodes decoded packets, whose lists are already checked, into a slice.
 pub struct Borrowed<const LEVEL: u8>;
+
+/// Decodes from a slice into a variable, as `let packet = frame.decode(dialect)?` does.
+pub struct ByValue<const LEVEL: u8>;
 
 /// Decodes from frames.
 pub struct Frames<const LEVEL: u8>;
 
-/// Appends to a `BytesMut` packets whose lists the user lends, which are
-/// checked while encoding.
+/// Encodes packets whose lists the user lends into a `BytesMut`. The lists are checked while
+/// encoding.
 pub struct Built<const LEVEL: u8>;
 
 impl<const LEVEL: u8> Peer for Borrowed<LEVEL> {
@@ -65,6 +65,36 @@ impl<const LEVEL: u8> Peer for Borrowed<LEVEL> {
     }
 }
 
+impl<const LEVEL: u8> Peer for ByValue<LEVEL> {
+    const NAME: &'static str = "mqtt-wire, by value";
+    const VERSION: workload::Version = version(LEVEL);
+    const KIND: Kind = Kind::Ours;
+    const TASKS: &'static [Task] = &[Task::Decode];
+
+    type Input = Wire;
+    type Packet = Packet<'static>;
+    type Output = Filled;
+
+    fn next(input: &mut Wire, show: impl FnOnce(&Self::Packet)) -> Option<()> {
+        let dialect = dialect::<LEVEL>(*input.first()?);
+        let Ok(Framed::Frame(frame)) = FrameRef::split(input, dialect, u32::MAX) else {
+            return None;
+        };
+        *input = &input[frame.bytes().len()..];
+        let packet = frame.decode(dialect).ok()?;
+        show(&packet);
+        Some(())
+    }
+
+    fn fields<F: Fields>(packet: &Packet, to: &mut F) {
+        fields::<LEVEL, F>(packet, to);
+    }
+
+    fn encode(packet: &mut Packet<'static>, out: &mut Filled) -> Option<()> {
+        Borrowed::<LEVEL>::encode(packet, out)
+    }
+}
+
 impl<const LEVEL: u8> Peer for Frames<LEVEL> {
     const NAME: &'static str = "mqtt-wire, frames";
     const VERSION: workload::Version = version(LEVEL);
@@ -90,7 +120,7 @@ impl<const LEVEL: u8> Peer for Frames<LEVEL> {
         }
     }
 
-    /// A frame is not encoded: its bytes are there.
+    /// A frame is not encoded, because it already has its bytes.
     fn encode(_: &mut Frame, _: &mut Filled) -> Option<()> {
         None
     }
@@ -128,7 +158,7 @@ impl<const LEVEL: u8> Peer for Built<LEVEL> {
     }
 }
 
-/// The same packet with lists that are lent, by a user who keeps them as long as [`Wire`] lasts.
+/// The same packet with lent lists, which live as long as [`Wire`].
 fn lend(mut packet: Packet<'static>) -> Packet<'static> {
     fn items<T>(list: impl IntoIterator<Item = T>) -> &'static [T] {
         list.into_iter().collect::<Vec<_>>().leak()
@@ -162,7 +192,7 @@ const fn level<const LEVEL: u8>() -> Version {
     }
 }
 
-/// CONNACK and SUBACK come from the Server, all other packets here from the Client.
+/// Here CONNACK and SUBACK come from the Server, all other packets from the Client.
 #[inline]
 fn dialect<const LEVEL: u8>(first: u8) -> Dialect {
     match first >> 4 {

@@ -1,14 +1,14 @@
-//! `mqtt-codec-kit`: v3.1.1 and v5.0, everything copied, checking topics.
+//! `mqtt-codec-kit`: 3.1.1 and 5.0. It copies everything and checks topics.
 //!
-//! `VariablePacket` through `Decodable` and `Encodable`, straight from the
-//! slice and into the vector, is what its `MqttCodec` wraps.
+//! The bench calls `VariablePacket` through `Decodable` and `Encodable`, from the slice and into the
+//! vector. Its `MqttCodec` wraps the same functions.
 
 use mqtt_codec_kit::common::qos::QoSWithPacketIdentifier;
 use mqtt_codec_kit::common::{Decodable, Encodable};
 use mqtt_codec_kit::{v4, v5};
 
-use super::Peer;
 use crate::fields::{Field, Fields};
+use crate::peer::Peer;
 use crate::workload::{Version, Wire};
 
 pub struct V4;
@@ -186,7 +186,7 @@ impl Peer for V5 {
     }
 }
 
-/// Getting the Will clones it, which is not decoding.
+/// The getter of the Will clones it, which is no part of decoding.
 fn with_will<F: Fields, W>(to: &mut F, will: impl FnOnce() -> Option<W>, fields: fn(&mut F, &W)) {
     if F::EXACT
         && let Some(will) = &will()

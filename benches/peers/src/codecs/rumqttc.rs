@@ -1,17 +1,17 @@
-//! `rumqttc`: v3.1.1 and v5.0, strings copied, payloads sharing the buffer.
+//! `rumqttc`: 3.1.1 and 5.0. It copies strings and shares the buffer for payloads.
 //!
-//! `Packet::read` and `Packet::write` are what its own `Codec` calls for each
-//! packet. Nothing public goes below them for a packet of any kind.
+//! Its own `Codec` calls `Packet::read` and `Packet::write` for each packet. There is no lower
+//! public function for a packet of any type.
 
 use bytes::BytesMut;
-use rumqttc::mqttbytes::v4;
-use rumqttc::v5::mqttbytes::v5;
+use rumqttc::mqttbytes::{self, v4};
+use rumqttc::v5::mqttbytes::{self as v5_mqttbytes, v5};
 
-use super::Peer;
 use crate::fields::{Field, Fields, options};
-use crate::workload::Version;
+use crate::peer::{Open, Peer, Verdict};
+use crate::workload::{Version, Wire};
 
-/// The fields of a v3.1.1 packet of `rumqttc` or of `mqttbytes`, its origin.
+/// The fields of a 3.1.1 packet of `rumqttc`, or of `mqttbytes`, from which it comes.
 macro_rules! bytebeam_v4_fields {
     ($v4:ident, $packet:expr, $to:ident) => {
         match $packet {
@@ -52,8 +52,8 @@ macro_rules! bytebeam_v4_fields {
     };
 }
 
-/// As above for v5.0, given what differs: how CONNECT keeps its parts, what
-/// it calls its clean start, and what is the number of a SUBACK's code.
+/// The same for 5.0. Three things differ and are arguments: the pattern of CONNECT, its name for
+/// clean start, and the number of a SUBACK code.
 macro_rules! bytebeam_v5_fields {
     (
         $v5:ident, $packet:expr, $to:ident,
@@ -126,6 +126,8 @@ macro_rules! bytebeam_v5_fields {
     };
 }
 
+pub(super) use {bytebeam_v4_fields, bytebeam_v5_fields};
+
 pub struct V4;
 pub struct V5;
 
@@ -148,6 +150,14 @@ impl Peer for V4 {
     fn encode(packet: &mut v4::Packet, out: &mut BytesMut) -> Option<()> {
         out.clear();
         packet.write(out, usize::MAX).ok().map(drop)
+    }
+
+    fn verdict(bytes: Wire) -> Verdict {
+        match v4::Packet::read(&mut BytesMut::open(bytes), usize::MAX) {
+            Ok(_) => Verdict::Accepts,
+            Err(mqttbytes::Error::InsufficientBytes(_)) => Verdict::Waits,
+            Err(_) => Verdict::Refuses,
+        }
     }
 }
 
@@ -177,5 +187,13 @@ impl Peer for V5 {
     fn encode(packet: &mut v5::Packet, out: &mut BytesMut) -> Option<()> {
         out.clear();
         packet.write(out, None).ok().map(drop)
+    }
+
+    fn verdict(bytes: Wire) -> Verdict {
+        match v5::Packet::read(&mut BytesMut::open(bytes), None) {
+            Ok(_) => Verdict::Accepts,
+            Err(v5_mqttbytes::Error::InsufficientBytes(_)) => Verdict::Waits,
+            Err(_) => Verdict::Refuses,
+        }
     }
 }

@@ -1,20 +1,20 @@
-//! `ntex-mqtt`: v3.1.1 and v5.0, strings and payloads sharing the buffer.
+//! `ntex-mqtt`: 3.1.1 and 5.0. Strings and payloads share the buffer.
 //!
-//! Its `Codec` is the only way in. Encoding takes the packet by value, and
-//! writes to pages: a payload of more than 4 KiB becomes a page of its own
-//! without a copy. The pages are dropped after 64 KiB, as if written to a
-//! socket, because to drop them after each packet would make a new one for each.
+//! Its `Codec` is the only entry point. Encoding takes the packet by value and writes to pages. A
+//! payload of more than 4 KiB becomes a page of its own without a copy. The pages are dropped after
+//! 64 KiB, as if they had been written to a socket. Dropping them after each packet would allocate
+//! a new page for each.
 
 use ntex_bytes::{BytePages, BytesMut};
 use ntex_codec::{Decoder, Encoder};
 use ntex_mqtt::{v3::codec as v3, v5::codec as v5};
 
-use super::{Open, Peer, Written};
 use crate::fields::{Field, Fields, options};
+use crate::peer::{Open, Peer, Verdict, Written};
 use crate::workload::{Version, Wire};
 
-/// The fields of a v3.1.1 packet of `ntex-mqtt` or of `rmqtt-codec`, which
-/// came of it. PUBLISH is where they differ.
+/// The fields of a 3.1.1 packet of `ntex-mqtt`, or of `rmqtt-codec`, which comes from it. They
+/// differ in PUBLISH.
 macro_rules! ntex_v3_fields {
     ($v3:ident, $packet:expr, $to:ident) => {
         match $packet {
@@ -52,7 +52,7 @@ macro_rules! ntex_v3_fields {
     };
 }
 
-/// As above for v5.0.
+/// The same for 5.0.
 macro_rules! ntex_v5_fields {
     ($v5:ident, $packet:expr, $to:ident) => {
         match $packet {
@@ -122,6 +122,8 @@ macro_rules! ntex_publish_properties {
     };
 }
 
+pub(super) use {ntex_publish, ntex_publish_properties, ntex_v3_fields, ntex_v5_fields};
+
 impl Open for BytesMut {
     fn open(wire: Wire) -> Self {
         let mut buffer = BytesMut::with_capacity(wire.len() + 64);
@@ -189,6 +191,15 @@ impl Peer for V4 {
     fn encode(packet: &mut Self::Packet, out: &mut Pages) -> Option<()> {
         ntex_encode!(v3, packet, out)
     }
+
+    fn verdict(bytes: Wire) -> Verdict {
+        let (codec, mut input) = Self::Input::open(bytes);
+        match codec.decode(&mut input) {
+            Ok(Some(_)) => Verdict::Accepts,
+            Ok(None) => Verdict::Waits,
+            Err(_) => Verdict::Refuses,
+        }
+    }
 }
 
 impl Peer for V5 {
@@ -222,5 +233,14 @@ impl Peer for V5 {
 
     fn encode(packet: &mut Self::Packet, out: &mut Pages) -> Option<()> {
         ntex_encode!(v5, packet, out)
+    }
+
+    fn verdict(bytes: Wire) -> Verdict {
+        let (codec, mut input) = Self::Input::open(bytes);
+        match codec.decode(&mut input) {
+            Ok(Some(_)) => Verdict::Accepts,
+            Ok(None) => Verdict::Waits,
+            Err(_) => Verdict::Refuses,
+        }
     }
 }

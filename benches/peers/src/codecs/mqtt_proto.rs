@@ -1,15 +1,14 @@
-//! `mqtt-proto`: v3.1.1 and v5.0, everything copied, checking topics.
+//! `mqtt-proto`: 3.1.1 and 5.0. It copies everything and checks topics.
 //!
-//! `Packet::decode` goes through an async reader for every byte and does not
-//! say how long the packet was. `PollHeader::decode_buffer`, which its stream
-//! decoder calls for a whole packet, reads the slice directly, so it is used,
-//! on frames found by the caller. `Packet::encode` makes a new vector for
-//! each packet; the vector itself is taken as the output, without a copy.
+//! `Packet::decode` reads each byte through an async reader and does not return the length of the
+//! packet. Its stream decoder calls `PollHeader::decode_buffer` for a whole packet, which reads the
+//! slice directly. The bench calls that too, on frames found by the caller. `Packet::encode`
+//! allocates a vector for each packet; that vector is the output, without another copy.
 
 use mqtt_proto::{PollHeader, QosPid, VarBytes, v3, v5};
 
-use super::{Frame, Peer, frame};
 use crate::fields::{Field, Fields, options};
+use crate::peer::{Frame, Peer, Verdict, frame};
 use crate::workload::{Version, Wire};
 
 pub struct V4;
@@ -91,6 +90,14 @@ impl Peer for V4 {
     fn encode(packet: &mut v3::Packet, out: &mut Vec<u8>) -> Option<()> {
         packet.encode().ok().map(|bytes| put(bytes, out))
     }
+
+    fn verdict(bytes: Wire) -> Verdict {
+        match v3::Packet::decode(bytes) {
+            Ok(Some(_)) => Verdict::Accepts,
+            Ok(None) => Verdict::Waits,
+            Err(_) => Verdict::Refuses,
+        }
+    }
 }
 
 impl Peer for V5 {
@@ -163,5 +170,13 @@ impl Peer for V5 {
 
     fn encode(packet: &mut v5::Packet, out: &mut Vec<u8>) -> Option<()> {
         packet.encode().ok().map(|bytes| put(bytes, out))
+    }
+
+    fn verdict(bytes: Wire) -> Verdict {
+        match v5::Packet::decode(bytes) {
+            Ok(Some(_)) => Verdict::Accepts,
+            Ok(None) => Verdict::Waits,
+            Err(_) => Verdict::Refuses,
+        }
     }
 }

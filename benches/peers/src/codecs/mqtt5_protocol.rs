@@ -1,17 +1,17 @@
-//! `mqtt5-protocol`: v5.0 and v3.1.1, strings copied, payloads sharing the
-//! buffer, properties in a hash map.
+//! `mqtt5-protocol`: 5.0 and 3.1.1. It copies strings, shares the buffer for payloads, and keeps
+//! properties in a hash map.
 //!
-//! `decode_from_body_with_version` is its one way to decode any packet. To
-//! encode, `MqttPacket::encode` of each kind, which the caller chooses; for
-//! PUBLISH the `encode_body_direct` that spares an intermediate vector.
+//! `decode_from_body_with_version` is its one function to decode any packet. To encode, the caller
+//! chooses the `MqttPacket::encode` of the packet type; for PUBLISH the bench calls
+//! `encode_body_direct`, which saves an intermediate vector.
 
 use bytes::BytesMut;
 use mqtt5_protocol::packet::pingreq::PingReqPacket;
 use mqtt5_protocol::packet::{FixedHeader, MqttPacket, Packet};
 use mqtt5_protocol::{Properties, PropertyId, PropertyValue};
 
-use super::Peer;
 use crate::fields::{Field, Fields};
+use crate::peer::Peer;
 use crate::workload::Version;
 
 pub struct Level<const LEVEL: u8>;
