@@ -1,6 +1,7 @@
 //! How much memory is held: by what was received, never by what was announced.
 #![cfg(feature = "bytes")]
 
+#[path = "it/invariants/mod.rs"]
 mod laws;
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -2,6 +2,7 @@
 //! allocator.
 #![cfg(all(feature = "bytes", feature = "arbitrary"))]
 
+#[path = "it/invariants/mod.rs"]
 mod laws;
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -17,7 +17,7 @@ use ErrorKind as K;
 use laws::frame;
 use peer::{Case, Outcome, Peer};
 
-#[path = "../../tests/laws/mod.rs"]
+#[path = "../../tests/it/invariants/mod.rs"]
 mod laws;
 mod peer;
 

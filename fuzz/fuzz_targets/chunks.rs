@@ -12,9 +12,9 @@ use mqtt_wire::{Dialect, Frame, FrameRef, Framed, Limits};
 
 use laws::{Apart, Start, dialects};
 
-#[path = "../../tests/laws/mod.rs"]
+#[path = "../../tests/it/invariants/mod.rs"]
 mod laws;
-#[path = "../../tests/parts/mod.rs"]
+#[path = "../../tests/it/invariants/stream.rs"]
 mod parts;
 
 const LIMITS: Limits = Limits {

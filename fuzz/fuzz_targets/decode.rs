@@ -9,7 +9,7 @@ use mqtt_wire::{FrameRef, Framed};
 
 use laws::dialects;
 
-#[path = "../../tests/laws/mod.rs"]
+#[path = "../../tests/it/invariants/mod.rs"]
 mod laws;
 
 fuzz_target!(|input: &[u8]| {

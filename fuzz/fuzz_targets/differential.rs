@@ -14,7 +14,7 @@ use mqtt_wire::{ErrorKind, Packet, PacketType, PropertyId, ReasonCode, Version};
 use ErrorKind as K;
 use peer::{Case, Outcome, Peer};
 
-#[path = "../../tests/laws/mod.rs"]
+#[path = "../../tests/it/invariants/mod.rs"]
 mod laws;
 mod peer;
 

@@ -11,9 +11,9 @@ use mqtt_wire::stream::StreamLimits;
 
 use laws::{Start, dialects, gives_a_reason};
 
-#[path = "../../tests/laws/mod.rs"]
+#[path = "../../tests/it/invariants/mod.rs"]
 mod laws;
-#[path = "../../tests/parts/mod.rs"]
+#[path = "../../tests/it/invariants/stream.rs"]
 mod parts;
 
 fuzz_target!(|input: &[u8]| {

@@ -10,7 +10,7 @@ use mqtt_wire::{Packet, PacketType, model};
 
 use laws::{dialects, frame};
 
-#[path = "../../tests/laws/mod.rs"]
+#[path = "../../tests/it/invariants/mod.rs"]
 mod laws;
 
 fuzz_target!(|input: &[u8]| {

@@ -8,7 +8,7 @@ use mqtt_wire::Dialect;
 use mqtt_wire::model::{NearlyValid, Valid, ValidConversation};
 use mqtt_wire::monitor::Monitor;
 
-#[path = "../../tests/laws/mod.rs"]
+#[path = "../../tests/it/invariants/mod.rs"]
 mod laws;
 
 fuzz_target!(|input: &[u8]| {

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test uses a part
 
+#[path = "reference_encoder.rs"]
 mod plain;
 
 use arbitrary::Unstructured;
