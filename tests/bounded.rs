@@ -1,13 +1,13 @@
 //! How much memory is held: by what was received, never by what was announced.
-#![cfg(feature = "bytes")]
+#![cfg(all(feature = "bytes", feature = "arbitrary"))]
 
 #[path = "it/invariants/mod.rs"]
-mod laws;
+mod invariants;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use laws::{Start, dialects, frame};
+use invariants::{Start, dialects, frame};
 use mqtt_wire::monitor::{Exchange, Monitor};
 use mqtt_wire::stream::{Part, StreamDecoder, StreamLimits};
 use mqtt_wire::{

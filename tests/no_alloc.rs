@@ -3,14 +3,14 @@
 #![cfg(all(feature = "bytes", feature = "arbitrary"))]
 
 #[path = "it/invariants/mod.rs"]
-mod laws;
+mod invariants;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
 
 use arbitrary::Unstructured;
-use laws::{dialects, noise};
+use invariants::{dialects, noise};
 use mqtt_wire::{
     ConnAck, Delivery, Dialect, FrameRef, Framed, Packet, PacketType, Properties, ReasonCode,
     TopicName, WillTerms, model,

@@ -15,7 +15,7 @@ use ErrorKind as K;
 use peer::{Case, Outcome, Peer};
 
 #[path = "../../tests/it/invariants/mod.rs"]
-mod laws;
+mod invariants;
 mod peer;
 
 fuzz_target!(|input: &[u8]| peer::compare(&PEERS, input));

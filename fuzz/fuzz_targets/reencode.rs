@@ -8,10 +8,10 @@
 use libfuzzer_sys::fuzz_target;
 use mqtt_wire::{Packet, PacketType, model};
 
-use laws::{dialects, frame};
+use invariants::{dialects, frame};
 
 #[path = "../../tests/it/invariants/mod.rs"]
-mod laws;
+mod invariants;
 
 fuzz_target!(|input: &[u8]| {
     let [dialect, first_byte, body @ ..] = input else {
@@ -21,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
     let bytes = frame(*first_byte, body);
     let packet = match Packet::decode(&bytes, dialect) {
         Ok(packet) => packet,
-        Err(error) => return laws::gives_a_reason(&error, &bytes, Some(dialect)),
+        Err(error) => return invariants::error_is_complete(&error, &bytes, Some(dialect)),
     };
 
     let length = packet.encoded_len(dialect).unwrap();

@@ -9,7 +9,7 @@ use mqtt_wire::model::{NearlyValid, Valid, ValidConversation};
 use mqtt_wire::monitor::Monitor;
 
 #[path = "../../tests/it/invariants/mod.rs"]
-mod laws;
+mod invariants;
 
 fuzz_target!(|input: &[u8]| {
     let _ = check(&mut Unstructured::new(input));
@@ -19,15 +19,15 @@ fn check(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     match input.arbitrary::<u8>()? {
         0..112 => {
             let NearlyValid(dialect, packet) = NearlyValid::arbitrary(input)?;
-            laws::model_encodes_as_strictly_as_it_decodes(&packet, dialect);
+            invariants::model_encode_is_as_strict_as_decode(&packet, dialect);
         }
         112..192 => {
             let Valid(dialect, packet) = Valid::arbitrary(input)?;
-            laws::model_round_trips(&packet, dialect);
+            invariants::model_round_trips(&packet, dialect);
         }
         192..224 => {
             let Valid(dialect, packet) = Valid::arbitrary(input)?;
-            laws::relays(&packet.encode(dialect).unwrap(), dialect);
+            invariants::reencodes_for_every_dialect(&packet.encode(dialect).unwrap(), dialect);
         }
         _ => {
             let ValidConversation(conversation) = ValidConversation::arbitrary(input)?;

@@ -4,7 +4,7 @@
 
 use mqtt_wire::{Connect, Dialect, ErrorKind, Field, Packet, ReasonCode, Version};
 
-const TABLE: &str = include_str!("../spec-vectors/connect-flags.csv");
+const TABLE: &str = include_str!("../../spec-vectors/connect-flags.csv");
 
 /// Flags, and in each version the statements that they break, in no order.
 fn rows() -> impl Iterator<Item = (u8, [Vec<&'static str>; 3])> {

@@ -1,13 +1,10 @@
 //! Conversations that the model makes: the valid ones are without a breach, the others break each
 //! rule; and as streams they come apart wherever they are cut.
-#![cfg(all(feature = "bytes", feature = "arbitrary", feature = "proptest"))]
-
-mod laws;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::invariants::{self, Start, noise};
 use arbitrary::{Arbitrary, Unstructured};
-use laws::{Start, noise};
 use mqtt_wire::model::{
     self, Conversation, NearlyValidConversation, ValidConversation, strategies,
 };
@@ -84,7 +81,7 @@ proptest! {
             prop_assert_eq!(apart.ending, Ok(2));
             prop_assert_eq!(&start.take_apart(NO_LIMITS, stream.chunks(1)).frames, &packets);
             prop_assert_eq!(start.take_apart_whole(NO_LIMITS, &stream).frames, packets);
-            start.waits_for_what_it_needs(NO_LIMITS, &stream);
+            start.need_more_is_exact(NO_LIMITS, &stream);
         }
     }
 }
@@ -105,7 +102,7 @@ fn valid_conversations_have_all_packets_and_go_on_for_long() {
             aliases += u32::from(matches!(packet, model::Packet::Publish(it) if no_topic(it)));
         }
     }
-    for dialect in laws::dialects() {
+    for dialect in invariants::dialects() {
         for packet_type in PacketType::ALL {
             let count = packets.get(&(dialect, packet_type)).copied().unwrap_or(0);
             let is_sent = packet_type.is_sent_in(dialect);

@@ -1,5 +1,4 @@
 //! What is convenient and small: conversions, comparisons, and the texts of values and errors.
-#![cfg(all(feature = "bytes", feature = "proptest"))]
 
 use std::num::NonZeroU16;
 

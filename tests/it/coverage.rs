@@ -1,12 +1,10 @@
 //! `COVERAGE.md`: every statement of the standard, its vectors, and what enforces it, or why
 //! nothing does. This test makes the page anew and compares; with `UPDATE=1` it writes it.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use common::{Vector, packet_vectors};
+use crate::fixtures::{self, Vector, packet_vectors};
 use mqtt_wire::Statement;
 use serde_json::Value;
 
@@ -14,7 +12,7 @@ use serde_json::Value;
 fn the_coverage_page_is_current() {
     let page = Page::new();
     let text = page.write();
-    let path = common::root().join("COVERAGE.md");
+    let path = fixtures::root().join("COVERAGE.md");
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
@@ -75,7 +73,7 @@ fn the_tests_that_show_an_exception_exist() {
             continue;
         };
         if file.starts_with("tests/") {
-            let text = std::fs::read_to_string(common::root().join(file)).unwrap();
+            let text = std::fs::read_to_string(fixtures::root().join(file)).unwrap();
             assert!(
                 text.contains(&format!("fn {name}()")),
                 "{version} {id}: {name}"
@@ -128,7 +126,7 @@ struct Evidence {
 impl Page {
     fn new() -> Self {
         let mut statements: Vec<Row> = Vec::new();
-        for row in common::read_csv("statements.csv") {
+        for row in fixtures::read_csv("statements.csv") {
             let [version, id, section, _, level, rule, note] = &row[..] else {
                 panic!("{row:?}");
             };
@@ -149,7 +147,7 @@ impl Page {
                 note,
             });
         }
-        let exceptions = common::read_csv("exceptions.csv").into_iter().map(|row| {
+        let exceptions = fixtures::read_csv("exceptions.csv").into_iter().map(|row| {
             let [version, id, reason, shown_by] = &row[..] else {
                 panic!("{row:?}");
             };
@@ -312,7 +310,7 @@ fn evidence(statements: &[Row]) -> BTreeMap<Key, Evidence> {
             });
         }
     }
-    for (name, json) in common::vectors("invalid", |folder| folder == "conversations") {
+    for (name, json) in fixtures::vectors("invalid", |folder| folder == "conversations") {
         for breach in json["breaches"].as_array().unwrap() {
             for statement in strings(&breach["statements"]) {
                 let kind = breach["kind"].as_str().unwrap();
@@ -326,7 +324,7 @@ fn evidence(statements: &[Row]) -> BTreeMap<Key, Evidence> {
             }
         }
     }
-    for (name, json) in common::vectors("valid", |folder| folder == "conversations") {
+    for (name, json) in fixtures::vectors("valid", |folder| folder == "conversations") {
         for statement in strings(&json["statements"]) {
             add(statement, &mut |evidence| {
                 evidence.accepted.push(stem(&name))
@@ -354,7 +352,7 @@ fn raised_in() -> BTreeMap<String, String> {
     let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for path in source_files() {
         let name = path
-            .strip_prefix(common::root())
+            .strip_prefix(fixtures::root())
             .unwrap()
             .to_str()
             .unwrap()
@@ -399,7 +397,7 @@ fn raised_in() -> BTreeMap<String, String> {
 }
 
 fn source_files() -> Vec<std::path::PathBuf> {
-    let mut folders = vec![common::root().join("src")];
+    let mut folders = vec![fixtures::root().join("src")];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {

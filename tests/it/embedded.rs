@@ -1,13 +1,11 @@
 //! `PacketReader` and `PacketWriter` over `embedded-io-async`.
-#![cfg(feature = "embedded-io-async")]
-
-mod common;
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use crate::fixtures;
 use embedded_io_async::{ErrorType, Read, Write};
 use mqtt_wire::{
     ConnAck, Dialect, EncodeError, ErrorKind, FrameRef, Framed, Packet, PacketReader, PacketWriter,
@@ -66,7 +64,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 
 #[test]
 fn recorded_streams_come_out_packet_by_packet_whatever_the_pieces() {
-    for session in common::chosen_sessions() {
+    for session in fixtures::chosen_sessions() {
         if !session.every_packet_valid {
             continue;
         }

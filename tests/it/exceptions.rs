@@ -1,9 +1,7 @@
 //! Statements that no bytes can break, but that bind an encoder or a decoder: what
 //! `spec-vectors/exceptions.csv` refers to.
 
-mod common;
-
-use common::from_hex;
+use crate::fixtures::from_hex;
 use mqtt_wire::{
     BinaryData, Connect, Dialect, ErrorKind, Packet, Publish, QoS, TopicFilter, TopicName, Utf8Str,
     Version, Will,

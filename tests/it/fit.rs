@@ -1,9 +1,6 @@
 //! Answers that fit into a Maximum Packet Size: what is left out, and when.
-#![cfg(all(feature = "bytes", feature = "arbitrary"))]
 
-mod laws;
-
-use laws::dialects;
+use crate::invariants::{self, dialects};
 use mqtt_wire::{
     Ack, ConnAck, Dialect, EncodeError, ErrorKind, Packet, PacketId, PacketType, Properties,
     Property, PropertyId, ReasonCode, ReasonCodes, Sender, SubAck, Utf8Str, Version,
@@ -141,7 +138,7 @@ fn for_each_packet(mut each: impl FnMut(Packet<'_>, Dialect)) {
     for dialect in dialects() {
         let types = PacketType::ALL.into_iter();
         for packet_type in types.filter(|it| it.is_sent_in(dialect)) {
-            for bytes in laws::packets(packet_type, dialect, 40) {
+            for bytes in invariants::packets(packet_type, dialect, 40) {
                 let packet = Packet::decode(&bytes, dialect).unwrap();
                 each(packet, dialect);
                 let properties: Vec<_> = properties_of(&packet).into_iter().flatten().collect();

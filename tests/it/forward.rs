@@ -1,12 +1,9 @@
 //! Copies of messages: what travels on, what is lost, and that a shared copy is the packet.
-#![cfg(all(feature = "bytes", feature = "arbitrary"))]
-
-mod laws;
 
 use std::io::IoSlice;
 
+use crate::invariants::{self, dialects};
 use bytes::{Buf, Bytes};
-use laws::dialects;
 use mqtt_wire::forward::{Envelope, Forward, ForwardError, SharedPublish};
 use mqtt_wire::{
     Delivery, Dialect, EncodeError, ErrorKind, Field, Packet, PacketId, PacketType, Properties,
@@ -268,7 +265,7 @@ fn a_copy_is_written_from_any_place_in_any_pieces() {
 /// Messages of all dialects that have a Topic Name, with properties from the wire and lent.
 fn for_each_publish(mut each: impl FnMut(Publish<'_>)) {
     for dialect in dialects() {
-        for bytes in laws::packets(PacketType::Publish, dialect, 60) {
+        for bytes in invariants::packets(PacketType::Publish, dialect, 60) {
             let Ok(Packet::Publish(publish)) = Packet::decode(&bytes, dialect) else {
                 panic!("{bytes:02x?}");
             };

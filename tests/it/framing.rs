@@ -1,10 +1,7 @@
 //! Streams of packets, cut anywhere, come apart into the same frames and the same error.
-#![cfg(all(feature = "bytes", feature = "arbitrary", feature = "proptest"))]
 
-mod laws;
-
+use crate::invariants::{Start, dialects, noise};
 use arbitrary::Unstructured;
-use laws::{Start, dialects, noise};
 use mqtt_wire::{
     Connect, Dialect, ErrorKind, FrameDecoder, FrameRef, Framed, Limits, Packet, PacketType,
     Publish, Sender, TopicName, Utf8Str, Version, model,
@@ -37,7 +34,7 @@ fn frames_do_not_depend_on_where_the_stream_is_cut() {
 #[test]
 fn need_more_is_truthful() {
     for (start, stream) in streams() {
-        start.waits_for_what_it_needs(NO_LIMITS, &stream);
+        start.need_more_is_exact(NO_LIMITS, &stream);
     }
 }
 

@@ -1,13 +1,10 @@
 //! The packets that the model makes: whatever may be is among them, and the nearly valid ones break
 //! whatever rule they can break.
-#![cfg(all(feature = "bytes", feature = "arbitrary", feature = "proptest"))]
-
-mod laws;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::invariants::{dialects, noise};
 use arbitrary::{Arbitrary, Unstructured};
-use laws::{dialects, noise};
 use mqtt_wire::model::{self, NearlyValid, Property, Valid};
 use mqtt_wire::{
     Delivery, Dialect, EncodeError, ErrorKind, PacketType, PropertyId, QoS, ReasonCode,

@@ -1,13 +1,10 @@
 //! One input of sixteen times the length takes about as long as sixteen inputs.
-#![cfg(all(feature = "bytes", feature = "arbitrary"))]
-
-mod laws;
 
 use std::hint::black_box;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use laws::frame;
+use crate::invariants::frame;
 use mqtt_wire::{Dialect, FrameDecoder, Framed, Limits, Packet, TopicFilter, TopicName, Version};
 
 const TIMES: usize = 16;

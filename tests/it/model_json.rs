@@ -1,9 +1,7 @@
 //! The model as JSON: written as the borrowed packets are, read back as it was, and from there to
 //! the same bytes.
-#![cfg(all(feature = "serde", feature = "proptest"))]
 
-mod common;
-
+use crate::fixtures;
 use mqtt_wire::model::{self, strategies};
 use mqtt_wire::{Dialect, Packet, Version, Waivers};
 use proptest::collection::vec;
@@ -13,7 +11,7 @@ use serde_json::{Value, json};
 #[test]
 fn every_valid_vector_is_read_and_becomes_its_bytes() {
     let mut read = 0;
-    for vector in common::packet_vectors("valid") {
+    for vector in fixtures::packet_vectors("valid") {
         let json = &vector.json["packet"];
         let packet = read_text(&json.to_string()).unwrap_or_else(|error| {
             panic!("{}: {error}", vector.name);
@@ -78,7 +76,7 @@ proptest! {
 
 #[test]
 fn no_member_of_a_vector_can_be_left_out_or_added_or_renamed() {
-    for vector in common::packet_vectors("valid") {
+    for vector in fixtures::packet_vectors("valid") {
         let json = &vector.json["packet"];
         let packet = read_text(&json.to_string()).unwrap();
         for name in json.as_object().unwrap().keys() {

@@ -1,18 +1,16 @@
 //! Whole conversations: the vectors in `spec-vectors/conversations`, and the recorded streams.
 
-mod common;
-
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use common::{Recording, Session};
+use crate::fixtures::{self, Recording, Session};
 use mqtt_wire::monitor::{Breach, BreachKind, Exchange, Monitor, Storage};
 use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Sender, Version, Waivers};
 use serde_json::{Value, json};
 
 #[test]
 fn every_valid_conversation_is_without_a_breach() {
-    for (name, conversation) in common::vectors("valid", |folder| folder == "conversations") {
+    for (name, conversation) in fixtures::vectors("valid", |folder| folder == "conversations") {
         let breaches = observe(&mut Monitor::new(), &name, &conversation);
         assert_eq!(breaches, [], "{name}");
     }
@@ -20,7 +18,7 @@ fn every_valid_conversation_is_without_a_breach() {
 
 #[test]
 fn every_invalid_conversation_has_the_breaches_that_it_names() {
-    for (name, conversation) in common::vectors("invalid", |folder| folder == "conversations") {
+    for (name, conversation) in fixtures::vectors("invalid", |folder| folder == "conversations") {
         let breaches = observe(&mut Monitor::new(), &name, &conversation);
         let found: Vec<_> = breaches
             .iter()
@@ -33,7 +31,7 @@ fn every_invalid_conversation_has_the_breaches_that_it_names() {
 #[test]
 fn every_kind_of_breach_has_a_conversation() {
     let mut kinds = BTreeSet::new();
-    for (name, conversation) in common::vectors("invalid", |folder| folder == "conversations") {
+    for (name, conversation) in fixtures::vectors("invalid", |folder| folder == "conversations") {
         let breaches = observe(&mut Monitor::new(), &name, &conversation);
         kinds.extend(breaches.iter().map(|(_, breach)| breach.kind()));
     }
@@ -45,7 +43,7 @@ fn every_kind_of_breach_has_a_conversation() {
 #[test]
 fn lent_storage_finds_the_same() {
     for verdict in ["valid", "invalid"] {
-        for (name, conversation) in common::vectors(verdict, |folder| folder == "conversations") {
+        for (name, conversation) in fixtures::vectors(verdict, |folder| folder == "conversations") {
             let (mut exchanges, mut aliases) = ([Exchange::FREE; 4], [[0; 1]; 2]);
             let [client_aliases, server_aliases] = &mut aliases;
             let mut lent = Monitor::with_storage(Storage {
@@ -445,12 +443,12 @@ const DEVIATIONS: &[(&str, usize)] = &[
 
 #[test]
 fn real_conversations_raise_no_false_alarm() {
-    check_sessions(&common::chosen_sessions());
+    check_sessions(&fixtures::chosen_sessions());
 }
 
 #[test]
 fn all_recorded_conversations_raise_no_false_alarm() {
-    let Some(sessions) = common::all_sessions() else {
+    let Some(sessions) = fixtures::all_sessions() else {
         return;
     };
     let found = check_sessions(&sessions);
@@ -542,7 +540,7 @@ fn replay(order: &[Sender], client: &[Sent<'_>], server: &[Sent<'_>]) -> Vec<Bre
 
 /// What a monitor says of a conversation: breaches with the index of their packet.
 fn observe(monitor: &mut Monitor<'_>, name: &str, conversation: &Value) -> Vec<(usize, Breach)> {
-    let version = common::version(conversation["versions"][0].as_str().unwrap());
+    let version = fixtures::version(conversation["versions"][0].as_str().unwrap());
     let waivers = conversation["waivers"].as_array();
     let waivers = waivers
         .into_iter()
@@ -557,7 +555,7 @@ fn observe(monitor: &mut Monitor<'_>, name: &str, conversation: &Value) -> Vec<(
             "server" => Dialect::from_server(version),
             other => panic!("{name}: from {other}"),
         };
-        let bytes = common::wire(&packet["wire"]);
+        let bytes = fixtures::wire(&packet["wire"]);
         let decoded = Packet::decode(&bytes, dialect.waiving(waivers)).unwrap_or_else(|error| {
             panic!("{name}, packet {index}: {error}");
         });

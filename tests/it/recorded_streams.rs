@@ -1,23 +1,19 @@
 //! Recorded traffic between real clients and real brokers: the chosen part in
 //! `spec-vectors/streams`, and the whole collection in `../shared/streams` where it is at hand.
 
-#![cfg(feature = "bytes")]
-
-mod common;
-
-use common::Session;
+use crate::fixtures::{self, Session};
 use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Version};
 
 #[test]
 fn chosen_streams_are_accepted_and_encoded_again() {
-    let sessions = common::chosen_sessions();
+    let sessions = fixtures::chosen_sessions();
     assert!(sessions.len() >= 20);
     check_sessions(&sessions);
 }
 
 #[test]
 fn all_recorded_streams_are_accepted_and_encoded_again() {
-    let Some(sessions) = common::all_sessions() else {
+    let Some(sessions) = fixtures::all_sessions() else {
         return;
     };
     let totals = check_sessions(&sessions);

@@ -46,14 +46,11 @@
 //!     `round_trip::a_packet_is_read_the_same_whatever_follows_it`
 //! 15. Decoding calls nothing that panics: the lints of `src/lib.rs`, and
 //!     `round_trip::any_bytes_are_decoded_or_refused`
-#![cfg(all(feature = "bytes", feature = "arbitrary", feature = "proptest"))]
-
-mod laws;
 
 use std::collections::BTreeSet;
 
+use crate::invariants::{self, dialects, noise};
 use arbitrary::{Arbitrary, Unstructured};
-use laws::{dialects, noise};
 use mqtt_wire::model::{NearlyValid, strategies};
 use mqtt_wire::{
     Dialect, EncodeError, ErrorKind, FrameRef, Framed, Packet, PacketType, Properties, Property,
@@ -84,12 +81,12 @@ proptest! {
 
     #[test]
     fn valid_packets_round_trip((dialect, packet) in valid()) {
-        laws::model_round_trips(&packet, dialect);
+        invariants::model_round_trips(&packet, dialect);
     }
 
     #[test]
     fn encode_is_as_strict_as_decode((dialect, packet) in nearly_valid()) {
-        laws::model_encodes_as_strictly_as_it_decodes(&packet, dialect);
+        invariants::model_encode_is_as_strict_as_decode(&packet, dialect);
     }
 }
 
@@ -98,7 +95,7 @@ proptest! {
 
     #[test]
     fn packets_are_relayed_whole_or_refused((dialect, packet) in valid()) {
-        laws::relays(&packet.encode(dialect).unwrap(), dialect);
+        invariants::reencodes_for_every_dialect(&packet.encode(dialect).unwrap(), dialect);
     }
 
     #[test]
@@ -125,7 +122,7 @@ proptest! {
 
     #[test]
     fn packets_that_end_early_or_late_are_waited_for_or_refused((dialect, packet) in valid()) {
-        laws::ends_nowhere_else(&packet.encode(dialect).unwrap(), dialect);
+        invariants::no_other_length_decodes(&packet.encode(dialect).unwrap(), dialect);
     }
 }
 
@@ -138,8 +135,8 @@ proptest! {
         body in vec(prop_oneof![any::<u8>(), 0..6_u8], 0..60),
     ) {
         for dialect in dialects() {
-            laws::reads_alike(&laws::frame(first_byte, &body), dialect);
-            laws::reads_alike(&body, dialect);
+            invariants::decode_matches_framing(&invariants::frame(first_byte, &body), dialect);
+            invariants::decode_matches_framing(&body, dialect);
         }
     }
 
@@ -156,10 +153,10 @@ proptest! {
         }
         if reframed && !bytes.is_empty() {
             let header = bytes.iter().skip(1).take_while(|&&byte| byte >= 0x80).count() + 2;
-            bytes = laws::frame(bytes[0], bytes.get(header..).unwrap_or_default());
+            bytes = invariants::frame(bytes[0], bytes.get(header..).unwrap_or_default());
         }
-        laws::reads_alike(&bytes, dialect);
-        laws::reads_alike(&bytes, other_dialect);
+        invariants::decode_matches_framing(&bytes, dialect);
+        invariants::decode_matches_framing(&bytes, other_dialect);
     }
 }
 
@@ -232,15 +229,21 @@ fn small_packets_with_any_one_error_are_decoded_or_refused() {
                     for bit in 0..8 {
                         let mut flipped = bytes.clone();
                         flipped[place] ^= 1 << bit;
-                        laws::reads_alike(&flipped, dialect);
+                        invariants::decode_matches_framing(&flipped, dialect);
                     }
                     // one byte more or less in the body
                     let (begin, end) = bytes.split_at(place.max(2));
                     let body = [&begin[2..], &begin[begin.len() - 1..], end].concat();
-                    laws::reads_alike(&laws::frame(bytes[0], &body), dialect);
+                    invariants::decode_matches_framing(
+                        &invariants::frame(bytes[0], &body),
+                        dialect,
+                    );
                     if let [_, end @ ..] = end {
                         let body = [&begin[2..], end].concat();
-                        laws::reads_alike(&laws::frame(bytes[0], &body), dialect);
+                        invariants::decode_matches_framing(
+                            &invariants::frame(bytes[0], &body),
+                            dialect,
+                        );
                     }
                 }
             }
@@ -263,7 +266,7 @@ fn remaining_length_takes_another_byte_only_when_it_must() {
         let packet = Packet::from(Publish::new(TopicName::new("t").unwrap(), payload));
         let dialect = Dialect::from_client(Version::V3_1_1);
         assert_eq!(packet.encoded_len(dialect), Ok(1 + length_bytes + body));
-        laws::round_trips(packet, dialect);
+        invariants::round_trips(packet, dialect);
     }
 }
 
@@ -291,7 +294,7 @@ fn property_length_takes_another_byte_only_when_it_must() {
         };
         let length_bytes = length_bytes + usize::from(body > 2_097_151);
         assert_eq!(packet.encoded_len(dialect), Ok(1 + length_bytes + body));
-        laws::round_trips(packet, dialect);
+        invariants::round_trips(packet, dialect);
     }
 }
 
@@ -384,18 +387,20 @@ fn the_model_breaks_all_rules_that_packets_in_memory_can_break() {
 #[test]
 fn the_tests_of_all_fifteen_properties_exist() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let read = |name| std::fs::read_to_string(folder.join(name)).unwrap();
-    let own = read(String::from("round_trip.rs"));
-    let (head, _) = own.split_once("#![cfg").unwrap();
+    let read = |name: &str| {
+        let module = std::fs::read_to_string(folder.join(format!("it/{name}.rs")));
+        module.or_else(|_| std::fs::read_to_string(folder.join(format!("{name}.rs"))))
+    };
+    let own = read("round_trip").unwrap();
     let mut properties = 0;
-    for line in head.lines() {
+    for line in own.lines().take_while(|line| line.starts_with("//!")) {
         properties += usize::from(
             line.trim_start_matches("//! ")
                 .starts_with(char::is_numeric),
         );
         for name in line.split('`').filter(|it| it.contains("::")) {
             let (file, test) = name.split_once("::").unwrap();
-            let text = read(format!("{file}.rs"));
+            let text = read(file).unwrap();
             let is_there = text.contains(&format!("fn {test}("));
             assert!(is_there, "{name}");
         }

@@ -1,9 +1,8 @@
 //! The form of `spec-vectors/`: each file keeps `schema.json`, and its path says what is in it.
 
-mod common;
-
 use std::collections::BTreeMap;
 
+use crate::fixtures;
 use jsonschema::Validator;
 use mqtt_wire::PacketType;
 use serde_json::Value;
@@ -60,7 +59,7 @@ fn every_path_says_what_is_in_the_file() {
         let content = match is_conversation {
             true => String::from("conversations"),
             false => {
-                let first_byte = common::wire(&vector["wire"])[0];
+                let first_byte = fixtures::wire(&vector["wire"])[0];
                 let mut types = PacketType::ALL.iter();
                 let packet_type = types.find(|it| **it as u8 == first_byte >> 4);
                 packet_type.map_or("reserved".into(), |it| it.to_string().to_lowercase())
@@ -108,7 +107,7 @@ fn every_neighbour_is_there_and_of_the_same_kind() {
 fn no_two_vectors_say_the_same() {
     let mut seen = BTreeMap::new();
     for (name, vector) in vectors() {
-        let bytes = |wire| common::wire(wire).escape_ascii().to_string();
+        let bytes = |wire| fixtures::wire(wire).escape_ascii().to_string();
         let content = match vector["packets"].as_array() {
             Some(packets) => packets
                 .iter()
@@ -135,7 +134,7 @@ fn no_two_vectors_say_the_same() {
 }
 
 fn schema() -> Validator {
-    let text = std::fs::read_to_string(common::root().join("spec-vectors/schema.json")).unwrap();
+    let text = std::fs::read_to_string(fixtures::root().join("spec-vectors/schema.json")).unwrap();
     let schema = serde_json::from_str(&text).unwrap();
     jsonschema::meta::validate(&schema).unwrap();
     jsonschema::validator_for(&schema).unwrap()
@@ -150,7 +149,7 @@ fn statements(vector: &Value) -> impl Iterator<Item = &str> {
 }
 
 fn vectors() -> Vec<(String, Value)> {
-    let mut vectors = common::vectors("valid", |_| true);
-    vectors.extend(common::vectors("invalid", |_| true));
+    let mut vectors = fixtures::vectors("valid", |_| true);
+    vectors.extend(fixtures::vectors("invalid", |_| true));
     vectors
 }

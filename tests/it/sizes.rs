@@ -1,5 +1,4 @@
 //! Packets are handed on by value and lie in the structs and queues of others: no size changes unnoticed.
-#![cfg(target_pointer_width = "64")]
 
 use std::mem::size_of;
 

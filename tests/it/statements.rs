@@ -1,11 +1,9 @@
 //! The examples of the statement tables in `../shared/spec`, where they are at hand: each
 //! reject example of level `packet` breaks the statement of its row, each accept example none.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
-use common::from_hex;
+use crate::fixtures::{self, from_hex};
 use mqtt_wire::{Dialect, Packet, Version};
 
 /// Examples that a decision of ours answers otherwise than the table.
@@ -85,7 +83,7 @@ fn shared(name: &str) -> Option<PathBuf> {
 /// The rows of a table: each gives the field of a column.
 fn read_csv(path: &Path) -> Vec<impl Fn(&str) -> String + use<>> {
     let text = std::fs::read_to_string(path).unwrap();
-    let mut lines = text.lines().map(common::split_csv_line);
+    let mut lines = text.lines().map(fixtures::split_csv_line);
     let header = lines.next().unwrap();
     lines
         .map(|fields| {

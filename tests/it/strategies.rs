@@ -1,13 +1,10 @@
 //! Strategies: they draw all that the model makes, and shrink a failure to what still fails.
-#![cfg(all(feature = "bytes", feature = "arbitrary", feature = "proptest"))]
-
-mod laws;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use crate::invariants::dialects;
 use arbitrary::Unstructured;
-use laws::dialects;
 use mqtt_wire::model::{self, Conversation, Packet, strategies};
 use mqtt_wire::{Delivery, Dialect, PacketType, QoS, TopicFilter, TopicName, Version};
 use proptest::strategy::{Strategy, ValueTree};

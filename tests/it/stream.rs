@@ -1,19 +1,14 @@
 //! A PUBLISH in parts is judged as the whole packet is, wherever the stream is cut.
-#![cfg(all(feature = "bytes", feature = "serde", feature = "arbitrary"))]
 
-mod common;
-mod laws;
-mod parts;
-
-use common::packet_vectors;
-use laws::dialects;
+use crate::fixtures::packet_vectors;
+use crate::invariants::stream::{Taken, parts_match_whole_packets, take_apart};
+use crate::invariants::{self, dialects};
 use mqtt_wire::stream::{Part, PublishHead, Splitter, StreamDecoder, StreamLimits};
 use mqtt_wire::{
     DecodeError, Delivery, Dialect, EncodeError, ErrorKind, Field, FrameRef, Framed, OptionalRules,
     Packet, PacketId, PacketType, Properties, Property, Publish, ReasonCode, Sender, TopicName,
     Version, Waivers,
 };
-use parts::{Taken, come_apart_alike, take_apart};
 use proptest::prelude::*;
 
 const NO_LIMIT: u32 = u32::MAX;
@@ -40,7 +35,7 @@ fn every_vector_is_judged_alike_in_parts_and_as_a_whole() {
                 whole: limit,
                 publish: NO_LIMIT,
             };
-            come_apart_alike(&stream, dialect, limits);
+            parts_match_whole_packets(&stream, dialect, limits);
             let parts = take_apart(dialect, limits, [&stream[..]]);
             match (whole, parts.ending) {
                 (Ok(Packet::Publish(publish)), Ok(())) => {
@@ -316,7 +311,7 @@ proptest! {
                 0 => types[seed as usize / 3 % types.len()],
                 _ => PacketType::Publish,
             };
-            laws::packet(packet_type, dialect, seed)
+            invariants::packet(packet_type, dialect, seed)
         });
         let mut stream: Vec<u8> = packets.filter(|bytes| bytes.len() < 1_000).flatten().collect();
         if let (Some((at, byte)), false) = (damage, stream.is_empty()) {
@@ -324,11 +319,11 @@ proptest! {
             stream[place] = byte;
         }
         let limits = StreamLimits { whole, publish: whole + extra };
-        come_apart_alike(&stream, dialect, limits);
+        parts_match_whole_packets(&stream, dialect, limits);
         let parts = take_apart(dialect, limits, [&stream[..]]);
         prop_assert_eq!(take_apart(dialect, limits, stream.chunks(cut)), parts);
         let all_rules = dialect.waiving(Waivers::ALL).enforcing(OptionalRules::ALL);
-        come_apart_alike(&stream, all_rules, limits);
+        parts_match_whole_packets(&stream, all_rules, limits);
     }
 }
 
@@ -344,14 +339,14 @@ fn publishes() -> impl Iterator<Item = (Dialect, Vec<u8>)> {
     let vectors = packet_vectors("valid").chain(packet_vectors("invalid"));
     let vectors = vectors.map(|vector| (vector.dialect, vector.bytes));
     let made = dialects().flat_map(|dialect| {
-        let packets = laws::packets(PacketType::Publish, dialect, 12);
+        let packets = invariants::packets(PacketType::Publish, dialect, 12);
         packets.map(move |bytes| (dialect, bytes))
     });
     let publishes = vectors.chain(made).filter(|(_, bytes)| bytes[0] >> 4 == 3);
     publishes.flat_map(|(dialect, bytes)| {
         let header = 2 + bytes[1..].iter().take_while(|&&byte| byte >= 0x80).count();
         let body = bytes.get(header..).unwrap_or_default();
-        let longer = |payload: &[u8]| laws::frame(bytes[0], &[body, payload].concat());
+        let longer = |payload: &[u8]| invariants::frame(bytes[0], &[body, payload].concat());
         let variants = [bytes.clone(), longer(b"x"), longer(&[b'x'; 20])];
         let everything = dialect.waiving(Waivers::ALL).enforcing(OptionalRules::ALL);
         let whole = variants
@@ -377,7 +372,7 @@ fn is_whole(bytes: &[u8], dialect: Dialect) -> bool {
 fn a_head_and_its_payload_are_the_packet() {
     let mut refused = 0;
     for from in dialects() {
-        for bytes in laws::packets(PacketType::Publish, from, 60) {
+        for bytes in invariants::packets(PacketType::Publish, from, 60) {
             let packet = Packet::decode(&bytes, from).unwrap();
             let Packet::Publish(publish) = packet else {
                 panic!("{packet:?}");

@@ -1,10 +1,8 @@
 //! `Codec` under `tokio_util::codec::Framed`.
-#![cfg(feature = "tokio")]
-
-mod common;
 
 use std::io;
 
+use crate::fixtures;
 use bytes::BytesMut;
 use futures_util::{SinkExt, StreamExt};
 use mqtt_wire::{
@@ -18,7 +16,7 @@ const CONNECT: &[u8] = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p";
 
 #[tokio::test]
 async fn recorded_streams_come_out_packet_by_packet_whatever_the_pieces() {
-    for session in common::chosen_sessions() {
+    for session in fixtures::chosen_sessions() {
         if !session.every_packet_valid {
             continue;
         }

@@ -1,12 +1,8 @@
 //! Runs `spec-vectors/`: one file, one packet, accepted or refused for one stated reason.
 
-#![cfg(all(feature = "bytes", feature = "serde"))]
-
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::Vector;
+use crate::fixtures::{self, Vector};
 use mqtt_wire::{
     DecodeError, Dialect, ErrorKind, FrameRef, Framed, Packet, PacketType, ReturnCode, Sender,
     Version,
@@ -213,11 +209,11 @@ fn decode(vector: &Vector) -> Result<Packet<'_>, DecodeError> {
 }
 
 fn valid_vectors() -> impl Iterator<Item = Vector> {
-    common::packet_vectors("valid")
+    fixtures::packet_vectors("valid")
 }
 
 fn invalid_vectors() -> impl Iterator<Item = Vector> {
-    common::packet_vectors("invalid")
+    fixtures::packet_vectors("invalid")
 }
 
 fn describe(error: &DecodeError) -> Value {

@@ -1,8 +1,6 @@
 //! Waived rules and added rules: one at a time, each reported, and nothing else.
 
-mod common;
-
-use common::{Vector, from_hex, packet_vectors};
+use crate::fixtures::{Vector, from_hex, packet_vectors};
 use mqtt_wire::{
     Connect, DecodeError, Dialect, EncodeError, ErrorKind, FrameRef, Framed, OptionalRules, Packet,
     Utf8Str, Version, Waivers,

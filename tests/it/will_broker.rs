@@ -1,11 +1,8 @@
 //! Conversations with `examples/will_broker`, each watched by a `Monitor`.
-#![cfg(feature = "tokio")]
 
 #[allow(dead_code)] // its `main`
-#[path = "../examples/will_broker/main.rs"]
+#[path = "../../examples/will_broker/main.rs"]
 mod will_broker;
-
-mod common;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -13,6 +10,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::fixtures;
 use futures_util::{SinkExt, StreamExt};
 use mqtt_wire::monitor::Monitor;
 use mqtt_wire::{
@@ -1265,7 +1263,7 @@ async fn every_vector_is_answered_or_ends_its_connection() {
     let address = broker().await;
     let (mut answered, mut ended) = (0, 0);
     for verdict in ["valid", "invalid"] {
-        let vectors = common::packet_vectors(verdict);
+        let vectors = fixtures::packet_vectors(verdict);
         for vector in vectors.filter(|it| it.dialect.sender() == Sender::Client) {
             let version = vector.dialect.version();
             let is_connect = vector.name.starts_with("connect/");

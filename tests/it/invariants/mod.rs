@@ -2,8 +2,8 @@
 
 #![allow(dead_code)] // each test uses a part
 
-#[path = "reference_encoder.rs"]
-mod plain;
+mod reference_encoder;
+pub mod stream;
 
 use arbitrary::Unstructured;
 use mqtt_wire::{
@@ -65,7 +65,7 @@ pub fn round_trips(packet: Packet<'_>, dialect: Dialect) {
     let mut bytes = vec![0xa5; length + 1];
     assert_eq!(packet.encode_to_slice(dialect, &mut bytes), Ok(length));
     assert_eq!(bytes.pop(), Some(0xa5), "writes behind its end");
-    refuses_short_buffers(&packet, dialect, length);
+    short_buffers_are_rejected(&packet, dialect, length);
     let mut appended = vec![0xa5];
     assert_eq!(packet.encode(dialect, &mut appended), Ok(length));
     assert_eq!(appended[1..], bytes);
@@ -78,15 +78,15 @@ pub fn round_trips(packet: Packet<'_>, dialect: Dialect) {
     assert_eq!(again, bytes);
 
     // another encoder writes the same, or what may be left out too
-    let plain = plain::encode(&packet.into(), dialect.version());
+    let plain = reference_encoder::encode(&packet.into(), dialect.version());
     assert_eq!(Packet::decode(&plain, dialect), Ok(packet));
     assert!(plain == bytes || plain.len() > length, "{plain:02x?}");
 
-    ends_at_its_end(&bytes, dialect);
-    reads_alike(&bytes, dialect);
+    framing_finds_the_end(&bytes, dialect);
+    decode_matches_framing(&bytes, dialect);
 }
 
-fn refuses_short_buffers(packet: &Packet<'_>, dialect: Dialect, needed: usize) {
+fn short_buffers_are_rejected(packet: &Packet<'_>, dialect: Dialect, needed: usize) {
     let too_small = Err(EncodeError::BufferTooSmall { needed });
     let mut short = vec![0xa5; needed - 1];
     assert_eq!(packet.encode_to_slice(dialect, &mut short), too_small);
@@ -98,7 +98,7 @@ fn refuses_short_buffers(packet: &Packet<'_>, dialect: Dialect, needed: usize) {
 }
 
 /// Framing finds the end of a packet among what follows, and judges its length by the limit.
-fn ends_at_its_end(packet: &[u8], dialect: Dialect) {
+fn framing_finds_the_end(packet: &[u8], dialect: Dialect) {
     let length = packet.len() as u32;
     for trailing in [&b""[..], b"\x00", packet] {
         let stream = [packet, trailing].concat();
@@ -109,18 +109,18 @@ fn ends_at_its_end(packet: &[u8], dialect: Dialect) {
         assert_eq!(frame.bytes(), packet);
     }
     let error = FrameRef::split(packet, dialect, length - 1).unwrap_err();
-    gives_a_reason(&error, packet, Some(dialect));
+    error_is_complete(&error, packet, Some(dialect));
     assert_eq!(
         (error.kind(), error.offset()),
         (ErrorKind::PacketTooLarge, 1)
     );
 }
 
-/// As [`encodes_as_strictly_as_it_decodes`], of a packet that may hold texts that no packet can
+/// As [`encode_is_as_strict_as_decode`], of a packet that may hold texts that no packet can
 /// hold.
-pub fn model_encodes_as_strictly_as_it_decodes(packet: &model::Packet, dialect: Dialect) {
+pub fn model_encode_is_as_strict_as_decode(packet: &model::Packet, dialect: Dialect) {
     let lent = packet.lend(dialect, |packet| {
-        encodes_as_strictly_as_it_decodes(packet, dialect);
+        encode_is_as_strict_as_decode(packet, dialect);
     });
     let Err(error) = lent else {
         return;
@@ -134,7 +134,7 @@ pub fn model_encodes_as_strictly_as_it_decodes(packet: &model::Packet, dialect: 
     let cannot_be_written = violation.kind() == ErrorKind::FieldTooLong
         || matches!(violation.field(), Field::Property(_)) && dialect.version() != Version::V5;
     if !cannot_be_written {
-        let plain = plain::encode(packet, dialect.version());
+        let plain = reference_encoder::encode(packet, dialect.version());
         match Packet::decode(&plain, dialect) {
             Err(_) => {}
             // a name that is empty has the bytes of no name, which a Topic Alias may stand for
@@ -148,7 +148,7 @@ pub fn model_encodes_as_strictly_as_it_decodes(packet: &model::Packet, dialect: 
 
 /// Encoding refuses what decoding refuses, which is asked with the bytes of another encoder, and
 /// writes nothing then.
-pub fn encodes_as_strictly_as_it_decodes(packet: Packet<'_>, dialect: Dialect) {
+pub fn encode_is_as_strict_as_decode(packet: Packet<'_>, dialect: Dialect) {
     let Err(error) = packet.encoded_len(dialect) else {
         return round_trips(packet, dialect);
     };
@@ -165,7 +165,7 @@ pub fn encodes_as_strictly_as_it_decodes(packet: Packet<'_>, dialect: Dialect) {
         EncodeError::Violation(violation) => {
             assert_eq!(violation.version(), Some(dialect.version()));
             assert!(violation.statement().is_some(), "{violation:?}");
-            let plain = plain::encode(&packet.into(), dialect.version());
+            let plain = reference_encoder::encode(&packet.into(), dialect.version());
             assert!(Packet::decode(&plain, dialect).is_err(), "{violation}");
         }
         EncodeError::NotInVersion { version, .. } => assert_eq!(version, dialect.version()),
@@ -176,11 +176,11 @@ pub fn encodes_as_strictly_as_it_decodes(packet: Packet<'_>, dialect: Dialect) {
 
 /// Any bytes are decoded or refused. What is accepted can be said again, in no more bytes, and
 /// means the same; what is refused is refused for a reason. Framing agrees.
-pub fn reads_alike(bytes: &[u8], dialect: Dialect) {
+pub fn decode_matches_framing(bytes: &[u8], dialect: Dialect) {
     let result = Packet::decode(bytes, dialect);
     match &result {
-        Ok(packet) => says_itself_again(packet, bytes, dialect),
-        Err(error) => gives_a_reason(error, bytes, Some(dialect)),
+        Ok(packet) => reencodes(packet, bytes, dialect),
+        Err(error) => error_is_complete(error, bytes, Some(dialect)),
     }
     match FrameRef::split(bytes, dialect, u32::MAX) {
         Ok(Framed::Frame(frame)) if frame.bytes().len() == bytes.len() => {
@@ -199,24 +199,27 @@ pub fn reads_alike(bytes: &[u8], dialect: Dialect) {
         Err(error) => assert_eq!(result, Err(error)),
     }
     if dialect.sender() == Sender::Client {
-        first_packets_read_alike(bytes, result);
+        connect_decode_matches_packet_decode(bytes, result);
     }
 }
 
 /// A CONNECT is decoded without its version as it is with it.
-fn first_packets_read_alike(bytes: &[u8], with_dialect: Result<Packet<'_>, DecodeError>) {
+fn connect_decode_matches_packet_decode(
+    bytes: &[u8],
+    with_dialect: Result<Packet<'_>, DecodeError>,
+) {
     match (Connect::decode(bytes), with_dialect) {
         (Ok(connect), Ok(packet)) => assert_eq!(packet, connect.into()),
         (Ok(connect), Err(error)) => assert_ne!(error.version(), Some(connect.version)),
         (Err(error), Ok(packet)) => {
             assert!(!matches!(packet, Packet::Connect(_)), "{error}");
-            gives_a_reason(&error, bytes, None);
+            error_is_complete(&error, bytes, None);
         }
-        (Err(error), Err(_)) => gives_a_reason(&error, bytes, None),
+        (Err(error), Err(_)) => error_is_complete(&error, bytes, None),
     }
 }
 
-fn says_itself_again(packet: &Packet<'_>, bytes: &[u8], dialect: Dialect) {
+fn reencodes(packet: &Packet<'_>, bytes: &[u8], dialect: Dialect) {
     let mut again = vec![0; bytes.len()];
     let length = packet.encode_to_slice(dialect, &mut again).unwrap();
     again.truncate(length);
@@ -230,7 +233,7 @@ fn says_itself_again(packet: &Packet<'_>, bytes: &[u8], dialect: Dialect) {
 }
 
 /// What is refused has a place in the bytes, breaks a statement, and can be answered in 5.0.
-pub fn gives_a_reason(error: &DecodeError, bytes: &[u8], dialect: Option<Dialect>) {
+pub fn error_is_complete(error: &DecodeError, bytes: &[u8], dialect: Option<Dialect>) {
     assert!(error.offset() <= bytes.len(), "{error:?}");
     // the standards before 5.0 know no limits of the receiver
     let is_own_limit = error.kind() == ErrorKind::PacketTooLarge
@@ -247,17 +250,17 @@ pub fn gives_a_reason(error: &DecodeError, bytes: &[u8], dialect: Option<Dialect
 
 /// A packet that was decoded in one dialect can be said in another, and means the same there, or
 /// is refused.
-pub fn relays(bytes: &[u8], dialect: Dialect) {
+pub fn reencodes_for_every_dialect(bytes: &[u8], dialect: Dialect) {
     let packet = Packet::decode(bytes, dialect).unwrap();
     for other in dialects() {
-        encodes_as_strictly_as_it_decodes(packet, other);
+        encode_is_as_strict_as_decode(packet, other);
     }
 }
 
 /// Each beginning of a packet waits for the rest, and never for more than that; and the packet
 /// that ends early or late is refused, or is another packet where the standard leaves its end
 /// open.
-pub fn ends_nowhere_else(bytes: &[u8], dialect: Dialect) {
+pub fn no_other_length_decodes(bytes: &[u8], dialect: Dialect) {
     let header_length = 2 + bytes[1..].iter().take_while(|&&byte| byte >= 0x80).count();
     let (header, body) = bytes.split_at(header_length);
     for length in places(bytes.len()) {
@@ -274,14 +277,14 @@ pub fn ends_nowhere_else(bytes: &[u8], dialect: Dialect) {
     }
     for length in places(body.len()) {
         let cut = frame(header[0], &body[..length]);
-        reads_alike(&cut, dialect);
+        decode_matches_framing(&cut, dialect);
         if !may_end_early(&cut, dialect.version()) {
             assert!(Packet::decode(&cut, dialect).is_err(), "{cut:02x?}");
         }
     }
     let longer = frame(header[0], &[body, &[0; 5]].concat());
-    reads_alike(&longer, dialect);
-    if !may_go_on(&longer, dialect.version()) {
+    decode_matches_framing(&longer, dialect);
+    if !may_be_longer(&longer, dialect.version()) {
         assert!(Packet::decode(&longer, dialect).is_err(), "{longer:02x?}");
     }
 }
@@ -303,7 +306,7 @@ fn may_end_early(packet: &[u8], version: Version) -> bool {
 
 /// Whether a packet of this type is still one with five zeros at its end: a payload, or a list of
 /// codes.
-fn may_go_on(packet: &[u8], version: Version) -> bool {
+fn may_be_longer(packet: &[u8], version: Version) -> bool {
     matches!((packet[0] >> 4, version), (3 | 9, _) | (11, Version::V5))
 }
 
@@ -433,7 +436,7 @@ impl Start {
 
     /// Whoever reads exactly as many bytes as the decoder waits for gets each frame after five
     /// answers at most, and never a byte of the next one.
-    pub fn waits_for_what_it_needs(self, limits: Limits, stream: &[u8]) {
+    pub fn need_more_is_exact(self, limits: Limits, stream: &[u8]) {
         let mut decoder = self.decoder(limits);
         let mut rest = stream;
         let mut answers = 0;

@@ -135,7 +135,7 @@ impl Parts {
 
 /// However a stream is cut, and whatever is handed on in parts, packets and errors are those of
 /// the whole packets: only what is above a limit is refused for that.
-pub fn come_apart_alike(stream: &[u8], dialect: Dialect, limits: StreamLimits) {
+pub fn parts_match_whole_packets(stream: &[u8], dialect: Dialect, limits: StreamLimits) {
     let parts = take_apart(dialect, limits, [stream]);
     let piece_len = 1 + stream.len() / 1_000;
     let pieces = stream.chunks(piece_len);
@@ -164,7 +164,7 @@ pub fn come_apart_alike(stream: &[u8], dialect: Dialect, limits: StreamLimits) {
                 if let Framed::Frame(frame) = framed {
                     assert_eq!(frame.bytes(), bytes);
                     assert!(bytes.len() > limits.whole as usize);
-                    is_head_of(head, &frame, dialect);
+                    head_matches_packet(head, &frame, dialect);
                 }
             }
         }
@@ -195,7 +195,7 @@ pub fn come_apart_alike(stream: &[u8], dialect: Dialect, limits: StreamLimits) {
 }
 
 /// A head ends where the payload of the whole packet begins, and says the same.
-fn is_head_of(head: &[u8], frame: &FrameRef<'_>, dialect: Dialect) {
+fn head_matches_packet(head: &[u8], frame: &FrameRef<'_>, dialect: Dialect) {
     let Ok(Packet::Publish(publish)) = frame.decode(dialect) else {
         panic!("{frame:?} is handed on in parts");
     };
