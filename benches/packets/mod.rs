@@ -1,5 +1,5 @@
-//! The packets that our own benches work on: `benches/codec.rs` times them, `main.rs` here has their
-//! instructions counted.
+//! The packets of our own benches: `benches/codec.rs` times them, and `ci/check.sh instructions` counts their
+//! instructions.
 
 use std::hint::black_box;
 

@@ -1,5 +1,5 @@
-//! Does the same with much and with ten times as much, to be counted by `ci/growth.sh`: prints a
-//! name for each two counts. With the argument `quadratic` only what the script has to fail for.
+//! Proves linear time: for lists, texts and streams of ten times the length, at most eleven times as many instructions
+//! are executed.
 
 use std::hint::black_box;
 
@@ -9,19 +9,52 @@ use mqtt_wire::{
     Waivers,
 };
 
+use crate::{Result, callgrind};
+
 const CLIENT: Dialect = Dialect::from_client(Version::V5);
 const SERVER: Dialect = Dialect::from_server(Version::V5);
 
-fn main() {
-    if std::env::args().nth(1).as_deref() == Some("quadratic") {
-        return grows("places before each place", 300, bytes, |bytes| {
-            let zeros = |end| bytes.iter().take(end).filter(|byte| **byte == 0).count();
-            black_box((0..bytes.len()).map(zeros).sum::<usize>());
-        });
+pub fn check() -> Result {
+    // The proof is worth something only if it fails for quadratic time.
+    let quadratic = callgrind::count("quadratic")?;
+    if quadratic.is_empty() || quadratic.iter().any(is_linear) {
+        return Err("quadratic time passes for linear time".to_owned());
     }
+    let counts = callgrind::count("growth")?;
+    for count in &counts {
+        let times = count.large as f64 / count.small as f64;
+        let (small, large) = (count.small, count.large);
+        println!("{small:9} {large:10}  {times:6.2} times  {}", count.name);
+    }
+    if counts.is_empty() || !counts.iter().all(is_linear) {
+        return Err("ten times the input takes more than eleven times the instructions".to_owned());
+    }
+    println!(
+        "growth: {} kinds of input, each in linear time",
+        counts.len()
+    );
+    Ok(())
+}
+
+fn is_linear(count: &callgrind::Count) -> bool {
+    count.large <= 11 * count.small
+}
+
+/// Does the same with some input and with ten times as much, and prints a name for each two counts.
+pub fn workload() -> Result {
     packets();
     texts();
     streams();
+    Ok(())
+}
+
+/// The check has to fail for this.
+pub fn quadratic_workload() -> Result {
+    grows("places before each place", 300, bytes, |bytes| {
+        let zeros = |end| bytes.iter().take(end).filter(|byte| **byte == 0).count();
+        black_box((0..bytes.len()).map(zeros).sum::<usize>());
+    });
+    Ok(())
 }
 
 // ---- single packets ------------------------------------------------------------------------
@@ -205,23 +238,9 @@ fn frames(stream: &[u8], size: usize) -> usize {
 fn grows(name: &str, count: usize, input: impl Fn(usize) -> Vec<u8>, run: impl Fn(&[u8])) {
     for count in [count, 10 * count] {
         let input = input(count);
-        counted(&|| run(&input));
-        reported();
+        callgrind::measure(1, &mut || run(&input));
     }
     println!("{name}");
-}
-
-/// What is in here is counted.
-#[inline(never)]
-fn counted(run: &dyn Fn()) {
-    run();
-    black_box(());
-}
-
-/// Here the count is written, and begins again.
-#[inline(never)]
-fn reported() {
-    black_box(());
 }
 
 fn bytes(count: usize) -> Vec<u8> {

@@ -1,5 +1,5 @@
 //! Links only if nothing that is done here can panic: the panic handler calls a function that does not exist, and the
-//! linker asks for it unless the compiler has proved every panic away. See ../../no-panic.sh.
+//! linker asks for it unless the compiler has proved every panic away. See ../src/without_std.rs.
 #![no_std]
 #![no_main]
 

@@ -1,15 +1,29 @@
-//! Decodes and encodes each kind of packet, some and then twice as many times, and prints what it
-//! did, a line for both. The difference is the work alone, without what surrounds it.
-
-mod packets;
+//! Counts the instructions that decoding and encoding each kind of packet takes, and compares them with the baseline.
 
 use std::hint::black_box;
 
 use bytes::BytesMut;
 use mqtt_wire::{Dialect, Frame, FrameRef, Framed, Packet, Version};
-use packets::{decode_and_walk, packets};
 
-/// `ci/instructions.sh` knows it.
+use crate::baseline::Baseline;
+use crate::packets::{decode_and_walk, packets};
+use crate::{Result, callgrind};
+
+const BASELINE: Baseline = Baseline {
+    name: "instructions",
+    title: "Instructions for each packet",
+};
+
+pub fn check(update: bool) -> Result {
+    let counts = callgrind::count("instructions")?;
+    // The difference is the work alone, without what surrounds it.
+    let for_each_packet = counts.into_iter().map(|count| {
+        let instructions = (count.large - count.small) / TIMES as u64;
+        (count.name, instructions)
+    });
+    BASELINE.check(&for_each_packet.collect::<Vec<_>>(), update)
+}
+
 const TIMES: usize = 100;
 
 /// Larger packets are not encoded: callgrind counts a `rep movsb` as one instruction for each byte.
@@ -19,7 +33,8 @@ const LARGE: usize = 4096;
 #[repr(align(4096))]
 struct Pages([u8; 1 << 17]);
 
-fn main() {
+/// Decodes and encodes each kind of packet `TIMES` and then twice `TIMES`, and prints a name for both.
+pub fn workload() -> Result {
     let (mut wire, mut room) = (Pages([0; 1 << 17]), Pages([0; 1 << 17]));
     for version in [Version::V3_1_1, Version::V5] {
         packets(version, |name, packet, dialect| {
@@ -46,6 +61,7 @@ fn main() {
             }
         });
     }
+    Ok(())
 }
 
 /// The same packet over and over in a buffer: its frames alone, and taken out of it and decoded.
@@ -70,22 +86,6 @@ fn frames(name: &str, packet: &[u8], dialect: Dialect) {
 fn count(name: &str, mut work: impl FnMut()) {
     println!("{name}");
     work(); // what happens only once
-    reported(TIMES, &mut work);
-    reported(2 * TIMES, &mut work);
-}
-
-/// Callgrind writes down what it has counted whenever this function ends. It has a name of its own
-/// because callgrind takes one instruction for each name.
-#[inline(never)]
-fn reported(times: usize, work: &mut dyn FnMut()) {
-    counted(times, work);
-    black_box(());
-}
-
-/// Callgrind counts between the beginning and the end of this function.
-#[inline(never)]
-fn counted(times: usize, work: &mut dyn FnMut()) {
-    for _ in 0..times {
-        work();
-    }
+    callgrind::measure(TIMES, &mut work);
+    callgrind::measure(2 * TIMES, &mut work);
 }
