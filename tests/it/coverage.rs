@@ -1,10 +1,11 @@
-//! `COVERAGE.md`: every statement of the standard, its vectors, and what enforces it, or why
-//! nothing does. This test makes the page anew and compares; with `UPDATE=1` it writes it.
+//! `spec-vectors/COVERAGE.md`: every statement of the standards, its vectors, and the function that enforces it or the
+//! reason why none does. The test compares the page with a new one; with `UPDATE=1` it writes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::fixtures::{self, Vector, packet_vectors};
+use crate::source;
 use mqtt_wire::Statement;
 use serde_json::Value;
 
@@ -12,14 +13,14 @@ use serde_json::Value;
 fn the_coverage_page_is_current() {
     let page = Page::new();
     let text = page.write();
-    let path = fixtures::root().join("COVERAGE.md");
+    let path = fixtures::root().join("spec-vectors/COVERAGE.md");
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         written == text,
-        "COVERAGE.md is not current: UPDATE=1 cargo test --all-features --test coverage"
+        "spec-vectors/COVERAGE.md is not current: UPDATE=1 cargo test --all-features --test it coverage"
     );
 }
 
@@ -87,8 +88,8 @@ struct Page {
     statements: Vec<Row>,
     exceptions: BTreeMap<Key, Exception>,
     evidence: BTreeMap<Key, Evidence>,
-    /// The files of `src/` that raise a kind of error or breach.
-    raised_in: BTreeMap<String, String>,
+    /// The functions that make each kind of error or breach.
+    makers: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Version and id.
@@ -120,7 +121,16 @@ struct Evidence {
     /// Names of vectors, without `.json`.
     refused: Vec<String>,
     accepted: Vec<String>,
-    kinds: BTreeSet<String>,
+    /// Each kind that breaks it, with the folders of the vectors.
+    kinds: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Evidence {
+    fn add_kind(&mut self, kind: String, vector: &str) {
+        let (folder, _) = vector.split_once('/').unwrap();
+        let folders = self.kinds.entry(kind).or_default();
+        folders.insert(folder.to_owned());
+    }
 }
 
 impl Page {
@@ -159,7 +169,7 @@ impl Page {
         });
         Self {
             evidence: evidence(&statements),
-            raised_in: raised_in(),
+            makers: source::makers_of_kinds(),
             exceptions: exceptions.collect(),
             statements,
         }
@@ -213,6 +223,26 @@ impl Page {
         }
     }
 
+    /// The functions that make this kind of error in these packets: those of other packets' files are left out.
+    fn makers_in(&self, kind: &str, folders: &BTreeSet<String>) -> String {
+        let makers = self.makers.get(kind);
+        let makers = makers.unwrap_or_else(|| panic!("no function of src/ makes {kind}"));
+        let is_of_these = |maker: &&String| match maker.strip_prefix("src/packet/") {
+            Some(file) => {
+                let (packet, _) = file.split_once(".rs").unwrap();
+                let files = folders.iter().flat_map(|folder| packet_files(folder));
+                files.into_iter().any(|file| file == packet)
+            }
+            None => true,
+        };
+        let mut of_these: Vec<_> = makers.iter().filter(is_of_these).collect();
+        if of_these.is_empty() {
+            of_these.extend(makers);
+        }
+        let places = of_these.iter().map(|maker| format!("`{maker}`"));
+        places.collect::<Vec<_>>().join(", ")
+    }
+
     fn write_row(&self, row: &Row, text: &mut String) {
         let Evidence {
             refused,
@@ -221,7 +251,7 @@ impl Page {
         } = &self.evidence[&row.key()];
         let link = |name: &String| {
             let title = name.rsplit('/').next().unwrap();
-            format!("[{title}](spec-vectors/{name}.json)")
+            format!("[{title}]({name}.json)")
         };
         let list = |names: &Vec<String>| match &names[..] {
             [] => "–".to_owned(),
@@ -233,8 +263,8 @@ impl Page {
             _ => format!("{} / {}", list(refused), list(accepted)),
         };
         let mut enforced: Vec<String> = Vec::new();
-        for kind in kinds {
-            enforced.push(format!("`{kind}` in {}", self.raised_in[kind]));
+        for (kind, folders) in kinds {
+            enforced.push(format!("`{kind}` in {}", self.makers_in(kind, folders)));
         }
         if let Some(Exception { reason, shown_by }) = self.exceptions.get(&row.key()) {
             enforced.push(match shown_by.as_str() {
@@ -265,16 +295,24 @@ impl Page {
     }
 }
 
+/// The files of `src/packet/` for the vectors in a folder.
+fn packet_files(folder: &str) -> [&str; 2] {
+    match folder {
+        "puback" | "pubrec" | "pubrel" | "pubcomp" => [folder, "ack"],
+        "unsuback" => [folder, "suback"],
+        _ => [folder, folder],
+    }
+}
+
 const HEAD: &str = "\
 # Coverage
 
-Every statement of the standards and every rule that they state without a number (`U...`), with the
-vectors that break it and those that show it kept, and the place that enforces it. Made from
-`spec-vectors/` by `tests/coverage.rs`: `UPDATE=1 cargo test --all-features --test coverage`.
+Every statement of the standards and every rule that they state without a number (`U...`): the vectors that break it, the
+vectors that keep it, and the functions that enforce it. `tests/it/coverage.rs` makes this page:
+`UPDATE=1 cargo test --all-features --test it coverage`.
 
-Levels: `packet`, decidable from one packet's bytes; `stream`, from the packets of one connection;
-`session`, `transport` and `advice` lie beyond a codec, but for what becomes of a Will and for topic
-matching.
+Levels: `packet` rules can be decided from the bytes of one packet, `stream` rules from the packets of one connection.
+`session`, `transport` and `advice` rules are beyond a codec, except the fate of a Will and topic matching.
 
 ";
 
@@ -299,7 +337,7 @@ fn evidence(statements: &[Row]) -> BTreeMap<Key, Evidence> {
                 evidence
                     .accepted
                     .push(stem(json["neighbour"].as_str().unwrap()));
-                evidence.kinds.insert(format!("ErrorKind::{kind}"));
+                evidence.add_kind(format!("ErrorKind::{kind}"), &name);
             });
         }
     }
@@ -319,7 +357,7 @@ fn evidence(statements: &[Row]) -> BTreeMap<Key, Evidence> {
                     evidence
                         .accepted
                         .push(stem(json["neighbour"].as_str().unwrap()));
-                    evidence.kinds.insert(format!("BreachKind::{kind}"));
+                    evidence.add_kind(format!("BreachKind::{kind}"), &name);
                 });
             }
         }
@@ -345,70 +383,4 @@ fn strings(list: &Value) -> impl Iterator<Item = &str> {
         .unwrap()
         .iter()
         .map(|it| it.as_str().unwrap())
-}
-
-/// Where a kind stands in the source, but for the tables of kinds and statements.
-fn raised_in() -> BTreeMap<String, String> {
-    let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for path in source_files() {
-        let name = path
-            .strip_prefix(fixtures::root())
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned();
-        if [
-            "src/error.rs",
-            "src/statement.rs",
-            "src/waivers.rs",
-            "src/monitor/breach.rs",
-        ]
-        .contains(&name.as_str())
-        {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-        let code: String = code
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"))
-            .collect();
-        // `K` is short for `BreachKind` in the monitor
-        for (mark, kind) in [
-            ("ErrorKind::", "ErrorKind"),
-            ("BreachKind::", "BreachKind"),
-            (" K::", "BreachKind"),
-            ("(K::", "BreachKind"),
-        ] {
-            for rest in code.split(mark).skip(1) {
-                let end = rest
-                    .find(|it: char| !it.is_alphanumeric())
-                    .unwrap_or(rest.len());
-                let kind = format!("{kind}::{}", &rest[..end]);
-                places.entry(kind).or_default().insert(format!("`{name}`"));
-            }
-        }
-    }
-    let join = |files: BTreeSet<String>| files.into_iter().collect::<Vec<_>>().join(", ");
-    places
-        .into_iter()
-        .map(|(kind, files)| (kind, join(files)))
-        .collect()
-}
-
-fn source_files() -> Vec<std::path::PathBuf> {
-    let mut folders = vec![fixtures::root().join("src")];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|it| it == "rs") {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    files
 }

@@ -3,10 +3,11 @@
 //! Tests that count allocations or collect defmt's output replace something global in their process.
 //! They are programs of their own: `tests/no_alloc.rs`, `tests/bounded.rs`, `tests/defmt.rs`.
 
-// Shared helpers. `fixtures` reads `spec-vectors/`; `invariants` checks what holds for every packet.
+// Shared helpers. `fixtures` reads `spec-vectors/`; `invariants` checks what holds for every packet; `source` reads `src/`.
 mod fixtures;
 #[cfg(all(feature = "bytes", feature = "arbitrary"))]
 mod invariants;
+mod source;
 
 mod connect_flags;
 #[cfg(all(feature = "bytes", feature = "arbitrary", feature = "proptest"))]
