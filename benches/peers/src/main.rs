@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release -p peers -- [growth] [--rounds N] [--cell NAME] [--only PEER] [--write]`
 //!
-//! `growth` leaves the other codecs out. `--write` measures everything and brings `BENCHMARKS.md`
+//! `growth` leaves the other codecs out. `--write` measures everything and brings `benches/README.md`
 //! and its charts up to date.
 
 mod chart;

@@ -1,4 +1,4 @@
-//! `BENCHMARKS.md`: what is measured goes between its marks, the rest is written by hand.
+//! `benches/README.md`: figures are written between its marks, the rest is written by hand.
 
 use std::error::Error;
 use std::fs;
@@ -9,12 +9,12 @@ use crate::chart;
 use crate::growth::Growth;
 use crate::table::Table;
 
-/// The folder of the workspace.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+/// The folder of the page and its charts.
+const BENCHES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 pub fn write(tables: &[Table; 3], growth: &Growth) -> Result<(), Box<dyn Error>> {
-    let root = Path::new(ROOT);
-    let path = root.join("BENCHMARKS.md");
+    let benches = Path::new(BENCHES);
+    let path = benches.join("README.md");
     let mut page = fs::read_to_string(&path)?;
     put(&mut page, "machine", &machine())?;
     let [decode, encode, frame] = tables;
@@ -24,7 +24,6 @@ pub fn write(tables: &[Table; 3], growth: &Growth) -> Result<(), Box<dyn Error>>
     put(&mut page, "growth", &growth.markdown())?;
     put(&mut page, "missed", &missed(tables))?;
     fs::write(path, page)?;
-    let benches = root.join("benches");
     fs::write(benches.join("decode.svg"), chart::table(decode)?)?;
     fs::write(benches.join("encode.svg"), chart::table(encode)?)?;
     fs::write(benches.join("growth.svg"), chart::growth(growth)?)?;
@@ -36,7 +35,7 @@ fn put(page: &mut String, name: &str, text: &str) -> Result<(), String> {
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
     let marks = page.find(&begin).zip(page.find(&end));
     let Some((at, end)) = marks.filter(|(begin, end)| begin < end) else {
-        return Err(format!("BENCHMARKS.md has no place for {name}"));
+        return Err(format!("benches/README.md has no place for {name}"));
     };
     page.replace_range(at + begin.len()..end, &format!("\n{}\n\n", text.trim_end()));
     Ok(())
