@@ -64,7 +64,7 @@ fn decode(bytes: &[u8], version: Version) -> Result<Connect<'_>, mqtt_wire::Deco
 }
 
 #[test]
-fn every_value_in_every_version_has_the_verdict_of_the_table() {
+fn every_value_in_every_version_matches_the_table() {
     let mut verdicts = 0;
     for (flags, statements) in rows() {
         for (version, mut expected) in Version::ALL.into_iter().zip(statements) {
@@ -109,7 +109,7 @@ fn check_fields(connect: &Connect<'_>, flags: u8) {
 }
 
 #[test]
-fn a_field_that_the_flags_announce_has_to_be_there() {
+fn a_field_that_the_flags_announce_is_required() {
     for (flags, statements) in rows() {
         for (version, broken) in Version::ALL.into_iter().zip(statements) {
             if !broken.is_empty() {
@@ -146,7 +146,7 @@ fn a_field_that_the_flags_announce_has_to_be_there() {
 }
 
 #[test]
-fn a_field_that_the_flags_deny_must_not_be_there() {
+fn a_field_that_the_flags_exclude_is_rejected() {
     for (flags, statements) in rows() {
         for (version, broken) in Version::ALL.into_iter().zip(statements) {
             if !broken.is_empty() {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::fixtures::cases;
 use crate::invariants::{self, Start, noise};
 use arbitrary::{Arbitrary, Unstructured};
 use mqtt_wire::model::{
@@ -12,14 +13,6 @@ use mqtt_wire::monitor::{Breach, BreachKind, Monitor};
 use mqtt_wire::{Dialect, Limits, Packet, PacketType, ReasonCode, Sender, SubscriptionId, Version};
 use proptest::prelude::*;
 use proptest::sample::Index;
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
 
 fn conversation() -> impl Strategy<Value = Conversation> {
     let version = prop_oneof![
@@ -56,7 +49,7 @@ proptest! {
     #![proptest_config(cases(500))]
 
     #[test]
-    fn streams_come_apart_wherever_they_are_cut(
+    fn streams_give_the_same_frames_wherever_they_are_cut(
         conversation in conversation(),
         cuts in proptest::collection::vec(any::<Index>(), 0..20),
     ) {
@@ -87,7 +80,7 @@ proptest! {
 }
 
 #[test]
-fn valid_conversations_have_all_packets_and_go_on_for_long() {
+fn valid_conversations_are_long_and_have_all_packet_types() {
     let mut packets = BTreeMap::new();
     let (mut longest, mut released, mut aliases) = (0, 0, 0);
     for seed in 0..2_000 {
@@ -113,7 +106,7 @@ fn valid_conversations_have_all_packets_and_go_on_for_long() {
     assert!(released > 100 && aliases > 10, "{released}, {aliases}");
 }
 
-/// What may happen in a valid conversation, and has to in some of many.
+/// Events that must happen in some of many valid conversations.
 type Event = fn(&model::Connect, &model::ConnAck, &Conversation) -> bool;
 
 const EVENTS: &[(&str, Event)] = &[
@@ -206,7 +199,7 @@ fn assigns_client_id(connack: &model::ConnAck) -> bool {
 }
 
 #[test]
-fn valid_conversations_show_whatever_may_happen() {
+fn valid_conversations_have_every_event() {
     let mut seen = vec![0; EVENTS.len()];
     for seed in 0..4_000 {
         let ValidConversation(conversation) = of_seed(seed);
@@ -227,7 +220,7 @@ fn valid_conversations_show_whatever_may_happen() {
         let mut known = BTreeSet::new();
         for (_, packet) in packets {
             match packet {
-                // what is answered was found
+                // the packet identifier was found
                 model::Packet::PubRel(ack) | model::Packet::PubComp(ack) => {
                     assert_eq!(ack.reason_code, ReasonCode::Success);
                 }
@@ -248,7 +241,7 @@ fn valid_conversations_show_whatever_may_happen() {
 }
 
 #[test]
-fn nearly_valid_conversations_break_all_rules_that_valid_packets_can_break() {
+fn nearly_valid_conversations_break_every_rule_that_valid_packets_can_break() {
     let mut kinds = BTreeMap::new();
     let (mut without, mut several, mut pings) = (0, 0, 0);
     for seed in 0..6_000 {
@@ -281,7 +274,7 @@ fn nearly_valid_conversations_break_all_rules_that_valid_packets_can_break() {
         .filter(|kind| !out_of_reach.contains(kind))
         .collect();
     assert_eq!(missing, [&BreachKind::Resent; 0], "{without} break none");
-    // a PINGREQ without an answer, or without having a place
+    // a PINGREQ without an answer, or in the wrong place
     assert!(pings > 500, "{pings}");
     for often in [
         BreachKind::FirstPacketNotConnect,
@@ -306,7 +299,7 @@ fn of_seed<T: for<'b> Arbitrary<'b>>(seed: u64) -> T {
     T::arbitrary(&mut Unstructured::new(&noise)).unwrap()
 }
 
-/// What a monitor says of a conversation.
+/// The breaches that a monitor reports in a conversation.
 fn breaches(conversation: &Conversation) -> Vec<Breach> {
     let mut monitor = Monitor::new();
     let mut breaches = Vec::new();

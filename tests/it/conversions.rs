@@ -1,4 +1,4 @@
-//! What is convenient and small: conversions, comparisons, and the texts of values and errors.
+//! Conversions, comparisons, and the texts of values and errors.
 
 use std::num::NonZeroU16;
 
@@ -20,7 +20,7 @@ const CLIENT: Dialect = Dialect::from_client(Version::V5);
 // ---- values --------------------------------------------------------------------------------
 
 #[test]
-fn texts_and_data_are_made_of_and_compare_with_those_of_the_language() {
+fn strings_and_bytes_convert_and_compare() {
     let text = Utf8Str::try_from("ä").unwrap();
     let as_ref: &str = text.as_ref();
     assert_eq!(as_ref, "ä");
@@ -45,7 +45,7 @@ fn texts_and_data_are_made_of_and_compare_with_those_of_the_language() {
 }
 
 #[test]
-fn a_list_is_copied_and_empty_by_default() {
+fn lists_are_copy_and_empty_by_default() {
     let items = [Property::ReasonString(Utf8Str::new("x").unwrap())];
     let list = Properties::new(&items);
     let copy = Clone::clone(&list);
@@ -54,7 +54,7 @@ fn a_list_is_copied_and_empty_by_default() {
 }
 
 #[test]
-fn values_say_what_they_are() {
+fn values_convert_to_numbers_and_text() {
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
         assert_eq!(QoS::try_from(qos as u8), Ok(qos));
     }
@@ -89,7 +89,7 @@ fn values_say_what_they_are() {
 // ---- errors and breaches -------------------------------------------------------------------
 
 #[test]
-fn a_statement_is_that_of_the_packet_that_breaks_it() {
+fn a_statement_depends_on_packet_and_version() {
     let statement = |packet: &[u8], dialect: Dialect| {
         let error = Packet::decode(packet, dialect).unwrap_err();
         error.statement().unwrap()
@@ -145,7 +145,7 @@ fn a_statement_is_that_of_the_packet_that_breaks_it() {
 }
 
 #[test]
-fn a_statement_has_its_section_and_our_words() {
+fn a_statement_has_a_section_and_a_rule() {
     let error = Packet::decode(b"\xc1\0", CLIENT).unwrap_err();
     assert_eq!(error.packet_type(), Some(PacketType::PingReq));
     let statement = error.statement().unwrap();
@@ -162,7 +162,7 @@ fn a_statement_has_its_section_and_our_words() {
 }
 
 #[test]
-fn a_code_of_v5_that_no_return_code_means_is_refused_in_its_form_too() {
+fn the_waiver_for_5_0_connack_rejects_codes_without_a_return_code() {
     let dialect = Dialect::from_server(Version::V3_1_1).waiving(Waivers::CONNACK_V5_FORM);
     // Packet too large
     let error = Packet::decode(b"\x20\x03\0\x95\0", dialect).unwrap_err();
@@ -171,7 +171,7 @@ fn a_code_of_v5_that_no_return_code_means_is_refused_in_its_form_too() {
 }
 
 #[test]
-fn errors_of_encoding_say_why_and_by_which_statement() {
+fn encode_errors_give_a_reason_and_a_statement() {
     let too_small = EncodeError::BufferTooSmall { needed: 7 };
     assert_eq!(
         too_small.to_string(),
@@ -194,7 +194,7 @@ fn errors_of_encoding_say_why_and_by_which_statement() {
 
 #[test]
 #[cfg(feature = "tokio")]
-fn errors_of_a_transport_say_what_their_causes_say() {
+fn transport_errors_show_their_cause() {
     use mqtt_wire::TransportError;
 
     let io = std::io::Error::other("unplugged");
@@ -212,7 +212,7 @@ fn errors_of_a_transport_say_what_their_causes_say() {
 }
 
 #[test]
-fn a_breach_has_its_packet_and_its_statements() {
+fn a_breach_has_a_packet_and_statements() {
     let (connect, connack) = (
         &b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c"[..],
         &b"\x20\x02\0\0"[..],
@@ -254,7 +254,7 @@ fn a_breach_has_its_packet_and_its_statements() {
 // ---- frames and streams --------------------------------------------------------------------
 
 #[test]
-fn frames_are_taken_out_of_a_buffer() {
+fn frames_are_split_off_a_buffer() {
     let mut buffer = BytesMut::from(&b"\xc0\0\xe0\0\x30"[..]);
     for packet_type in [PacketType::PingReq, PacketType::Disconnect] {
         let Ok(Framed::Frame(frame)) = Frame::split(&mut buffer, CLIENT, 100) else {
@@ -270,7 +270,7 @@ fn frames_are_taken_out_of_a_buffer() {
 }
 
 #[test]
-fn a_first_packet_that_is_no_connect_is_refused_by_its_frame_too() {
+fn decode_connect_rejects_other_packets() {
     let ping = b"\xc0\0";
     let Ok(Framed::Frame(frame)) = FrameRef::split(ping, CLIENT, 100) else {
         panic!("a whole packet");
@@ -281,7 +281,7 @@ fn a_first_packet_that_is_no_connect_is_refused_by_its_frame_too() {
 }
 
 #[test]
-fn streams_have_waivers_and_rules_too() {
+fn stream_decoders_apply_waivers_and_optional_rules() {
     let limits = StreamLimits {
         whole: 100,
         publish: 100,
@@ -307,7 +307,7 @@ fn streams_have_waivers_and_rules_too() {
 // ---- the model -----------------------------------------------------------------------------
 
 #[test]
-fn strategies_make_what_their_names_say() {
+fn strategies_make_values_of_their_names() {
     let mut runner = TestRunner::deterministic();
     let packets = strategies::packet_of(PacketType::Subscribe, CLIENT);
     let (names, filters) = (

@@ -25,7 +25,7 @@ fn the_coverage_page_is_current() {
 }
 
 #[test]
-fn every_statement_that_packets_break_has_vectors_or_a_reason() {
+fn every_packet_and_stream_statement_has_vectors_or_a_reason() {
     let page = Page::new();
     let mut by_reason = BTreeMap::from([("packet", 0), ("stream", 0)]);
     let mut all = by_reason.clone();
@@ -57,7 +57,7 @@ fn every_statement_that_packets_break_has_vectors_or_a_reason() {
 }
 
 #[test]
-fn the_statements_of_the_library_are_those_of_the_table() {
+fn the_library_and_the_table_have_the_same_statements() {
     let page = Page::new();
     let keys: BTreeSet<_> = page.statements.iter().map(Row::key).collect();
     for statement in Statement::all() {
@@ -83,7 +83,7 @@ fn the_tests_that_show_an_exception_exist() {
     }
 }
 
-/// What the page is made of.
+/// The data of the page.
 struct Page {
     statements: Vec<Row>,
     exceptions: BTreeMap<Key, Exception>,

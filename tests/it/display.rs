@@ -1,4 +1,4 @@
-//! Every public enum says itself in the standard's words, and every error is one.
+//! Every public enum displays the standard's words, and every error type implements `Error`.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -15,26 +15,26 @@ use mqtt_wire::{
 };
 
 #[track_caller]
-fn says(value: impl Display, text: &str) {
+fn displays(value: impl Display, text: &str) {
     assert_eq!(value.to_string(), text);
 }
 
 #[test]
-fn a_refused_packet_is_told_with_place_value_rule_and_statement() {
+fn an_error_shows_place_value_rule_and_statement() {
     let refused = |bytes: &[u8], dialect| Packet::decode(bytes, dialect).unwrap_err();
     let client = Dialect::from_client(Version::V5);
     let server = Dialect::from_server(Version::V3_1_1);
 
     let connect = b"\x10\x0d\0\x04MQTT\x05\x03\0\0\0\0\0";
-    says(
+    displays(
         refused(connect, client),
         "CONNECT, byte 9, Connect Flags 0x03: the reserved Connect Flag is 1 [v5.0 MQTT-3.1.2-3]",
     );
-    says(
+    displays(
         refused(connect, client).violation(),
         "CONNECT, Connect Flags 0x03: the reserved Connect Flag is 1 [v5.0 MQTT-3.1.2-3]",
     );
-    says(
+    displays(
         refused(b"\x40\x02\0\0", server),
         "PUBACK, byte 2, Packet Identifier: the Packet Identifier is 0 [v3.1.1 U-pid0]",
     );
@@ -42,65 +42,65 @@ fn a_refused_packet_is_told_with_place_value_rule_and_statement() {
         topic_name: None,
         ..Publish::new(TopicName::new("a").unwrap(), b"")
     });
-    says(
+    displays(
         publish.encode_to_slice(server, &mut [0; 9]).unwrap_err(),
         "PUBLISH, Topic Name: the topic name is empty [v3.1.1 MQTT-4.7.3-1]",
     );
 }
 
 #[test]
-fn enums_are_written_in_the_words_of_the_standard() {
-    says(Version::V3_1_1, "3.1.1");
-    says(Sender::Server, "Server");
-    says(QoS::AtLeastOnce, "QoS 1");
-    says(PacketType::PubComp, "PUBCOMP");
-    says(ReasonCode::NotAuthorized, "Not authorized");
-    says(PropertyId::MaximumQoS, "Maximum QoS");
-    says(Field::ConnAckFlags, "Connect Acknowledge Flags");
-    says(Field::Property(PropertyId::TopicAlias), "Topic Alias");
-    says(ErrorKind::PublishQos3, "QoS 3 does not exist");
-    says(
+fn enums_display_the_standard_s_names() {
+    displays(Version::V3_1_1, "3.1.1");
+    displays(Sender::Server, "Server");
+    displays(QoS::AtLeastOnce, "QoS 1");
+    displays(PacketType::PubComp, "PUBCOMP");
+    displays(ReasonCode::NotAuthorized, "Not authorized");
+    displays(PropertyId::MaximumQoS, "Maximum QoS");
+    displays(Field::ConnAckFlags, "Connect Acknowledge Flags");
+    displays(Field::Property(PropertyId::TopicAlias), "Topic Alias");
+    displays(ErrorKind::PublishQos3, "QoS 3 does not exist");
+    displays(
         BreachKind::SecondConnect,
         "a second CONNECT on one connection",
     );
 
     let (packet_id, dup) = (PacketId::MIN, true);
-    says(Delivery::AtMostOnce, "QoS 0");
-    says(
+    displays(Delivery::AtMostOnce, "QoS 0");
+    displays(
         Delivery::AtLeastOnce {
             packet_id,
             dup: false,
         },
         "QoS 1, Packet Identifier 1",
     );
-    says(
+    displays(
         Delivery::ExactlyOnce { packet_id, dup },
         "QoS 2, Packet Identifier 1, DUP",
     );
 
-    says(
+    displays(
         RetainHandling::AtSubscribe,
         "retained messages at the time of the subscribe",
     );
-    says(
+    displays(
         RetainHandling::AtNewSubscribe,
         "retained messages at a new subscribe only",
     );
-    says(
+    displays(
         RetainHandling::Never,
         "no retained messages at the time of the subscribe",
     );
 
-    says(Reply::Close, "close the Network Connection");
-    says(Reply::ConnAck(ReasonCode::Banned), "CONNACK 0x8a Banned");
-    says(
+    displays(Reply::Close, "close the Network Connection");
+    displays(Reply::ConnAck(ReasonCode::Banned), "CONNACK 0x8a Banned");
+    displays(
         Reply::Disconnect(ReasonCode::ProtocolError),
         "DISCONNECT 0x82 Protocol Error",
     );
 }
 
 #[test]
-fn return_codes_are_written_as_in_table_3_1_of_3_1_1() {
+fn return_codes_display_as_in_table_3_1_of_3_1_1() {
     for (code, text) in [
         (ReturnCode::Accepted, "Connection Accepted"),
         (
@@ -124,16 +124,16 @@ fn return_codes_are_written_as_in_table_3_1_of_3_1_1() {
             "Connection Refused, not authorized",
         ),
     ] {
-        says(code, text);
+        displays(code, text);
     }
 }
 
 #[test]
-fn wills_and_ends_are_written() {
-    says(WillFate::Discard, "discard the Will Message");
-    says(WillFate::Publish, "publish the Will Message");
+fn will_fates_and_endings_have_a_display() {
+    displays(WillFate::Discard, "discard the Will Message");
+    displays(WillFate::Publish, "publish the Will Message");
     let after = WillFate::PublishAfter(Duration::from_secs(10));
-    says(after, "publish the Will Message after 10 s");
+    displays(after, "publish the Will Message after 10 s");
 
     let reason_code = ReasonCode::DisconnectWithWillMessage;
     for (ending, text) in [
@@ -164,12 +164,12 @@ fn wills_and_ends_are_written() {
         ),
         (Ending::SessionEnded, "Session ended"),
     ] {
-        says(ending, text);
+        displays(ending, text);
     }
 }
 
 #[test]
-fn properties_are_written_with_name_and_value() {
+fn properties_display_name_and_value() {
     use Property as P;
 
     let text = |text| Utf8Str::new(text).unwrap();
@@ -252,12 +252,12 @@ fn properties_are_written_with_name_and_value() {
     let ids: BTreeSet<_> = all.iter().map(|(property, _)| property.id()).collect();
     assert_eq!(ids.len(), PropertyId::ALL.len());
     for (property, text) in all {
-        says(property, text);
+        displays(property, text);
     }
 }
 
 #[test]
-fn every_error_is_an_error() {
+fn every_error_type_implements_error() {
     fn is_error<E: Error + Send + Sync + 'static>() {}
 
     is_error::<DecodeError>();
@@ -267,10 +267,10 @@ fn every_error_is_an_error() {
     is_error::<Breach>();
     is_error::<InvalidQoS>();
     is_error::<UnknownReasonCode>();
-    // what `ReturnCode::try_from` gives back, and what a refused Client may fail with
+    // `ReturnCode::try_from` returns it, and a rejected Client may fail with it
     is_error::<ReasonCode>();
     is_error::<ReturnCode>();
     let refused: Result<ReturnCode, Box<dyn Error>> =
         (|| Ok(ReturnCode::try_from(ReasonCode::Banned)?))();
-    says(refused.unwrap_err(), "Banned");
+    displays(refused.unwrap_err(), "Banned");
 }

@@ -14,7 +14,7 @@ use mqtt_wire::{
 
 const CONNECT: &[u8] = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p";
 
-/// A transport that brings so many bytes at a time, and makes the reader wait before each.
+/// A transport that yields `size` bytes at a time and, if `waits`, is pending before each.
 struct Pieces<'a> {
     bytes: &'a [u8],
     size: usize,
@@ -49,7 +49,7 @@ fn pieces(bytes: &[u8], size: usize) -> Pieces<'_> {
     }
 }
 
-/// Runs what never waits for anybody else.
+/// Runs a future that only waits for itself.
 fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
@@ -63,7 +63,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 #[test]
-fn recorded_streams_come_out_packet_by_packet_whatever_the_pieces() {
+fn recorded_streams_are_read_packet_by_packet_in_pieces_of_any_size() {
     for session in fixtures::chosen_sessions() {
         if !session.every_packet_valid {
             continue;
@@ -111,7 +111,7 @@ fn count(reader: &mut PacketReader<'_, Pieces<'_>>) -> u64 {
 }
 
 #[test]
-fn server_learns_the_version() {
+fn a_server_learns_the_version() {
     let mut buffer = [0; 64];
     let bytes = b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x00\x00\x00\x01p\xe0\x01\x04";
     let mut reader = PacketReader::accept(pieces(bytes, 64), &mut buffer);
@@ -135,7 +135,7 @@ fn server_learns_the_version() {
 }
 
 #[test]
-fn packet_as_long_as_the_buffer_fits_and_a_longer_one_is_refused() {
+fn a_packet_as_long_as_the_buffer_fits_and_a_longer_one_is_rejected() {
     let mut buffer = [0; CONNECT.len()];
     let bytes = [CONNECT, b"\x30\x0e\x00\x01a"].concat();
     let mut reader = PacketReader::accept(pieces(&bytes, 3), &mut buffer);
@@ -152,7 +152,7 @@ fn packet_as_long_as_the_buffer_fits_and_a_longer_one_is_refused() {
 }
 
 #[test]
-fn buffer_too_small_for_any_fixed_header_is_no_end_of_the_stream() {
+fn a_buffer_smaller_than_a_fixed_header_is_not_the_end_of_the_stream() {
     for room in 0..3 {
         let mut buffer = vec![0; room];
         let dialect = Dialect::from_client(Version::V5);
@@ -165,7 +165,7 @@ fn buffer_too_small_for_any_fixed_header_is_no_end_of_the_stream() {
 }
 
 #[test]
-fn wrong_packet_fails_the_reader_for_good() {
+fn an_invalid_packet_fails_the_reader_for_good() {
     let mut buffer = [0; 64];
     let bytes = [CONNECT, b"\x82\x02\x00\x01", b"\xc0\x00"].concat(); // SUBSCRIBE to nothing
     let mut reader = PacketReader::accept(pieces(&bytes, 64), &mut buffer);
@@ -179,7 +179,7 @@ fn wrong_packet_fails_the_reader_for_good() {
 }
 
 #[test]
-fn stream_that_ends_inside_a_packet_is_an_error() {
+fn a_stream_that_ends_inside_a_packet_is_an_error() {
     for end in 0..=CONNECT.len() {
         let mut buffer = [0; 64];
         let mut reader = PacketReader::accept(pieces(&CONNECT[..end], 64), &mut buffer);
@@ -204,7 +204,7 @@ fn stream_that_ends_inside_a_packet_is_an_error() {
 }
 
 #[test]
-fn future_that_is_dropped_loses_no_bytes() {
+fn dropping_a_future_loses_no_bytes() {
     let mut buffer = [0; 64];
     let transport = Pieces {
         bytes: CONNECT,
@@ -226,7 +226,7 @@ fn future_that_is_dropped_loses_no_bytes() {
 }
 
 #[test]
-fn packet_that_may_not_be_sent_or_does_not_fit_writes_nothing() {
+fn a_forbidden_or_too_long_packet_writes_nothing() {
     let mut written = [0xff; 8];
     let mut buffer = [0; 3];
     let dialect = Dialect::from_server(Version::V3_1_1);
@@ -246,7 +246,7 @@ fn packet_that_may_not_be_sent_or_does_not_fit_writes_nothing() {
     assert_eq!(written, *b"\xd0\x00\xff\xff\xff\xff\xff\xff");
 }
 
-/// A transport that holds back what is written until it is flushed.
+/// A transport that keeps written bytes until it is flushed.
 #[derive(Default)]
 struct Held {
     held: Vec<u8>,
@@ -270,7 +270,7 @@ impl Write for Held {
 }
 
 #[test]
-fn flush_flushes_the_transport() {
+fn flush_reaches_the_transport() {
     let (mut transport, mut buffer) = (Held::default(), [0; 8]);
     let dialect = Dialect::from_client(Version::V5);
     let mut writer = PacketWriter::new(&mut transport, &mut buffer, dialect);
@@ -280,7 +280,7 @@ fn flush_flushes_the_transport() {
 }
 
 #[test]
-fn payload_need_not_fit_into_the_buffer() {
+fn a_payload_may_be_longer_than_the_buffer() {
     let publish = Publish::new(TopicName::new("a/b").unwrap(), b"hello");
     for room in 0..16 {
         let mut written = [0; 12];

@@ -1,5 +1,5 @@
-//! What the types let one say and a dialect does not: encode refuses it, and writes what differs
-//! from it by one step.
+//! Values that the types allow and a dialect does not: encoding rejects them, and accepts a neighbour that differs in one
+//! step.
 
 use mqtt_wire::{
     Ack, Auth, BinaryData, ConnAck, Connect, Dialect, Disconnect, EncodeError, ErrorKind, Field,
@@ -9,7 +9,7 @@ use mqtt_wire::{
 };
 
 #[test]
-fn strings_of_3_1_are_utf_8() {
+fn strings_in_3_1_are_utf_8() {
     let will = |payload| {
         let mut connect = connect(Version::V3_1);
         connect.will = Some(Will::new(TopicName::new("t").unwrap(), payload));
@@ -42,7 +42,7 @@ fn strings_of_3_1_are_utf_8() {
 }
 
 #[test]
-fn connect_says_the_version_of_its_dialect() {
+fn connect_must_have_the_version_of_its_dialect() {
     for version in Version::ALL {
         for of_packet in Version::ALL {
             let (packet, dialect) = (connect(of_packet), Dialect::from_client(version));
@@ -55,7 +55,7 @@ fn connect_says_the_version_of_its_dialect() {
 }
 
 #[test]
-fn a_session_without_name_is_clean() {
+fn a_session_without_client_identifier_is_clean() {
     for (version, clean_start, accepted) in [
         (Version::V3_1, true, false),
         (Version::V3_1_1, true, true),
@@ -100,7 +100,7 @@ fn a_password_needs_a_user_name_before_5_0() {
 }
 
 #[test]
-fn a_refusing_connack_has_no_session() {
+fn a_connack_that_refuses_has_no_session_present() {
     for version in [Version::V3_1_1, Version::V5] {
         let connack = |reason_code, session_present| ConnAck {
             session_present,
@@ -116,7 +116,7 @@ fn a_refusing_connack_has_no_session() {
 }
 
 #[test]
-fn reason_codes_belong_to_packet_side_and_version() {
+fn reason_codes_depend_on_packet_sender_and_version() {
     use ReasonCode as Code;
     let (client, server) = (Dialect::from_client, Dialect::from_server);
     let kind = ErrorKind::ReasonCodeNotAllowed;
@@ -195,7 +195,7 @@ fn reason_codes_belong_to_packet_side_and_version() {
 }
 
 #[test]
-fn subacks_hold_codes_of_their_version() {
+fn suback_codes_depend_on_the_version() {
     use ReasonCode as Code;
     let failure = [Code::UnspecifiedError];
     let granted = [Code::Success, Code::GrantedQos1, Code::GrantedQos2];
@@ -236,7 +236,7 @@ fn subacks_hold_codes_of_their_version() {
 }
 
 #[test]
-fn subscriptions_are_those_of_their_version() {
+fn subscription_options_depend_on_the_version() {
     let [v3_1, v3_1_1, v5] = Version::ALL.map(Dialect::from_client);
     let plain = Subscription::new(TopicFilter::new("f").unwrap(), QoS::AtLeastOnce);
     let shared = Subscription {
@@ -313,7 +313,7 @@ fn subscriptions_are_those_of_their_version() {
 }
 
 #[test]
-fn decoded_lists_are_judged_anew_for_another_packet_or_dialect() {
+fn decoded_lists_are_checked_again_for_another_packet_or_dialect() {
     let [v3_1, v3_1_1, v5] = Version::ALL.map(Dialect::from_server);
     let not_allowed = ErrorKind::ReasonCodeNotAllowed;
 
@@ -330,7 +330,7 @@ fn decoded_lists_are_judged_anew_for_another_packet_or_dialect() {
     accepts(v5, Packet::SubAck(suback));
     lacks(v3_1_1, Packet::SubAck(suback), Field::ReasonCode);
 
-    // what a waiver let in is not let out, not even under the waiver
+    // a packet that a waiver accepted is not encoded, not even with that waiver
     let lenient = v3_1.waiving(Waivers::SUBACK_FAILURE);
     let packet = Packet::decode(b"\x90\x03\0\x01\x80", lenient).unwrap();
     lacks(lenient, packet, Field::ReasonCode);
@@ -387,8 +387,8 @@ fn an_empty_topic_name_needs_an_alias() {
 }
 
 #[test]
-fn packets_belong_to_a_side_and_a_version() {
-    // the first byte that the packet would have had is told
+fn packets_depend_on_sender_and_version() {
+    // the error holds the first byte that the packet would have
     let subscription = [Subscription::new(
         TopicFilter::new("f").unwrap(),
         QoS::AtMostOnce,
@@ -444,7 +444,7 @@ fn packets_belong_to_a_side_and_a_version() {
 }
 
 #[test]
-fn a_buffer_is_long_enough_or_left_alone() {
+fn a_buffer_that_is_too_short_stays_unchanged() {
     let dialect = Dialect::from_client(Version::V3_1_1);
     let packet = Packet::from(Publish::new(TopicName::new("t").unwrap(), b"payload"));
     let needed = packet.encoded_len(dialect).unwrap();
@@ -458,7 +458,7 @@ fn a_buffer_is_long_enough_or_left_alone() {
 }
 
 #[test]
-fn no_packet_is_longer_than_its_length_can_say() {
+fn a_packet_longer_than_the_largest_remaining_length_is_rejected() {
     let dialect = Dialect::from_client(Version::V3_1_1);
     let payload = vec![0; 268_435_456];
     let publish = |payload| Packet::from(Publish::new(TopicName::new("t").unwrap(), payload));

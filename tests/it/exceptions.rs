@@ -1,5 +1,5 @@
-//! Statements that no bytes can break, but that bind an encoder or a decoder: what
-//! `spec-vectors/exceptions.csv` refers to.
+//! Statements that no bytes can break, but that bind an encoder or a decoder. `spec-vectors/exceptions.csv` refers to
+//! these tests.
 
 use crate::fixtures::from_hex;
 use mqtt_wire::{
@@ -8,7 +8,7 @@ use mqtt_wire::{
 };
 
 #[test]
-fn keeps_the_byte_order_mark() {
+fn the_byte_order_mark_is_kept() {
     for (version, hex) in [
         (Version::V3_1_1, "30060004efbbbf61"),
         (Version::V5, "30070004efbbbf6100"),
@@ -68,7 +68,7 @@ fn connect_fields_keep_their_order() {
 }
 
 #[test]
-fn topics_have_at_most_65535_bytes() {
+fn topics_of_more_than_65535_bytes_are_rejected() {
     let longest = "x".repeat(65_535);
     let longer = "x".repeat(65_536);
     assert!(TopicName::new(&longest).is_ok());

@@ -1,4 +1,4 @@
-//! Answers that fit into a Maximum Packet Size: what is left out, and when.
+//! Answers that fit into a Maximum Packet Size: which properties are left out, and when.
 
 use crate::invariants::{self, dialects};
 use mqtt_wire::{
@@ -7,7 +7,7 @@ use mqtt_wire::{
 };
 
 #[test]
-fn no_more_is_left_out_than_has_to_be() {
+fn only_the_necessary_properties_are_left_out() {
     let mut left_out = std::collections::BTreeMap::new();
     for_each_packet(|packet, dialect| {
         let without_reason = shortened(&packet, dialect, &[PropertyId::ReasonString]);
@@ -63,7 +63,7 @@ fn no_more_is_left_out_than_has_to_be() {
 }
 
 #[test]
-fn nothing_is_told_to_a_client_that_does_not_ask() {
+fn a_client_that_does_not_ask_gets_no_problem_information() {
     let mut left_out = 0;
     for_each_packet(|packet, dialect| {
         let fit = packet.fit(dialect, u32::MAX, false).unwrap();
@@ -89,7 +89,7 @@ fn nothing_is_told_to_a_client_that_does_not_ask() {
 }
 
 #[test]
-fn a_packet_without_its_properties_takes_the_short_form() {
+fn a_packet_without_properties_has_the_short_form() {
     let dialect = Dialect::from_server(Version::V5);
     let properties = [Property::ReasonString(Utf8Str::new("a reason").unwrap())];
     let properties = Properties::new(&properties);
@@ -122,7 +122,7 @@ fn a_packet_without_its_properties_takes_the_short_form() {
 }
 
 #[test]
-fn a_packet_that_breaks_a_rule_does_not_fit_without_the_property_that_breaks_it() {
+fn a_packet_with_an_invalid_property_is_rejected_even_if_it_would_be_left_out() {
     let reason = Property::ReasonString(Utf8Str::new("a reason").unwrap());
     let properties = [reason, reason];
     let mut ack = Ack::new(PacketId::MIN);

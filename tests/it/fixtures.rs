@@ -1,18 +1,29 @@
-//! What several test files share.
-#![allow(dead_code)] // no file uses all of it
+//! Vectors and recorded streams from `spec-vectors/`.
+#![allow(dead_code)] // not every set of features uses all of it
 
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use mqtt_wire::{Dialect, Sender, Version};
+use proptest::test_runner::Config as ProptestConfig;
 use serde_json::Value;
+
+/// The number of values that a property test tries; `PROPTEST_CASES` overrides it.
+pub fn cases(cases: u32) -> ProptestConfig {
+    let given = std::env::var("PROPTEST_CASES").ok();
+    ProptestConfig {
+        cases: given.map_or(cases, |cases| cases.parse().unwrap()),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
 
 /// A recorded connection: a line of an index and the bytes of both directions.
 pub struct Session {
     pub base: String,
     pub version: Version,
-    /// Made to break rules, or to try what a broker does.
+    /// Written by hand to break rules or to try a broker.
     pub hand_made: bool,
     /// Whether an independent decoder accepts every packet.
     pub every_packet_valid: bool,
@@ -25,13 +36,13 @@ pub struct Recording {
     pub bytes: Vec<u8>,
 }
 
-/// The chosen part of the recorded streams.
+/// The part of the recorded streams that is in this repository.
 pub fn chosen_sessions() -> Vec<Session> {
     let folder = root().join("spec-vectors/streams");
     sessions(&folder, |name| std::fs::read(folder.join(name)).unwrap())
 }
 
-/// The whole collection, where it is at hand.
+/// The whole collection, if it exists on this machine.
 pub fn all_sessions() -> Option<Vec<Session>> {
     let folder = root().join("../shared/streams");
     let archive = std::fs::File::open(folder.join("streams.tar.gz")).ok()?;
@@ -127,7 +138,7 @@ pub fn wire(fields: &Value) -> Vec<u8> {
         .collect()
 }
 
-/// The rows of a table in `spec-vectors/`, without its head.
+/// The rows of a table in `spec-vectors/`, without the header.
 pub fn read_csv(name: &str) -> Vec<Vec<String>> {
     let text = std::fs::read_to_string(root().join("spec-vectors").join(name)).unwrap();
     text.lines().skip(1).map(split_csv_line).collect()

@@ -1,4 +1,4 @@
-//! Copies of messages: what travels on, what is lost, and that a shared copy is the packet.
+//! Copies of messages: which properties are forwarded, which are lost, and that a shared copy equals the packet.
 
 use std::io::IoSlice;
 
@@ -11,7 +11,7 @@ use mqtt_wire::{
 };
 
 #[test]
-fn a_copy_is_the_packet_that_is_encoded_by_hand() {
+fn a_copy_equals_the_packet_encoded_by_hand() {
     let mut copies = 0;
     for_each_publish(|publish| {
         let topic_name = publish.topic_name.unwrap();
@@ -68,7 +68,7 @@ fn a_copy_is_the_packet_that_is_encoded_by_hand() {
 }
 
 #[test]
-fn what_a_version_cannot_say_is_told() {
+fn properties_that_a_version_lacks_are_reported() {
     let mut lost_properties = 0;
     for_each_publish(|publish| {
         let topic_name = publish.topic_name.unwrap();
@@ -90,7 +90,7 @@ fn what_a_version_cannot_say_is_told() {
 }
 
 #[test]
-fn what_belongs_to_a_connection_does_not_travel() {
+fn connection_properties_are_not_forwarded() {
     let topic_name = TopicName::new("a").unwrap();
     let properties = [
         Property::TopicAlias(3.try_into().unwrap()),
@@ -114,7 +114,7 @@ fn what_belongs_to_a_connection_does_not_travel() {
 }
 
 #[test]
-fn a_message_expires_when_it_has_waited_for_its_interval() {
+fn a_message_expires_after_its_interval() {
     let topic_name = TopicName::new("a").unwrap();
     let left = |interval, waited| {
         let properties = [Property::MessageExpiryInterval(interval)];
@@ -138,7 +138,7 @@ fn a_message_expires_when_it_has_waited_for_its_interval() {
 }
 
 #[test]
-fn an_envelope_keeps_to_the_rules() {
+fn an_invalid_envelope_is_rejected() {
     let topic_name = TopicName::new("a").unwrap();
     let shared = SharedPublish::new(topic_name, Properties::EMPTY, Bytes::new()).unwrap();
     let ids = [SubscriptionId::new(1).unwrap()];
@@ -185,7 +185,7 @@ fn an_envelope_keeps_to_the_rules() {
 }
 
 #[test]
-fn a_message_has_the_properties_of_a_message() {
+fn only_message_properties_are_allowed_in_a_message() {
     let topic_name = TopicName::new("a").unwrap();
     let text = Utf8Str::new("x").unwrap();
     let content_type = Property::ContentType(text);
@@ -217,7 +217,7 @@ fn a_message_has_the_properties_of_a_message() {
 }
 
 #[test]
-fn a_copy_is_written_from_any_place_in_any_pieces() {
+fn a_copy_can_be_read_from_any_offset_in_any_pieces() {
     let user = Property::UserProperty(Utf8Str::new("k").unwrap(), Utf8Str::new("v").unwrap());
     let topic_name = TopicName::new("a/b").unwrap();
     let payload = Bytes::from_static(b"hello");
@@ -262,7 +262,7 @@ fn a_copy_is_written_from_any_place_in_any_pieces() {
     }
 }
 
-/// Messages of all dialects that have a Topic Name, with properties from the wire and lent.
+/// Messages of all dialects that have a Topic Name, with properties from the wire and borrowed from a slice.
 fn for_each_publish(mut each: impl FnMut(Publish<'_>)) {
     for dialect in dialects() {
         for bytes in invariants::packets(PacketType::Publish, dialect, 60) {

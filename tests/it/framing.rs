@@ -32,7 +32,7 @@ fn frames_do_not_depend_on_where_the_stream_is_cut() {
 }
 
 #[test]
-fn need_more_is_truthful() {
+fn need_more_is_exact_in_every_stream() {
     for (start, stream) in streams() {
         start.need_more_is_exact(NO_LIMITS, &stream);
     }
@@ -93,7 +93,7 @@ fn a_failed_decoder_stays_failed_and_keeps_the_bytes() {
     );
     assert_eq!(decoder.buffer()[..], *b"\x00\x00");
 
-    // neither more bytes nor better ones help, so it does not take them
+    // no further bytes help, so the decoder does not accept any
     decoder.extend(b"\xc0\x00");
     assert_eq!(decoder.next_frame(), Err(error));
     assert_eq!(decoder.buffer()[..], *b"\x00\x00");
@@ -104,7 +104,7 @@ fn a_failed_decoder_stays_failed_and_keeps_the_bytes() {
 }
 
 #[test]
-fn the_first_byte_is_judged_alone() {
+fn the_first_byte_is_checked_before_the_second() {
     for dialect in dialects() {
         for first_byte in 0..=255 {
             let bytes = [first_byte];
@@ -132,7 +132,7 @@ fn the_first_byte_is_judged_alone() {
     }
 }
 
-/// Table 2-2 of 3.1.1 and 5.0; in 3.1 all but QoS may be anything.
+/// Table 2-2 of 3.1.1 and 5.0; in 3.1 all flags but QoS are ignored.
 fn has_flags(packet_type: PacketType, flags: u8, version: Version) -> bool {
     use PacketType::{PubRel, Publish, Subscribe, Unsubscribe};
 
@@ -148,7 +148,7 @@ fn has_flags(packet_type: PacketType, flags: u8, version: Version) -> bool {
 }
 
 #[test]
-fn a_fifth_length_byte_is_refused_before_it_comes() {
+fn a_fifth_length_byte_is_rejected_before_it_arrives() {
     for first_byte in [0x10, 0x30] {
         let bytes = [first_byte, 0xff, 0xff, 0xff, 0xff];
         for version in Version::ALL {
@@ -165,7 +165,7 @@ fn a_fifth_length_byte_is_refused_before_it_comes() {
 }
 
 #[test]
-fn a_length_that_the_packet_never_has_is_refused_at_its_last_byte() {
+fn an_impossible_length_is_rejected_at_its_last_byte() {
     let kind = |bytes: &[u8], version| {
         let dialect = match bytes[0] {
             0x20 | 0xb0 | 0xd0 => Dialect::from_server(version),
@@ -195,7 +195,7 @@ fn a_length_that_the_packet_never_has_is_refused_at_its_last_byte() {
 // ---- limits --------------------------------------------------------------------------------
 
 #[test]
-fn the_largest_length_is_refused_at_its_last_byte() {
+fn a_length_above_the_limit_is_rejected_at_its_last_byte() {
     let mut decoder = FrameDecoder::new(Dialect::from_client(Version::V5), Limits::default());
     decoder.extend(b"\x30\xff\xff\xff");
     assert!(matches!(decoder.next_frame(), Ok(Framed::NeedMore(more)) if more.get() == 1));
@@ -206,7 +206,7 @@ fn the_largest_length_is_refused_at_its_last_byte() {
 }
 
 #[test]
-fn nothing_is_reserved_for_a_length_that_was_announced() {
+fn nothing_is_reserved_for_an_announced_length() {
     for start in dialects().map(Start::In).chain([Start::Accept]) {
         let first_byte = match start {
             Start::In(_) => 0x30,
@@ -242,7 +242,7 @@ fn limits_count_the_whole_packet() {
 }
 
 #[test]
-fn the_first_packet_has_a_limit_of_its_own() {
+fn the_first_packet_has_a_separate_limit() {
     let connect = connect(Version::V5);
     let first_packet = connect.len() as u32;
     let stream = [&connect[..], b"\x30\x20\x00\x01t\x00", &[0; 28]].concat();
@@ -287,7 +287,7 @@ fn the_default_limits_are_64_kib_for_connect_and_1_mib_after_it() {
 // ---- the first packet ----------------------------------------------------------------------
 
 #[test]
-fn waits_for_nothing_but_connect() {
+fn an_accepting_decoder_rejects_every_packet_but_connect() {
     for first_byte in 0..=255 {
         let mut decoder = FrameDecoder::accept(Limits::default());
         decoder.extend(&[first_byte]);
@@ -301,7 +301,7 @@ fn waits_for_nothing_but_connect() {
 }
 
 #[test]
-fn learns_the_version_from_connect() {
+fn an_accepting_decoder_learns_the_version_from_connect() {
     for version in Version::ALL {
         let mut decoder = FrameDecoder::accept(Limits::default());
         assert_eq!(decoder.dialect(), None);
@@ -319,7 +319,7 @@ fn learns_the_version_from_connect() {
 }
 
 #[test]
-fn a_connect_of_no_version_fails_the_decoder() {
+fn a_connect_of_unknown_version_fails_the_decoder() {
     for (bytes, kind) in [
         (
             &b"\x10\x0d\x00\x04MQTT\x06\x02\x00\x00\x00\x01c"[..],
@@ -348,7 +348,7 @@ fn a_connect_of_no_version_fails_the_decoder() {
 }
 
 #[test]
-fn a_connect_with_flags_comes_out_and_is_judged_by_its_version() {
+fn a_connect_with_flags_is_framed_and_checked_by_its_version() {
     for version in Version::ALL {
         let mut bytes = connect(version);
         bytes[0] |= 0x01;
@@ -366,7 +366,7 @@ fn a_connect_with_flags_comes_out_and_is_judged_by_its_version() {
 }
 
 #[test]
-fn a_frame_shares_its_own_parts_and_copies_others() {
+fn a_frame_shares_slices_of_itself_and_copies_others() {
     let dialect = Dialect::from_client(Version::V3_1_1);
     let mut decoder = FrameDecoder::new(dialect, Limits::default());
     decoder.extend(b"\x30\x04\x00\x01tp\x30\x04\x00\x01tq");

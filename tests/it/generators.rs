@@ -1,5 +1,4 @@
-//! The packets that the model makes: whatever may be is among them, and the nearly valid ones break
-//! whatever rule they can break.
+//! The generated packets: valid ones have every feature, and nearly valid ones break every rule that they can break.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,7 +48,7 @@ fn valid_packets() -> impl Iterator<Item = (Dialect, model::Packet)> {
 
 // ---- parts ---------------------------------------------------------------------------------
 
-/// What may be in a valid packet, and has to be in some of many.
+/// Features that some of many valid packets must have.
 type Part = fn(Version, &model::Packet) -> bool;
 
 const PARTS: &[(&str, Part)] = &[
@@ -206,7 +205,7 @@ fn count(packet: &model::Packet, id: PropertyId) -> usize {
 }
 
 #[test]
-fn valid_packets_show_whatever_may_be() {
+fn valid_packets_have_every_feature() {
     let mut seen = Seen::new();
     for (dialect, packet) in valid_packets() {
         for (name, part) in PARTS {
@@ -239,10 +238,10 @@ fn valid_packets_have_fields_of_any_length_that_matters() {
     of_texts.assert_each(LENGTHS.into_iter().chain(1..7), 5);
     of_data.assert_each(LENGTHS.into_iter().chain(1..7), 5);
     of_lists.assert_each((1..8).chain([127, 128, 300]), 5);
-    // longer than they mostly are, and of no length in particular
+    // longer than usual, and of no special length
     let others: u32 = (20..127).map(|length| of_lists.count(length)).sum();
     assert!(others > 50, "{others}");
-    // no packet is huge, but for lists of small items
+    // no packet is huge, except for lists of small items
     assert!((190_000..250_000).contains(&largest), "{largest}");
 }
 
@@ -526,7 +525,7 @@ fn data(packet: &model::Packet) -> Vec<&[u8]> {
 // ---- errors --------------------------------------------------------------------------------
 
 #[test]
-fn nearly_valid_packets_break_whatever_rule_they_can_break() {
+fn nearly_valid_packets_break_every_rule_that_they_can_break() {
     use ErrorKind as K;
 
     let mut kinds = Seen::new();
@@ -599,7 +598,7 @@ fn smallest(packet_type: PacketType, dialect: Dialect) -> model::Packet {
 }
 
 #[test]
-fn where_there_are_no_more_choices_packets_are_as_small_as_may_be() {
+fn packets_are_minimal_when_the_choices_run_out() {
     let of_3_1_1 = Dialect::from_client(Version::V3_1_1);
     let smallest = |packet_type, dialect| smallest(packet_type, dialect).encode(dialect).unwrap();
     for (packet_type, bytes) in [

@@ -1,4 +1,4 @@
-//! Single properties by name: what they are, and the standard's defaults where they are missing.
+//! Getters for single properties: their values, and the standard's defaults where they are missing.
 
 use std::num::{NonZeroU16, NonZeroU32};
 
@@ -54,7 +54,7 @@ fn connect_has_the_defaults_of_section_3_1_2_11() {
 }
 
 #[test]
-fn clean_session_says_how_long_a_session_lasts_before_5_0() {
+fn clean_session_decides_the_session_expiry_before_5_0() {
     for version in Version::ALL {
         for clean in [false, true] {
             let mut connect = Connect::new(version, text("c"));
@@ -111,7 +111,7 @@ fn publish_has_the_defaults_of_section_3_3_2_3() {
 }
 
 #[test]
-fn publish_may_have_many_subscription_identifiers() {
+fn a_publish_may_have_many_subscription_identifiers() {
     let id = |value| SubscriptionId::new(value).unwrap();
     let items = [
         Property::SubscriptionIdentifier(id(3)),
@@ -140,7 +140,7 @@ fn will_has_the_defaults_of_section_3_1_3_2() {
 }
 
 #[test]
-fn the_other_packets_have_their_properties_by_name() {
+fn other_packets_have_getters_for_their_properties() {
     let data = BinaryData::new(b"d").unwrap();
     let id = SubscriptionId::new(7).unwrap();
     check! {

@@ -1,4 +1,4 @@
-//! One input of sixteen times the length takes about as long as sixteen inputs.
+//! An input of sixteen times the length takes about as long as sixteen inputs.
 
 use std::hint::black_box;
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use crate::invariants::frame;
 use mqtt_wire::{Dialect, FrameDecoder, Framed, Limits, Packet, TopicFilter, TopicName, Version};
 
 const TIMES: usize = 16;
-/// What is linear takes as long, what is quadratic 16 times as long.
+/// The ratio is 1 for linear time and 16 for quadratic time.
 const LIMIT: u32 = 5;
 
 fn is_linear(what: &str, small: usize, run: impl Fn(&[u8]), input: impl Fn(usize) -> Vec<u8>) {
@@ -22,7 +22,7 @@ fn is_linear(what: &str, small: usize, run: impl Fn(&[u8]), input: impl Fn(usize
         run();
         begin.elapsed()
     };
-    // others use the machine too: the shortest time of several tells most
+    // other programs use the machine too, so the shortest of several times counts
     let (mut many, mut one) = (Duration::MAX, Duration::MAX);
     for _ in 0..9 {
         many = many.min(time(&|| (0..TIMES).for_each(|_| run(&small))));
@@ -45,7 +45,7 @@ fn decode_all(dialect: Dialect) -> impl Fn(&[u8]) {
 }
 
 #[test]
-fn of_many_properties() {
+fn many_properties_take_linear_time() {
     let dialect = Dialect::from_server(Version::V5);
     is_linear("properties", 500, decode_all(dialect), |count| {
         // the Property Length has the form of a Remaining Length
@@ -55,7 +55,7 @@ fn of_many_properties() {
 }
 
 #[test]
-fn of_many_topic_levels() {
+fn many_topic_levels_take_linear_time() {
     let dialect = Dialect::from_client(Version::V3_1_1);
     is_linear("levels", 4_000, decode_all(dialect), |count| {
         let length = (count as u16).to_be_bytes();
@@ -71,7 +71,7 @@ fn of_many_topic_levels() {
 }
 
 #[test]
-fn of_many_subscriptions() {
+fn many_subscriptions_take_linear_time() {
     let dialect = Dialect::from_client(Version::V5);
     is_linear("subscriptions", 500, decode_all(dialect), |count| {
         frame(
@@ -82,7 +82,7 @@ fn of_many_subscriptions() {
 }
 
 #[test]
-fn of_many_packets_in_large_and_small_pieces() {
+fn many_packets_in_pieces_take_linear_time() {
     let dialect = Dialect::from_client(Version::V3_1_1);
     for piece in [1, 100, usize::MAX] {
         let run = |bytes: &[u8]| {
@@ -104,7 +104,7 @@ fn of_many_packets_in_large_and_small_pieces() {
 }
 
 #[test]
-fn of_one_large_packet_that_comes_byte_by_byte() {
+fn one_large_packet_byte_by_byte_takes_linear_time() {
     let dialect = Dialect::from_client(Version::V3_1_1);
     let run = |bytes: &[u8]| {
         let mut decoder = FrameDecoder::new(dialect, Limits::default());
@@ -121,7 +121,7 @@ fn of_one_large_packet_that_comes_byte_by_byte() {
 
 #[test]
 #[should_panic(expected = "count to every place")]
-fn not_of_what_is_quadratic() {
+fn quadratic_time_is_noticed() {
     let run = |bytes: &[u8]| {
         let to = |end| bytes.iter().take(end).filter(|byte| **byte == 0).count();
         black_box((0..bytes.len()).map(to).sum::<usize>());

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 #[test]
-fn every_valid_vector_is_read_and_becomes_its_bytes() {
+fn every_valid_vector_is_read_from_json_and_encoded() {
     let mut read = 0;
     for vector in fixtures::packet_vectors("valid") {
         let json = &vector.json["packet"];
@@ -36,14 +36,10 @@ fn read_text(json: &str) -> serde_json::Result<model::Packet> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 1_000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(fixtures::cases(1_000))]
 
     #[test]
-    fn whatever_is_written_is_read_as_it_was(
+    fn written_json_is_read_back(
         (dialect, packet) in strategies::dialect()
             .prop_flat_map(|dialect| (Just(dialect), strategies::nearly_valid(dialect))),
     ) {
@@ -57,7 +53,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_text_is_read_or_refused(
+    fn damaged_json_is_read_or_rejected(
         packet in strategies::packet(Dialect::from_client(Version::V5)),
         damage in vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..4),
     ) {
@@ -75,14 +71,14 @@ proptest! {
 }
 
 #[test]
-fn no_member_of_a_vector_can_be_left_out_or_added_or_renamed() {
+fn members_cannot_be_left_out_added_or_renamed() {
     for vector in fixtures::packet_vectors("valid") {
         let json = &vector.json["packet"];
         let packet = read_text(&json.to_string()).unwrap();
         for name in json.as_object().unwrap().keys() {
             let mut without = json.clone();
             without.as_object_mut().unwrap().shift_remove(name);
-            // what may be absent makes another packet then
+            // without an optional member it is another packet
             let other = read_text(&without.to_string());
             let may_be_absent = [
                 "properties",
@@ -107,7 +103,7 @@ fn no_member_of_a_vector_can_be_left_out_or_added_or_renamed() {
 }
 
 #[test]
-fn says_what_cannot_be_read() {
+fn errors_describe_unreadable_json() {
     let long = json!("x".repeat(70_000));
     for (json, message) in [
         (
@@ -230,7 +226,7 @@ fn says_what_cannot_be_read() {
 }
 
 #[test]
-fn texts_that_no_packet_can_hold_are_read_and_not_encoded() {
+fn invalid_texts_are_read_and_not_encoded() {
     let dialect = Dialect::from_client(Version::V5);
     for (json, message) in [
         (
@@ -261,7 +257,7 @@ fn texts_that_no_packet_can_hold_are_read_and_not_encoded() {
 }
 
 #[test]
-fn a_packet_identifier_that_a_waiver_let_in_is_written_and_not_read() {
+fn a_waived_packet_identifier_is_written_and_not_read() {
     let dialect = Dialect::from_client(Version::V3_1_1).waiving(Waivers::PACKET_ID_ZERO);
     let packet = model::Packet::from(Packet::decode(b"\x40\x02\0\0", dialect).unwrap());
     let json = serde_json::to_value(&packet).unwrap();

@@ -9,7 +9,7 @@ use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Sender, Version, Waivers};
 use serde_json::{Value, json};
 
 #[test]
-fn every_valid_conversation_is_without_a_breach() {
+fn every_valid_conversation_has_no_breach() {
     for (name, conversation) in fixtures::vectors("valid", |folder| folder == "conversations") {
         let breaches = observe(&mut Monitor::new(), &name, &conversation);
         assert_eq!(breaches, [], "{name}");
@@ -17,7 +17,7 @@ fn every_valid_conversation_is_without_a_breach() {
 }
 
 #[test]
-fn every_invalid_conversation_has_the_breaches_that_it_names() {
+fn every_invalid_conversation_has_its_expected_breaches() {
     for (name, conversation) in fixtures::vectors("invalid", |folder| folder == "conversations") {
         let breaches = observe(&mut Monitor::new(), &name, &conversation);
         let found: Vec<_> = breaches
@@ -41,7 +41,7 @@ fn every_kind_of_breach_has_a_conversation() {
 }
 
 #[test]
-fn lent_storage_finds_the_same() {
+fn borrowed_storage_finds_the_same_breaches() {
     for verdict in ["valid", "invalid"] {
         for (name, conversation) in fixtures::vectors(verdict, |folder| folder == "conversations") {
             let (mut exchanges, mut aliases) = ([Exchange::FREE; 4], [[0; 1]; 2]);
@@ -59,7 +59,7 @@ fn lent_storage_finds_the_same() {
 }
 
 #[test]
-fn without_room_for_an_exchange_its_answer_is_no_breach() {
+fn an_answer_to_an_exchange_that_was_not_stored_is_no_breach() {
     let client = Dialect::from_client(Version::V3_1_1);
     let mut monitor = Monitor::with_storage(Storage {
         exchanges: &mut [],
@@ -76,9 +76,9 @@ fn without_room_for_an_exchange_its_answer_is_no_breach() {
     assert!(monitor.is_incomplete());
 }
 
-/// Two messages of the Server, the first of them sent again before the Client answers in order.
+/// The Server sends two messages and repeats the first before the Client answers both in order.
 #[test]
-fn what_is_sent_again_may_be_older_than_what_was_seen() {
+fn a_resent_message_may_be_older_than_the_observed_ones() {
     let client = Dialect::from_client(Version::V3_1_1);
     let server = client.reply();
     let conversation = [
@@ -106,7 +106,7 @@ fn what_is_sent_again_may_be_older_than_what_was_seen() {
     assert_eq!(found_by(&mut short, &conversation), []);
     assert!(short.is_incomplete());
 
-    // what is sent again is known from then on
+    // a resent PUBLISH is tracked
     let pubrec = (0, client, &b"\x50\x02\0\x07"[..]);
     let mut joined = Monitor::new().joining();
     let found = found_by(&mut joined, &[conversation[8], pubrec]);
@@ -125,7 +125,7 @@ fn what_is_sent_again_may_be_older_than_what_was_seen() {
 
 /// A Packet Identifier that is used three times: found by fuzzing.
 #[test]
-fn without_room_for_the_first_use_of_an_identifier_the_second_is_taken_for_it() {
+fn a_second_use_counts_as_the_first_if_the_first_was_not_stored() {
     let client = Dialect::from_client(Version::V3_1);
     let conversation = [
         (0, client, CONNECT_3_1),
@@ -153,7 +153,7 @@ fn without_room_for_the_first_use_of_an_identifier_the_second_is_taken_for_it() 
 }
 
 #[test]
-fn a_monitor_that_joins_late_trusts_what_it_did_not_see() {
+fn a_monitor_that_joins_late_trusts_earlier_packets() {
     let server = Dialect::from_server(Version::V5);
     let client = server.reply();
     let mut monitor = Monitor::new().joining();
@@ -171,7 +171,7 @@ fn a_monitor_that_joins_late_trusts_what_it_did_not_see() {
 }
 
 #[test]
-fn a_monitor_that_joins_after_connect_takes_connack_for_an_answer_to_it() {
+fn a_monitor_that_joins_after_connect_accepts_connack() {
     for (version, connack) in [
         (Version::V3_1_1, &b"\x20\x02\x01\0"[..]), // Session Present
         // Session Present, Response Information, Authentication Method
@@ -187,7 +187,7 @@ fn a_monitor_that_joins_after_connect_takes_connack_for_an_answer_to_it() {
 }
 
 #[test]
-fn silence_is_counted_from_the_last_packet_of_the_client() {
+fn silence_counts_from_the_client_s_last_packet() {
     let client = Dialect::from_client(Version::V3_1_1);
     let server = client.reply();
     let connect = |keep_alive| {
@@ -223,7 +223,7 @@ fn silence_is_counted_from_the_last_packet_of_the_client() {
 }
 
 #[test]
-fn a_session_goes_on_as_the_version_says() {
+fn a_session_resumes_by_the_rules_of_its_version() {
     let pubrel = b"\x62\x02\0\x09";
     let forgotten = [BreachKind::NothingToAcknowledge];
     let found = |version, connect: &[u8], connack| {
@@ -282,7 +282,7 @@ fn authentication_ends_with_the_success_of_the_server() {
 }
 
 #[test]
-fn what_comes_after_pubrec_is_judged_by_the_version() {
+fn packets_after_pubrec_are_checked_by_version() {
     let (publish, pubrec) = (&b"\x34\x05\0\x01a\0\x07"[..], &b"\x50\x02\0\x07"[..]);
     let of_3_1_1 = Dialect::from_client(Version::V3_1_1);
     let begun = [
@@ -316,7 +316,7 @@ fn what_comes_after_pubrec_is_judged_by_the_version() {
 }
 
 #[test]
-fn what_was_not_found_is_said_to_a_stray_packet() {
+fn packet_identifier_not_found_answers_a_stray_packet() {
     let client = Dialect::from_client(Version::V5);
     let server = client.reply();
     let begun = [(0, client, CONNECT_5_0), (0, server, b"\x20\x03\0\0\0")];
@@ -334,7 +334,7 @@ fn what_was_not_found_is_said_to_a_stray_packet() {
 }
 
 #[test]
-fn only_a_client_has_to_keep_the_order_and_not_in_3_1() {
+fn only_a_client_must_keep_the_order_and_not_in_3_1() {
     let found = |version, connect: &[u8], from_client| {
         let client = Dialect::from_client(version);
         let (sender, receiver) = match from_client {
@@ -360,7 +360,7 @@ fn only_a_client_has_to_keep_the_order_and_not_in_3_1() {
 }
 
 #[test]
-fn only_3_1_asks_again_within_a_connection() {
+fn only_3_1_repeats_requests_within_a_connection() {
     let subscribe = &b"\x82\x06\0\x07\0\x01a\0"[..];
     let unsubscribe = &b"\xa2\x05\0\x07\0\x01a"[..];
     let found = |version, connect: &[u8], again| {
@@ -411,7 +411,7 @@ fn kinds(packets: &[At<'_>]) -> Vec<BreachKind> {
     found_by(&mut Monitor::new(), packets)
 }
 
-/// What a monitor says of packets that are sent at these milliseconds.
+/// The breaches that a monitor reports for packets at these milliseconds.
 fn found_by(monitor: &mut Monitor<'_>, packets: &[At<'_>]) -> Vec<BreachKind> {
     let mut kinds = Vec::new();
     for (time, dialect, bytes) in packets {
@@ -428,7 +428,7 @@ fn found_by(monitor: &mut Monitor<'_>, packets: &[At<'_>]) -> Vec<BreachKind> {
 const DEVIATIONS: &[(&str, usize)] = &[
     // rumqttc 0.25.1 acknowledges after its DISCONNECT
     ("aedes-rumqttc-v311-status.late2", 1),
-    // paho-mqtt 2.2.0 sends PUBREL after a PUBREC that refuses the message
+    // paho-mqtt 2.2.0 sends PUBREL after a PUBREC that rejects the message
     ("mosqauth-paho-v5-authbasic.good", 1),
     // rumqttd 0.20 sends an UNSUBACK for each filter of an UNSUBSCRIBE
     ("rumqttd-mqttjs-v311-basic.a", 1),
@@ -538,7 +538,7 @@ fn replay(order: &[Sender], client: &[Sent<'_>], server: &[Sent<'_>]) -> Vec<Bre
     breaches
 }
 
-/// What a monitor says of a conversation: breaches with the index of their packet.
+/// The breaches that a monitor reports in a conversation, each with the index of its packet.
 fn observe(monitor: &mut Monitor<'_>, name: &str, conversation: &Value) -> Vec<(usize, Breach)> {
     let version = fixtures::version(conversation["versions"][0].as_str().unwrap());
     let waivers = conversation["waivers"].as_array();

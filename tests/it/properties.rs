@@ -1,5 +1,5 @@
 //! The table of properties, written out once more: every property on every packet and on the Will,
-//! from both sides, once and twice, decoded and encoded from a lent slice.
+//! from both sides, once and twice, decoded and encoded from a borrowed slice.
 
 use mqtt_wire::{
     Ack, Auth, BinaryData, ConnAck, Connect, Dialect, Disconnect, EncodeError, ErrorKind, Packet,
@@ -8,7 +8,7 @@ use mqtt_wire::{
     TopicFilters, TopicName, Unsubscribe, Utf8Str, Version, Will,
 };
 
-/// What carries properties, the side that sends it, and the identifiers that it may carry.
+/// A packet or Will with properties, the side that sends it, and the identifiers that it may have.
 const CARRIERS: &[(Carrier, Sender, &[u8])] = &[
     (
         Carrier::Will,
@@ -102,7 +102,7 @@ enum Carrier {
 }
 
 #[test]
-fn every_packet_carries_the_properties_of_the_table_and_no_others() {
+fn every_packet_allows_exactly_the_properties_of_the_table() {
     for &(carrier, sender, allowed) in CARRIERS {
         for property in every_property() {
             let id = property.id();
@@ -138,7 +138,7 @@ fn every_packet_carries_the_properties_of_the_table_and_no_others() {
 }
 
 #[test]
-fn all_but_two_stand_there_once() {
+fn all_properties_but_two_may_appear_once() {
     for &(carrier, sender, allowed) in CARRIERS {
         for property in every_property() {
             let id = property.id();
@@ -195,7 +195,7 @@ fn properties_are_found_by_their_identifier() {
 }
 
 #[test]
-fn there_are_none_before_5_0() {
+fn no_properties_exist_before_5_0() {
     let properties = [Property::UserProperty(Utf8Str::EMPTY, Utf8Str::EMPTY)];
     for &(carrier, sender, _) in CARRIERS {
         for version in [Version::V3_1, Version::V3_1_1] {
@@ -222,7 +222,7 @@ fn there_are_none_before_5_0() {
     }
 }
 
-/// Encodes a packet of 5.0 with these properties; what is written decodes equal.
+/// Encodes a 5.0 packet with these properties. The bytes decode to an equal packet.
 fn encode(carrier: Carrier, sender: Sender, properties: &[Property<'_>]) -> Result<(), ErrorKind> {
     let mut all = properties.to_vec();
     let auth = Carrier::Packet(PacketType::Auth);

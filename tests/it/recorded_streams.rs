@@ -1,5 +1,5 @@
-//! Recorded traffic between real clients and real brokers: the chosen part in
-//! `spec-vectors/streams`, and the whole collection in `../shared/streams` where it is at hand.
+//! Recorded traffic between real clients and real brokers: a selection in `spec-vectors/streams`, and the whole collection
+//! in `../shared/streams` if that folder exists.
 
 use crate::fixtures::{self, Session};
 use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Version};

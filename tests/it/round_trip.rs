@@ -1,54 +1,54 @@
-//! Packets become bytes and packets again: valid ones, invalid ones, and any bytes at all.
+//! Packets become bytes and packets again: valid ones, invalid ones, and any bytes.
 //!
-//! Fifteen properties that this crate is to have, for which others had faults in the field, and the
-//! tests that show them:
+//! Fifteen properties of this crate, each of which was broken in some other codec, and their tests:
 //!
-//! 1. Slice rule: only the bytes of the frame are looked at, and all are used.
-//!    `round_trip::a_packet_is_read_the_same_whatever_follows_it`,
-//!    `round_trip::packets_that_end_early_or_late_are_waited_for_or_refused`
-//! 2. A whole frame is accepted or refused, never waited for.
-//!    `round_trip::any_bytes_are_decoded_or_refused`,
-//!    `round_trip::damaged_packets_are_decoded_or_refused`
-//! 3. What framing waits for is needed, and is enough.
-//!    `framing::need_more_is_truthful`,
-//!    `conversations::streams_come_apart_wherever_they_are_cut`
-//! 4. Frames do not depend on the pieces of the stream.
+//! 1. Slice rule: decoding reads the bytes of the frame and no others, and uses all of them.
+//!    `round_trip::a_packet_decodes_the_same_before_any_other_bytes`,
+//!    `round_trip::a_packet_with_a_wrong_end_is_incomplete_or_rejected`
+//! 2. A whole frame is accepted or rejected; it never needs more bytes.
+//!    `round_trip::any_bytes_are_decoded_or_rejected`,
+//!    `round_trip::damaged_packets_are_decoded_or_rejected`
+//! 3. Framing asks for exactly the bytes that it needs.
+//!    `framing::need_more_is_exact_in_every_stream`,
+//!    `conversations::streams_give_the_same_frames_wherever_they_are_cut`
+//! 4. Frames do not depend on the pieces in which a stream arrives.
 //!    `framing::frames_do_not_depend_on_where_the_stream_is_cut`,
-//!    `conversations::streams_come_apart_wherever_they_are_cut`
-//! 5. A packet that is cut short is refused.
-//!    `round_trip::packets_that_end_early_or_late_are_waited_for_or_refused`,
-//!    `vectors::a_packet_cut_short_with_its_remaining_length_is_refused_unless_the_cut_makes_a_packet`
-//! 6. Nothing is allocated for a number that a peer declares.
-//!    `framing::nothing_is_reserved_for_a_length_that_was_announced`,
-//!    `no_alloc::no_packet_of_any_dialect_needs_the_allocator`,
-//!    `no_alloc::refusing_does_not_need_the_allocator`
-//! 7. Round trip, in the length that was announced.
+//!    `conversations::streams_give_the_same_frames_wherever_they_are_cut`
+//! 5. A truncated packet is rejected.
+//!    `round_trip::a_packet_with_a_wrong_end_is_incomplete_or_rejected`,
+//!    `vectors::a_shortened_packet_is_rejected_unless_it_is_another_packet`
+//! 6. Nothing is allocated because of a number that a peer sent.
+//!    `framing::nothing_is_reserved_for_an_announced_length`,
+//!    `no_alloc::decoding_and_encoding_do_not_allocate`,
+//!    `no_alloc::rejecting_does_not_allocate`
+//! 7. A packet round-trips in the announced length.
 //!    `round_trip::valid_packets_round_trip`
-//! 8. What was accepted is encoded in another dialect, or refused for a reason.
-//!    `round_trip::packets_are_relayed_whole_or_refused`
-//! 9. Each refused vector has an accepted neighbour.
+//! 8. A decoded packet is encoded in another dialect, or rejected with a reason.
+//!    `round_trip::packets_are_relayed_unchanged_or_rejected`
+//! 9. Each invalid vector has a valid neighbour.
 //!    `vectors::every_invalid_vector_has_a_neighbour_that_is_accepted`
 //! 10. All 256 Connect Flags in all versions.
-//!     `connect_flags::every_value_in_every_version_has_the_verdict_of_the_table`
+//!     `connect_flags::every_value_in_every_version_matches_the_table`
 //! 11. Linear time.
-//!     `linear_time::of_many_properties`,
-//!     `linear_time::of_many_topic_levels`,
-//!     `linear_time::of_many_subscriptions`,
-//!     `linear_time::of_many_packets_in_large_and_small_pieces`,
-//!     `linear_time::of_one_large_packet_that_comes_byte_by_byte`
+//!     `linear_time::many_properties_take_linear_time`,
+//!     `linear_time::many_topic_levels_take_linear_time`,
+//!     `linear_time::many_subscriptions_take_linear_time`,
+//!     `linear_time::many_packets_in_pieces_take_linear_time`,
+//!     `linear_time::one_large_packet_byte_by_byte_takes_linear_time`
 //! 12. A decoder that has failed stays failed.
 //!     `framing::a_failed_decoder_stays_failed_and_keeps_the_bytes`
-//! 13. Two packets in a row are read as each by itself.
-//!     `round_trip::a_packet_is_read_the_same_whatever_follows_it`,
-//!     `vectors::a_valid_packet_is_read_the_same_whatever_follows_it`
-//! 14. Buffers of the exact size. There is no `unsafe`: what reads further panics.
-//!     `vectors::every_beginning_of_a_valid_vector_waits_for_its_rest`,
-//!     `round_trip::a_packet_is_read_the_same_whatever_follows_it`
+//! 13. Two packets in a row decode like each alone.
+//!     `round_trip::a_packet_decodes_the_same_before_any_other_bytes`,
+//!     `vectors::a_valid_packet_decodes_the_same_before_any_other_bytes`
+//! 14. Buffers may have the exact size. There is no `unsafe`, so reading past the end would panic.
+//!     `vectors::every_prefix_of_a_valid_vector_needs_more`,
+//!     `round_trip::a_packet_decodes_the_same_before_any_other_bytes`
 //! 15. Decoding calls nothing that panics: the lints of `src/lib.rs`, and
-//!     `round_trip::any_bytes_are_decoded_or_refused`
+//!     `round_trip::any_bytes_are_decoded_or_rejected`
 
 use std::collections::BTreeSet;
 
+use crate::fixtures::cases;
 use crate::invariants::{self, dialects, noise};
 use arbitrary::{Arbitrary, Unstructured};
 use mqtt_wire::model::{NearlyValid, strategies};
@@ -66,14 +66,6 @@ fn valid() -> impl Strategy<Value = (Dialect, model::Packet)> {
 fn nearly_valid() -> impl Strategy<Value = (Dialect, model::Packet)> {
     let dialect = strategies::dialect();
     dialect.prop_flat_map(|dialect| (Just(dialect), strategies::nearly_valid(dialect)))
-}
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
 }
 
 proptest! {
@@ -94,12 +86,12 @@ proptest! {
     #![proptest_config(cases(500))]
 
     #[test]
-    fn packets_are_relayed_whole_or_refused((dialect, packet) in valid()) {
+    fn packets_are_relayed_unchanged_or_rejected((dialect, packet) in valid()) {
         invariants::reencodes_for_every_dialect(&packet.encode(dialect).unwrap(), dialect);
     }
 
     #[test]
-    fn a_packet_is_read_the_same_whatever_follows_it(
+    fn a_packet_decodes_the_same_before_any_other_bytes(
         (dialect, first, second) in strategies::dialect().prop_flat_map(|dialect| {
             (Just(dialect), strategies::packet(dialect), strategies::packet(dialect))
         }),
@@ -121,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn packets_that_end_early_or_late_are_waited_for_or_refused((dialect, packet) in valid()) {
+    fn a_packet_with_a_wrong_end_is_incomplete_or_rejected((dialect, packet) in valid()) {
         invariants::no_other_length_decodes(&packet.encode(dialect).unwrap(), dialect);
     }
 }
@@ -130,7 +122,7 @@ proptest! {
     #![proptest_config(cases(4_000))]
 
     #[test]
-    fn any_bytes_are_decoded_or_refused(
+    fn any_bytes_are_decoded_or_rejected(
         first_byte: u8,
         body in vec(prop_oneof![any::<u8>(), 0..6_u8], 0..60),
     ) {
@@ -141,7 +133,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_packets_are_decoded_or_refused(
+    fn damaged_packets_are_decoded_or_rejected(
         ((dialect, packet), (other_dialect, other)) in (valid(), valid()),
         damage in vec(any::<Damage>(), 1..4),
         reframed: bool,
@@ -160,7 +152,7 @@ proptest! {
     }
 }
 
-/// What happens to bytes. Places are shares of the length, in 65,536ths.
+/// Damage to bytes. Places are fractions of the length, in 65,536ths.
 #[derive(Debug, Clone, Copy)]
 enum Damage {
     FlipBit(u16, u8),
@@ -213,7 +205,7 @@ impl Damage {
 }
 
 #[test]
-fn small_packets_with_any_one_error_are_decoded_or_refused() {
+fn small_packets_with_any_one_error_are_decoded_or_rejected() {
     for dialect in dialects() {
         let sent = PacketType::ALL.into_iter();
         for packet_type in sent.filter(|it| it.is_sent_in(dialect)) {
@@ -252,7 +244,7 @@ fn small_packets_with_any_one_error_are_decoded_or_refused() {
 }
 
 #[test]
-fn remaining_length_takes_another_byte_only_when_it_must() {
+fn remaining_length_has_the_shortest_form() {
     let payload = vec![0; 2_097_152];
     for (body, length_bytes) in [
         (127, 1),
@@ -271,7 +263,7 @@ fn remaining_length_takes_another_byte_only_when_it_must() {
 }
 
 #[test]
-fn property_length_takes_another_byte_only_when_it_must() {
+fn property_length_has_the_shortest_form() {
     let text = "x".repeat(65_535);
     for (block, length_bytes) in [
         (127, 1),
@@ -333,7 +325,7 @@ fn user_properties(length: usize, text: &str) -> Vec<Property<'_>> {
 }
 
 #[test]
-fn the_model_breaks_all_rules_that_packets_in_memory_can_break() {
+fn nearly_valid_packets_break_every_rule_that_encode_checks() {
     let mut kinds = BTreeSet::new();
     let (mut said, mut not_in_version) = (0, 0);
     for seed in 0..10_000 {

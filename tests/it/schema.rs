@@ -1,4 +1,4 @@
-//! The form of `spec-vectors/`: each file keeps `schema.json`, and its path says what is in it.
+//! The form of `spec-vectors/`: each file matches `schema.json`, and its path matches its content.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use mqtt_wire::PacketType;
 use serde_json::Value;
 
 #[test]
-fn every_vector_keeps_the_schema() {
+fn every_vector_matches_the_schema() {
     let schema = schema();
     let mut faults = Vec::new();
     for (name, vector) in vectors() {
@@ -20,7 +20,7 @@ fn every_vector_keeps_the_schema() {
 }
 
 #[test]
-fn the_schema_refuses_what_is_not_a_vector() {
+fn the_schema_rejects_everything_else() {
     let schema = schema();
     for (name, vector) in vectors() {
         for key in vector.as_object().unwrap().keys() {
@@ -40,7 +40,7 @@ fn the_schema_refuses_what_is_not_a_vector() {
 }
 
 #[test]
-fn every_path_says_what_is_in_the_file() {
+fn every_path_matches_the_vector() {
     for (name, vector) in vectors() {
         let [folder, verdict, file] = name.split('/').collect::<Vec<_>>()[..] else {
             panic!("{name}");
@@ -84,7 +84,7 @@ fn every_path_says_what_is_in_the_file() {
 }
 
 #[test]
-fn every_neighbour_is_there_and_of_the_same_kind() {
+fn every_neighbour_exists_and_is_of_the_same_kind() {
     let vectors: BTreeMap<_, _> = vectors().into_iter().collect();
     for (name, vector) in &vectors {
         let Some(neighbour) = vector.get("neighbour") else {
@@ -104,7 +104,7 @@ fn every_neighbour_is_there_and_of_the_same_kind() {
 }
 
 #[test]
-fn no_two_vectors_say_the_same() {
+fn no_two_vectors_are_equal() {
     let mut seen = BTreeMap::new();
     for (name, vector) in vectors() {
         let bytes = |wire| fixtures::wire(wire).escape_ascii().to_string();

@@ -1,4 +1,4 @@
-//! Packets are handed on by value and lie in the structs and queues of others: no size changes unnoticed.
+//! Programs pass packets by value and keep them in structs and queues, so no size may change unnoticed.
 
 use std::mem::size_of;
 
@@ -16,7 +16,7 @@ macro_rules! sizes {
 }
 
 #[test]
-fn every_type_is_as_large_as_it_was() {
+fn every_type_keeps_its_size() {
     let sizes = sizes! {
         144 Packet
         144 Result<Packet, DecodeError>
@@ -51,7 +51,7 @@ fn every_type_is_as_large_as_it_was() {
 
 #[cfg(feature = "bytes")]
 #[test]
-fn every_frame_is_as_large_as_it_was() {
+fn every_frame_keeps_its_size() {
     use mqtt_wire::{Frame, FrameDecoder};
 
     let sizes = sizes! {

@@ -1,19 +1,19 @@
-//! The examples of the statement tables in `../shared/spec`, where they are at hand: each
-//! reject example of level `packet` breaks the statement of its row, each accept example none.
+//! The examples of the statement tables in `../shared/spec`, if that folder exists: each reject example of level `packet`
+//! breaks the statement of its row, and each accept example breaks none.
 
 use std::path::{Path, PathBuf};
 
 use crate::fixtures::{self, from_hex};
 use mqtt_wire::{Dialect, Packet, Version};
 
-/// Examples that a decision of ours answers otherwise than the table.
+/// Examples with another verdict here than in the table, by decision.
 const DECIDED: &[(&str, &str)] = &[
     // 24 characters: accepted unless an option says otherwise, as all brokers do
     ("U31-clientid", "102600064d5149"),
 ];
 
 #[test]
-fn statement_tables() {
+fn examples_of_the_statement_tables_get_their_verdict() {
     let Some(folder) = shared("spec") else { return };
     let mut rows = 0;
     for (file, version) in [

@@ -1,4 +1,4 @@
-//! Strategies: they draw all that the model makes, and shrink a failure to what still fails.
+//! Strategies: they draw everything that the generators make, and shrink a failure to a small one.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -11,7 +11,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
 #[test]
-fn strategies_draw_all_that_there_is() {
+fn strategies_draw_every_dialect_and_packet_type() {
     let mut runner = TestRunner::deterministic();
     let (mut types, mut packets) = (BTreeSet::new(), BTreeSet::new());
     let mut right = 0;
@@ -38,7 +38,7 @@ fn strategies_draw_all_that_there_is() {
         }
     }
     assert_eq!(format!("{:?}", strategies::topic_name()), "Made");
-    // the others are PINGREQ and what is as small
+    // the others are as small as PINGREQ
     assert!(packets.len() > 1_000, "{}", packets.len());
     assert!((900..1_200).contains(&right), "{right}");
 }
@@ -53,7 +53,7 @@ fn draw<T>(strategy: &impl Strategy<Value = T>, runner: &mut TestRunner) -> T {
 
 // ---- shrinking -----------------------------------------------------------------------------
 
-/// What a strategy shrinks values to for which `fails`: a few, from one beginning each.
+/// Draws a few values for which `fails`, and returns what the strategy shrinks each to.
 fn shrunk<T>(strategy: &impl Strategy<Value = T>, fails: impl Fn(&T) -> bool) -> Vec<T>
 where
     T: PartialEq + Debug,
@@ -101,7 +101,7 @@ where
 }
 
 #[test]
-fn whatever_always_fails_shrinks_to_the_smallest() {
+fn a_failure_of_every_value_shrinks_to_the_smallest() {
     fn always<T>(_: &T) -> bool {
         true
     }
@@ -151,7 +151,7 @@ fn whatever_always_fails_shrinks_to_the_smallest() {
 }
 
 #[test]
-fn what_does_not_matter_is_left_out() {
+fn shrinking_drops_irrelevant_parts() {
     let dialect = Dialect::from_client(Version::V3_1_1);
     let publishes = strategies::packet_of(PacketType::Publish, dialect);
     let is_loud = |packet: &Packet| match packet {
@@ -212,7 +212,7 @@ fn long_lists_are_shortened_in_few_steps() {
 }
 
 #[test]
-fn packets_shrink_to_what_matters() {
+fn packets_shrink_to_the_relevant_part() {
     let dialect = Dialect::from_client(Version::V5);
     let is_wanted = |packet: &Packet| match packet {
         Packet::Subscribe(subscribe) => {
@@ -234,7 +234,7 @@ fn packets_shrink_to_what_matters() {
 }
 
 #[test]
-fn conversations_shrink_to_what_matters() {
+fn conversations_shrink_to_the_relevant_part() {
     let is_qos_2 = |packet: &Packet| match packet {
         Packet::Publish(it) => matches!(it.delivery, Delivery::ExactlyOnce { .. }),
         _ => false,

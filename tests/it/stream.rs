@@ -1,4 +1,4 @@
-//! A PUBLISH in parts is judged as the whole packet is, wherever the stream is cut.
+//! A PUBLISH in parts gets the same verdict as the whole packet, wherever the stream is cut.
 
 use crate::fixtures::packet_vectors;
 use crate::invariants::stream::{Taken, parts_match_whole_packets, take_apart};
@@ -16,7 +16,7 @@ const NO_LIMIT: u32 = u32::MAX;
 // ---- receiving -----------------------------------------------------------------------------
 
 #[test]
-fn every_vector_is_judged_alike_in_parts_and_as_a_whole() {
+fn every_vector_gets_the_same_verdict_in_parts_and_whole() {
     let mut in_parts = 0;
     let mut refused = 0;
     for (dialect, bytes) in publishes() {
@@ -53,13 +53,13 @@ fn every_vector_is_judged_alike_in_parts_and_as_a_whole() {
                     assert_eq!(error, expected);
                     refused += 1;
                 }
-                // a head that is in order as far as it is looked at, or judged at its end
+                // the head has no fault up to there, or one that is found at its end
                 (Err(expected), Err(error)) => assert!(
                     expected.offset() >= error.offset()
                         || expected.kind() == ErrorKind::EmptyTopicName
                         || expected.kind() == ErrorKind::DiscouragedCharacter
                 ),
-                // a whole frame is judged by who decodes it
+                // the caller decodes a whole frame, and finds its fault
                 (Err(expected), Ok(())) => {
                     assert!(bytes.len() <= limit as usize);
                     assert_eq!(Packet::decode(&bytes, dialect), Err(expected));
@@ -90,7 +90,7 @@ fn every_cut_of_a_vector_gives_the_same_parts() {
 }
 
 #[test]
-fn reading_what_is_missing_ends_where_the_head_ends() {
+fn reading_the_missing_bytes_ends_where_the_head_ends() {
     for (dialect, bytes) in publishes() {
         let Ok(Packet::Publish(publish)) = Packet::decode(&bytes, dialect) else {
             continue;
@@ -121,7 +121,7 @@ fn reading_what_is_missing_ends_where_the_head_ends() {
 }
 
 #[test]
-fn a_head_is_refused_as_soon_as_its_field_is_there() {
+fn a_head_is_rejected_as_soon_as_its_invalid_field_is_complete() {
     let refused_at = |bytes: &[u8], version| {
         let dialect = Dialect::from_client(version);
         let limits = StreamLimits {
@@ -168,7 +168,7 @@ fn a_head_is_refused_as_soon_as_its_field_is_there() {
 }
 
 #[test]
-fn the_first_byte_behind_a_packet_is_judged_alone() {
+fn the_first_byte_after_a_packet_is_checked_alone() {
     let limits = StreamLimits {
         whole: 8,
         publish: NO_LIMIT,
@@ -188,7 +188,7 @@ fn the_first_byte_behind_a_packet_is_judged_alone() {
 }
 
 #[test]
-fn a_head_above_the_limit_is_refused_at_the_length_that_exceeds_it() {
+fn a_head_above_the_limit_is_rejected_at_the_length_that_exceeds_it() {
     let dialect = Dialect::from_client(Version::V5);
     let refused = |whole, bytes: &[u8]| -> DecodeError {
         let limits = StreamLimits {
@@ -222,7 +222,7 @@ fn a_head_above_the_limit_is_refused_at_the_length_that_exceeds_it() {
 }
 
 #[test]
-fn a_publish_above_its_limit_is_refused_in_its_fixed_header() {
+fn a_publish_above_its_limit_is_rejected_in_its_fixed_header() {
     let dialect = Dialect::from_client(Version::V3_1_1);
     let announce = |publish| {
         let limits = StreamLimits { whole: 16, publish };
@@ -269,7 +269,7 @@ fn a_server_learns_the_version_before_it_streams() {
 }
 
 #[test]
-fn what_is_waived_in_a_head_is_reported() {
+fn waived_faults_in_a_head_are_reported() {
     let strict = Dialect::from_client(Version::V3_1_1);
     let waivers = Waivers::PACKET_ID_ZERO | Waivers::REMAINING_LENGTH_NOT_SHORTEST;
     let dialect = strict.waiving(waivers);
@@ -295,7 +295,7 @@ fn what_is_waived_in_a_head_is_reported() {
 proptest! {
     /// Streams of several packets, of which some are damaged.
     #[test]
-    fn streams_come_apart_alike(
+    fn streams_give_the_same_parts_wherever_they_are_cut(
         dialect in 0..6_usize,
         seeds in proptest::collection::vec(0..100_000_u64, 1..5),
         damage in proptest::option::of((any::<u16>(), any::<u8>())),
@@ -327,14 +327,13 @@ proptest! {
     }
 }
 
-/// The limits at which a packet is handed on in parts, or nearly: all for short packets.
+/// The limits near those at which a packet comes in parts; all limits for short packets.
 fn interesting(bytes: &[u8]) -> impl Iterator<Item = u32> + use<> {
     let len = bytes.len() as u32;
     (0..=len).filter(move |limit| len < 40 || *limit < 9 || len - limit < 5)
 }
 
-/// PUBLISH packets, valid and invalid, as they are and with a longer payload, or with a payload
-/// in place of what is missing.
+/// PUBLISH packets, valid and invalid: unchanged, with a longer payload, and with a payload instead of missing bytes.
 fn publishes() -> impl Iterator<Item = (Dialect, Vec<u8>)> {
     let vectors = packet_vectors("valid").chain(packet_vectors("invalid"));
     let vectors = vectors.map(|vector| (vector.dialect, vector.bytes));
@@ -369,7 +368,7 @@ fn is_whole(bytes: &[u8], dialect: Dialect) -> bool {
 // ---- sending -------------------------------------------------------------------------------
 
 #[test]
-fn a_head_and_its_payload_are_the_packet() {
+fn head_and_payload_make_the_packet() {
     let mut refused = 0;
     for from in dialects() {
         for bytes in invariants::packets(PacketType::Publish, from, 60) {
@@ -386,7 +385,7 @@ fn a_head_and_its_payload_are_the_packet() {
     assert!(refused > 100, "{refused}");
 }
 
-/// Whether the packet can be said, in parts as well as in one.
+/// Whether the packet can be encoded, in parts as well as whole.
 fn is_announced(publish: Publish<'_>, dialect: Dialect) -> bool {
     let packet = Packet::from(publish);
     let head = PublishHead::from(publish);
@@ -419,7 +418,7 @@ fn is_announced(publish: Publish<'_>, dialect: Dialect) -> bool {
 }
 
 #[test]
-fn a_head_announces_no_more_than_a_packet_can_hold() {
+fn a_head_rejects_a_payload_above_the_largest_packet() {
     let dialect = Dialect::from_client(Version::V3_1_1);
     let topic = TopicName::new("a").unwrap();
     let longest = PublishHead::new(topic, 268_435_455 - 3);

@@ -15,7 +15,7 @@ use tokio_util::codec::{Decoder, Encoder, Framed, FramedRead};
 const CONNECT: &[u8] = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p";
 
 #[tokio::test]
-async fn recorded_streams_come_out_packet_by_packet_whatever_the_pieces() {
+async fn recorded_streams_are_read_packet_by_packet_in_pieces_of_any_size() {
     for session in fixtures::chosen_sessions() {
         if !session.every_packet_valid {
             continue;
@@ -45,7 +45,7 @@ async fn recorded_streams_come_out_packet_by_packet_whatever_the_pieces() {
 }
 
 #[tokio::test]
-async fn server_learns_the_version_and_answers_in_it() {
+async fn a_server_learns_the_version_and_encodes_in_it() {
     for (connect, version, connack) in [
         (
             &b"\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x00\x00\x01p"[..],
@@ -78,7 +78,7 @@ async fn server_learns_the_version_and_answers_in_it() {
 }
 
 #[test]
-fn says_nothing_before_the_version_is_known() {
+fn encoding_before_the_version_is_known_is_an_error() {
     let mut buffer = BytesMut::new();
     let error = Codec::server(Limits::default()).encode(Packet::PingResp, &mut buffer);
     assert!(matches!(error, Err(TransportError::NoVersion)));
@@ -86,7 +86,7 @@ fn says_nothing_before_the_version_is_known() {
 }
 
 #[test]
-fn hands_out_what_is_whole_also_at_the_end_of_the_stream() {
+fn complete_packets_are_read_at_the_end_of_the_stream() {
     let mut codec = Codec::server(Limits::default());
     let mut buffer = BytesMut::from(CONNECT);
     let frame = codec.decode_eof(&mut buffer).unwrap().unwrap();
@@ -95,7 +95,7 @@ fn hands_out_what_is_whole_also_at_the_end_of_the_stream() {
 }
 
 #[test]
-fn refuses_early_and_stays_failed() {
+fn a_codec_rejects_early_and_stays_failed() {
     let mut codec = Codec::server(Limits::default());
     let mut buffer = BytesMut::from(&b"\x30"[..]);
     for _ in 0..2 {
@@ -120,7 +120,7 @@ fn refuses_early_and_stays_failed() {
 }
 
 #[tokio::test]
-async fn frames_before_the_wrong_one_come_out_and_none_after_it() {
+async fn frames_before_an_invalid_one_are_read_and_none_after_it() {
     let (mut client, server) = tokio::io::duplex(64);
     client.write_all(CONNECT).await.unwrap();
     client.write_all(b"\xc0\x00\xc0\x01\xc0\x00").await.unwrap();
@@ -142,7 +142,7 @@ async fn frames_before_the_wrong_one_come_out_and_none_after_it() {
 }
 
 #[tokio::test]
-async fn stream_that_ends_inside_a_packet_is_an_error() {
+async fn a_stream_that_ends_inside_a_packet_is_an_error() {
     for end in 0..=CONNECT.len() {
         let mut frames = FramedRead::new(&CONNECT[..end], Codec::server(Limits::default()));
         match frames.next().await {
@@ -170,7 +170,7 @@ async fn stream_that_ends_inside_a_packet_is_an_error() {
 }
 
 #[test]
-fn limits_bind_the_first_packet_and_the_others() {
+fn limits_apply_to_the_first_packet_and_the_others() {
     let limits = Limits {
         packet: 4,
         first_packet: CONNECT.len() as u32,
@@ -196,7 +196,7 @@ fn limits_bind_the_first_packet_and_the_others() {
 }
 
 #[test]
-fn reserves_nothing_for_a_length_that_is_only_declared() {
+fn a_codec_reserves_nothing_for_an_announced_length() {
     let limits = Limits {
         packet: u32::MAX,
         first_packet: u32::MAX,
@@ -209,7 +209,7 @@ fn reserves_nothing_for_a_length_that_is_only_declared() {
 }
 
 #[test]
-fn waives_what_it_is_told_to_also_for_the_version_it_learns() {
+fn waivers_apply_to_the_learned_version() {
     let longer = b"\x10\x8d\x00\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p"; // 0d in two bytes
     let decode = |mut codec: Codec| -> Result<(), TransportError<io::Error>> {
         let frame: Frame = codec.decode(&mut BytesMut::from(&longer[..]))?.unwrap();
@@ -226,7 +226,7 @@ fn waives_what_it_is_told_to_also_for_the_version_it_learns() {
 }
 
 #[test]
-fn packet_that_may_not_be_sent_leaves_the_buffer_alone() {
+fn a_forbidden_packet_leaves_the_buffer_unchanged() {
     let mut codec = Codec::client(Version::V3_1_1, Limits::default());
     let mut buffer = BytesMut::new();
     codec.encode(Packet::PingReq, &mut buffer).unwrap();
@@ -237,7 +237,7 @@ fn packet_that_may_not_be_sent_leaves_the_buffer_alone() {
 }
 
 #[tokio::test]
-async fn errors_of_the_socket_are_handed_on() {
+async fn socket_errors_are_passed_on() {
     struct Broken;
     impl tokio::io::AsyncRead for Broken {
         fn poll_read(

@@ -1,5 +1,6 @@
-//! Which topic names a filter matches: the examples of section 4.7, and a slower way to say it.
+//! Which topic names a filter matches: the examples of section 4.7, and a slow implementation of its definition.
 
+use crate::fixtures::cases;
 use mqtt_wire::{TopicFilter, TopicName};
 use proptest::prelude::*;
 
@@ -70,7 +71,7 @@ fn filters_match_as_in_the_examples() {
 }
 
 #[test]
-fn a_filter_knows_its_wildcards() {
+fn a_filter_finds_its_wildcards() {
     for filter in [
         "#",
         "+",
@@ -102,7 +103,7 @@ fn a_leading_wildcard_matches_no_topic_that_begins_with_a_dollar() {
 
 /// MQTT-4.7.3-4: é as one character is not e and an accent, and U+FEFF is a character.
 #[test]
-fn names_are_compared_without_normalising() {
+fn names_are_compared_without_normalization() {
     assert!(matches("caf\u{e9}", "caf\u{e9}"));
     for topic in [
         "cafe\u{301}",
@@ -137,7 +138,7 @@ fn the_longest_filters_and_names_match() {
     assert!(matches(&filter, &topic));
 }
 
-/// What a filter matches, as section 4.7 defines it: level by level, from the left.
+/// Matches as section 4.7 defines it: level by level, from the left.
 fn by_definition(filter: &[&str], topic: &[&str]) -> bool {
     match (filter, topic) {
         (["#"], _) | ([], []) => true,
@@ -148,10 +149,10 @@ fn by_definition(filter: &[&str], topic: &[&str]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(2_000))]
 
     #[test]
-    fn matching_is_that_of_the_definition(
+    fn matching_follows_the_definition(
         share in any::<bool>(),
         filter in prop::collection::vec("[ab+]|\\$?|\\$a", 1..6),
         rest in any::<bool>(),

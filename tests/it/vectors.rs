@@ -1,4 +1,4 @@
-//! Runs `spec-vectors/`: one file, one packet, accepted or refused for one stated reason.
+//! Runs `spec-vectors/`: each file holds one packet, which is accepted, or rejected with the stated error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use mqtt_wire::{
 use serde_json::{Value, json};
 
 #[test]
-fn every_valid_vector_is_accepted_as_the_packet_it_names() {
+fn every_valid_vector_decodes_to_its_packet() {
     for vector in valid_vectors() {
         let packet = decode(&vector).unwrap_or_else(|error| {
             panic!("{}: {error}", vector.name);
@@ -35,7 +35,7 @@ fn every_valid_vector_is_accepted_as_the_packet_it_names() {
 
 /// CBOR writes how many fields there are, before them.
 #[test]
-fn a_packet_says_the_same_in_cbor_as_in_json() {
+fn cbor_and_json_hold_the_same_packet() {
     for vector in valid_vectors() {
         let packet = decode(&vector).unwrap();
         let mut cbor = Vec::new();
@@ -48,7 +48,7 @@ fn a_packet_says_the_same_in_cbor_as_in_json() {
 }
 
 #[test]
-fn every_invalid_vector_is_refused_for_the_reason_it_names() {
+fn every_invalid_vector_is_rejected_with_its_error() {
     for vector in invalid_vectors() {
         let error = match decode(&vector) {
             Ok(packet) => panic!("{}: accepted as {packet:?}", vector.name),
@@ -79,7 +79,7 @@ fn every_invalid_vector_has_a_neighbour_that_is_accepted() {
 }
 
 #[test]
-fn every_packet_of_every_version_has_an_accepted_and_a_refused_vector() {
+fn every_packet_of_every_version_has_a_valid_and_an_invalid_vector() {
     let seen = |vectors: &mut dyn Iterator<Item = Vector>| -> BTreeSet<_> {
         vectors
             .map(|vector| (vector.dialect.version(), vector.bytes[0] >> 4))
@@ -100,7 +100,7 @@ fn every_packet_of_every_version_has_an_accepted_and_a_refused_vector() {
 }
 
 #[test]
-fn every_beginning_of_a_valid_vector_waits_for_its_rest() {
+fn every_prefix_of_a_valid_vector_needs_more() {
     for vector in valid_vectors() {
         for length in 0..vector.bytes.len() {
             let part = vector.bytes[..length].to_vec(); // its allocation ends with it
@@ -115,7 +115,7 @@ fn every_beginning_of_a_valid_vector_waits_for_its_rest() {
 }
 
 #[test]
-fn a_packet_cut_short_with_its_remaining_length_is_refused_unless_the_cut_makes_a_packet() {
+fn a_shortened_packet_is_rejected_unless_it_is_another_packet() {
     let (mut refused, mut packets) = (0, BTreeMap::new());
     for vector in valid_vectors() {
         let Ok(Framed::Frame(frame)) = FrameRef::split(&vector.bytes, vector.dialect, u32::MAX)
@@ -161,7 +161,7 @@ fn a_packet_cut_short_with_its_remaining_length_is_refused_unless_the_cut_makes_
 }
 
 #[test]
-fn a_valid_packet_is_read_the_same_whatever_follows_it() {
+fn a_valid_packet_decodes_the_same_before_any_other_bytes() {
     let vectors: Vec<_> = valid_vectors().collect();
     for first in &vectors {
         for second in vectors.iter().filter(|it| it.dialect == first.dialect) {
@@ -181,7 +181,7 @@ fn a_valid_packet_is_read_the_same_whatever_follows_it() {
 }
 
 #[test]
-fn a_frame_is_judged_by_the_dialect_that_it_is_decoded_in() {
+fn a_frame_is_checked_in_the_dialect_that_it_is_decoded_in() {
     let mut refused = 0;
     for vector in valid_vectors() {
         let framed = FrameRef::split(&vector.bytes, vector.dialect, u32::MAX);

@@ -1,4 +1,4 @@
-//! Waived rules and added rules: one at a time, each reported, and nothing else.
+//! Waived rules and optional rules: each has its effect and is reported, and no other.
 
 use crate::fixtures::{Vector, from_hex, packet_vectors};
 use mqtt_wire::{
@@ -7,7 +7,7 @@ use mqtt_wire::{
 };
 
 #[test]
-fn a_refused_packet_is_accepted_under_its_waiver_and_reported() {
+fn an_invalid_packet_is_accepted_under_its_waiver_and_reported() {
     for vector in packet_vectors("invalid") {
         let Some(name) = vector.json["waiver"].as_str() else {
             continue;
@@ -38,7 +38,7 @@ fn a_refused_packet_is_accepted_under_its_waiver_and_reported() {
 }
 
 #[test]
-fn what_no_waiver_names_is_refused_under_all_waivers() {
+fn faults_without_a_waiver_are_rejected_under_all_waivers() {
     let mut refused = 0;
     for vector in packet_vectors("invalid") {
         if vector.json["waiver"].is_null() {
@@ -58,7 +58,7 @@ fn what_no_waiver_names_is_refused_under_all_waivers() {
 }
 
 #[test]
-fn what_is_right_needs_no_waiver() {
+fn valid_packets_need_no_waiver() {
     for vector in packet_vectors("valid") {
         let strict = decode(&vector, Waivers::NONE, |_| {});
         let report = |error| panic!("{}: {error}", vector.name);
@@ -67,7 +67,7 @@ fn what_is_right_needs_no_waiver() {
 }
 
 #[test]
-fn no_waiver_is_offered_for_what_its_devices_do_not_send() {
+fn waivers_apply_only_to_the_versions_and_packets_of_their_devices() {
     let (client, server) = (Dialect::from_client, Dialect::from_server);
     for (dialect, hex, kind) in [
         // flags other than 0010
@@ -169,7 +169,7 @@ fn several_waivers_are_reported_one_by_one() {
 }
 
 #[test]
-fn encoding_knows_no_waivers() {
+fn encoding_ignores_waivers() {
     let dialect = Dialect::from_client(Version::V3_1_1).waiving(Waivers::ALL);
     let subscribe = from_hex("8206000000016100"); // Packet Identifier 0
     let packet = Packet::decode(&subscribe, dialect).unwrap();
@@ -179,7 +179,7 @@ fn encoding_knows_no_waivers() {
     };
     assert_eq!(violation.kind(), ErrorKind::PacketIdZero);
 
-    // what can be said is said as it should have been
+    // other packets are encoded in their correct form
     let connect = from_hex("100d00044d515454040a003c000170");
     let packet = Packet::decode(&connect, dialect).unwrap();
     let mut again = [0; 64];
@@ -189,7 +189,7 @@ fn encoding_knows_no_waivers() {
 
 #[test]
 #[cfg(feature = "bytes")]
-fn a_decoder_that_accepts_learns_the_dialect_with_its_rules() {
+fn an_accepting_decoder_keeps_its_rules_in_the_learned_dialect() {
     use mqtt_wire::{FrameDecoder, Limits};
 
     let bridge = from_hex("100d00044d5154548402003c000162");
@@ -221,7 +221,7 @@ fn a_decoder_that_accepts_learns_the_dialect_with_its_rules() {
 }
 
 #[test]
-fn discouraged_characters_are_refused_only_where_that_is_asked_for() {
+fn discouraged_characters_are_rejected_only_on_request() {
     let rule = OptionalRules::NO_DISCOURAGED_CHARACTERS;
     // the character, in a topic name behind an "é"
     for (character, discouraged) in [
@@ -294,7 +294,7 @@ fn discouraged_characters_are_found_in_every_string() {
 }
 
 #[test]
-fn a_client_identifier_of_3_1_is_short_only_where_that_is_asked_for() {
+fn long_client_identifiers_of_3_1_are_rejected_only_on_request() {
     for (characters, is_short) in [("x".repeat(23), true), ("x".repeat(24), false)]
         .into_iter()
         .chain([("é".repeat(23), true), ("é".repeat(24), false)])

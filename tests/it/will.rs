@@ -1,5 +1,4 @@
-//! What becomes of a Will, in every version and for every end of a connection, and the PUBLISH
-//! that it becomes.
+//! The fate of a Will, in every version and for every end of a connection, and the PUBLISH made from it.
 
 use std::time::Duration;
 
@@ -106,7 +105,7 @@ const CASES: &[Row] = &[
 ];
 
 #[test]
-fn the_cases_of_the_standard_are_decided_as_it_says() {
+fn the_cases_of_the_standard_have_the_fate_that_it_states() {
     for &(version, delay, requested, granted, ending, fate, statement) in CASES {
         let terms = terms(version, delay, requested, granted);
         let case = format!("{version} {delay} {requested} {granted:?} {ending:?}");
@@ -120,9 +119,9 @@ fn the_cases_of_the_standard_are_decided_as_it_says() {
     }
 }
 
-/// Every combination, against what happens on a clock that starts when the connection is closed.
+/// Every combination, compared with events on a clock that starts when the connection is closed.
 #[test]
-fn every_combination_is_decided_as_a_clock_would() {
+fn every_combination_has_the_fate_that_a_clock_gives() {
     let intervals = [0, 1, 10, 3600, FOR_EVER - 1, FOR_EVER];
     let optional = || std::iter::once(None).chain(intervals.map(Some));
     let mut endings = vec![
@@ -158,7 +157,7 @@ fn every_combination_is_decided_as_a_clock_would() {
     assert_eq!(count, (6 * 6 * 7 + 2) * (7 + 43 * 7));
 }
 
-/// The fate by events in time, and the statements that may be given for it.
+/// The fate by the order of events, and the statements that may be cited for it.
 fn by_clock(
     version: Version,
     delay: u32,
@@ -185,7 +184,7 @@ fn by_clock(
     }
     let published = delay.min(session_ends);
     let came_back = matches!(ending, TakenOver { .. });
-    // the Client is back at 0: what is due then goes out
+    // the Client is back at 0, so a Will that is due at 0 is published
     if came_back && published > 0 {
         return (Discard, &["MQTT-3.1.3-9"]);
     }
@@ -217,7 +216,7 @@ fn terms(version: Version, delay: u32, requested: u32, granted: Option<u32>) -> 
 }
 
 #[test]
-fn without_a_will_or_an_accepted_connection_there_is_nothing_to_decide() {
+fn without_a_will_or_an_accepted_connection_there_are_no_terms() {
     let accepted = ConnAck::new(ReasonCode::Success);
     let refused = ConnAck::new(ReasonCode::NotAuthorized);
     for version in Version::ALL {
@@ -248,7 +247,7 @@ fn clean_session_does_not_delay_a_will() {
 }
 
 #[test]
-fn the_numbers_of_5_0_mean_nothing_before() {
+fn properties_of_5_0_have_no_effect_before() {
     for version in [V3_1, V3_1_1] {
         let terms = WillTerms {
             version,
@@ -273,7 +272,7 @@ fn the_numbers_of_5_0_mean_nothing_before() {
 }
 
 #[test]
-fn an_ending_is_made_of_a_disconnect() {
+fn a_disconnect_converts_to_an_ending() {
     let dialect = Dialect::from_client(V5);
     for (bytes, ending) in [
         (&b"\xe0\x00"[..], NORMAL),
@@ -330,7 +329,7 @@ fn message_properties() -> [Property<'static>; 7] {
     ]
 }
 
-/// The delay at every place among the others, in bytes and in a lent slice.
+/// The delay at every position in the list, from bytes and from a slice.
 #[test]
 fn the_publish_has_all_properties_but_the_delay_in_their_order() {
     let expected = message_properties();
@@ -412,7 +411,7 @@ fn the_publish_has_topic_payload_and_retain_of_the_will() {
 }
 
 #[test]
-fn a_version_without_properties_refuses_them() {
+fn a_will_with_properties_is_rejected_before_5_0() {
     let properties = [
         Property::PayloadFormatIndicator(true),
         DELAY,

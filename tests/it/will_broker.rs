@@ -2,7 +2,7 @@
 
 #[allow(dead_code)] // its `main`
 #[path = "../../examples/will_broker/main.rs"]
-mod will_broker;
+mod example;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -26,21 +26,21 @@ use tokio_util::codec::Framed;
 
 const V5: Version = Version::V5;
 const QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
-/// For what has to come.
+/// How long to wait for an expected packet.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A broker of its own.
 async fn broker() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(will_broker::serve(
+    tokio::spawn(example::serve(
         listener,
-        Arc::new(will_broker::Broker::new(drop)),
+        Arc::new(example::Broker::new(drop)),
     ));
     address
 }
 
-/// A client that says what the test says.
+/// A client that sends what the test tells it to send.
 struct Client {
     packets: Framed<TcpStream, Codec>,
     incoming: Dialect,
@@ -122,7 +122,7 @@ impl Client {
         assert_eq!(self.decode(&frame), packet.into());
     }
 
-    /// Expects a message and answers to it.
+    /// Expects a message and acknowledges it.
     async fn take(&mut self, expected: Publish<'_>) {
         let frame = self.next().await;
         let Packet::Publish(publish) = self.decode(&frame) else {
@@ -149,7 +149,7 @@ impl Client {
         }
     }
 
-    /// Publishes and awaits the answers.
+    /// Publishes and waits for the answers.
     async fn publish(&mut self, publish: Publish<'_>) {
         self.send(publish).await;
         match publish.delivery {
@@ -341,7 +341,7 @@ async fn overlapping_subscriptions_get_one_copy_with_the_highest_qos_and_all_ide
 }
 
 #[tokio::test]
-async fn publisher_is_told_whether_anybody_subscribed() {
+async fn a_publisher_learns_whether_anybody_subscribed() {
     let address = broker().await;
     let mut publisher = Client::connect(address, connect(V5, "publisher")).await;
     let nobody = Ack {
@@ -360,7 +360,7 @@ async fn publisher_is_told_whether_anybody_subscribed() {
 }
 
 #[tokio::test]
-async fn no_local_keeps_own_messages_away() {
+async fn no_local_keeps_a_client_s_own_messages_away() {
     let address = broker().await;
     let mut client = Client::connect(address, connect(V5, "client")).await;
     let other = subscription("b", QoS::AtLeastOnce);
@@ -440,14 +440,14 @@ async fn properties_reach_5_0_and_are_left_out_before() {
 // ---- retained messages -----------------------------------------------------------------------
 
 #[tokio::test]
-async fn retained_message_reaches_later_subscribers_until_it_is_cleared() {
+async fn a_retained_message_reaches_later_subscribers_until_it_is_cleared() {
     let address = broker().await;
     for version in Version::ALL {
         let mut publisher = Client::connect(address, connect(version, "publisher")).await;
         let mut early = Client::subscribed(address, version, "early", "s/+").await;
         for (text, qos) in [("old", QoS::AtMostOnce), ("online", QoS::ExactlyOnce)] {
             publisher.publish(retained("s/1", text, qos)).await;
-            // RETAIN tells those who were there that it is news
+            // earlier subscribers get a new message, with RETAIN 0
             early.take(message("s/1", text, qos)).await;
         }
         for qos in QOS {
@@ -520,7 +520,7 @@ async fn subscription_options_decide_about_retained_messages() {
 }
 
 #[tokio::test]
-async fn message_expires_and_what_is_left_of_its_time_is_told() {
+async fn a_message_expires_and_its_remaining_time_is_sent() {
     let address = broker().await;
     let mut publisher = Client::connect(address, connect(V5, "publisher")).await;
     for (topic, seconds) in [("e/short", 1), ("e/long", 100)] {
@@ -546,7 +546,7 @@ async fn message_expires_and_what_is_left_of_its_time_is_told() {
 // ---- Wills -----------------------------------------------------------------------------------
 
 #[tokio::test]
-async fn will_goes_out_when_the_socket_drops_and_not_after_disconnect() {
+async fn a_will_is_published_when_the_socket_drops_and_not_after_disconnect() {
     let address = broker().await;
     for version in Version::ALL {
         let mut alive = Client::subscribed(address, version, "alive", "test").await;
@@ -572,7 +572,7 @@ async fn will_goes_out_when_the_socket_drops_and_not_after_disconnect() {
 }
 
 #[tokio::test]
-async fn status_is_retained_by_the_will() {
+async fn a_will_can_retain_the_status() {
     let address = broker().await;
     for version in Version::ALL {
         let offline = Will {
@@ -601,7 +601,7 @@ async fn status_is_retained_by_the_will() {
 }
 
 #[tokio::test]
-async fn will_has_its_properties_but_for_the_delay() {
+async fn a_will_has_all_its_properties_except_the_delay() {
     let address = broker().await;
     let mut alive = Client::subscribed(address, V5, "alive", "test").await;
     let kind = Property::ContentType(Utf8Str::new("text/plain").unwrap());
@@ -631,7 +631,7 @@ async fn will_has_its_properties_but_for_the_delay() {
 }
 
 #[tokio::test]
-async fn delayed_will_waits_unless_the_client_is_back_or_its_session_ends() {
+async fn a_delayed_will_waits_until_the_client_is_back_or_its_session_ends() {
     let address = broker().await;
     let mut alive = Client::subscribed(address, V5, "alive", "test").await;
     let delay = [Property::WillDelayInterval(2)];
@@ -706,7 +706,7 @@ async fn delayed_will_waits_unless_the_client_is_back_or_its_session_ends() {
 }
 
 #[tokio::test]
-async fn silent_client_is_closed_after_one_and_a_half_times_its_keep_alive() {
+async fn a_silent_client_is_closed_after_one_and_a_half_times_its_keep_alive() {
     let address = broker().await;
     let [first, second, third] = Version::ALL.map(|version| async move {
         let topic = version.to_string();
@@ -732,7 +732,7 @@ async fn silent_client_is_closed_after_one_and_a_half_times_its_keep_alive() {
 }
 
 #[tokio::test]
-async fn newer_connection_takes_over_and_the_will_of_the_older_goes_out() {
+async fn a_newer_connection_takes_over_and_the_will_of_the_older_is_published() {
     let address = broker().await;
     for version in Version::ALL {
         let mut alive = Client::subscribed(address, version, "alive", "test").await;
@@ -750,7 +750,7 @@ async fn newer_connection_takes_over_and_the_will_of_the_older_goes_out() {
 }
 
 #[tokio::test]
-async fn will_that_may_wait_is_dropped_when_the_session_is_taken_over() {
+async fn a_delayed_will_is_dropped_when_the_session_is_taken_over() {
     let address = broker().await;
     let mut alive = Client::subscribed(address, V5, "alive", "test").await;
     let (delay, expiry) = (
@@ -792,7 +792,7 @@ fn lasting<'a>(version: Version, client_id: &'a str, expiry: &'a [Property<'a>])
 }
 
 #[tokio::test]
-async fn session_keeps_subscriptions_and_messages() {
+async fn a_session_keeps_subscriptions_and_messages() {
     let address = broker().await;
     let expiry = [Property::SessionExpiryInterval(60)];
     for version in Version::ALL {
@@ -808,7 +808,7 @@ async fn session_keeps_subscriptions_and_messages() {
             publisher.publish(message("a", "later", qos)).await;
         }
         let (mut second, session_present) = Client::resume(address, client).await;
-        assert_eq!(session_present, version != Version::V3_1); // whose CONNACK cannot say so
+        assert_eq!(session_present, version != Version::V3_1); // a 3.1 CONNACK has no Session Present
         second.take(message("a", "later", QoS::AtLeastOnce)).await;
         second.take(message("a", "later", QoS::ExactlyOnce)).await;
         second.nothing_else().await;
@@ -829,7 +829,7 @@ async fn session_keeps_subscriptions_and_messages() {
 }
 
 #[tokio::test]
-async fn session_ends_when_its_expiry_has_passed_or_disconnect_says_so() {
+async fn a_session_ends_after_its_expiry_or_by_disconnect() {
     let address = broker().await;
     let (short, long) = (
         [Property::SessionExpiryInterval(1)],
@@ -866,7 +866,7 @@ async fn session_ends_when_its_expiry_has_passed_or_disconnect_says_so() {
 }
 
 #[tokio::test]
-async fn what_was_not_acknowledged_comes_again_in_order_with_dup() {
+async fn unacknowledged_messages_are_resent_in_order_with_dup() {
     let address = broker().await;
     let expiry = [Property::SessionExpiryInterval(60)];
     for version in Version::ALL {
@@ -927,7 +927,7 @@ async fn what_was_not_acknowledged_comes_again_in_order_with_dup() {
 }
 
 #[tokio::test]
-async fn repeated_qos_2_message_is_delivered_once() {
+async fn a_repeated_qos_2_message_is_delivered_once() {
     let address = broker().await;
     let expiry = [Property::SessionExpiryInterval(60)];
     for version in Version::ALL {
@@ -956,7 +956,7 @@ async fn repeated_qos_2_message_is_delivered_once() {
         second.send(Packet::PubRel(Ack::new(id(7)))).await;
         second.expect(Packet::PubComp(Ack::new(id(7)))).await;
         subscriber.nothing_else().await;
-        // released, the identifier stands for another message
+        // after PUBREL the identifier is free for another message
         second
             .publish(message("a", "twice", QoS::ExactlyOnce))
             .await;
@@ -973,7 +973,7 @@ async fn repeated_qos_2_message_is_delivered_once() {
 // ---- limits ----------------------------------------------------------------------------------
 
 #[tokio::test]
-async fn message_above_the_maximum_packet_size_is_left_out() {
+async fn a_message_above_the_maximum_packet_size_is_dropped() {
     let address = broker().await;
     let properties = [Property::MaximumPacketSize(NonZeroU32::new(40).unwrap())];
     let small = Connect {
@@ -994,7 +994,7 @@ async fn message_above_the_maximum_packet_size_is_left_out() {
 }
 
 #[tokio::test]
-async fn client_that_has_no_room_for_connack_is_closed_without_a_word() {
+async fn a_client_too_small_for_connack_is_closed_without_an_answer() {
     let address = broker().await;
     let properties = [Property::MaximumPacketSize(NonZeroU32::new(10).unwrap())];
     let mut tiny = Client::dial(address, V5).await;
@@ -1007,7 +1007,7 @@ async fn client_that_has_no_room_for_connack_is_closed_without_a_word() {
 }
 
 #[tokio::test]
-async fn no_more_messages_are_open_than_the_receive_maximum() {
+async fn the_broker_keeps_within_the_receive_maximum() {
     let address = broker().await;
     let properties = [Property::ReceiveMaximum(NonZeroU16::new(2).unwrap())];
     let slow = Connect {
@@ -1040,7 +1040,7 @@ async fn no_more_messages_are_open_than_the_receive_maximum() {
 }
 
 #[tokio::test]
-async fn client_that_exceeds_the_receive_maximum_is_closed() {
+async fn a_client_that_exceeds_the_receive_maximum_is_closed() {
     let address = broker().await;
     let mut client = Client::connect(address, connect(V5, "client")).await;
     client.unruly = true;
@@ -1064,7 +1064,7 @@ async fn client_that_exceeds_the_receive_maximum_is_closed() {
 }
 
 #[tokio::test]
-async fn burst_of_messages_arrives_whole_and_in_order() {
+async fn a_burst_of_messages_arrives_complete_and_in_order() {
     let address = broker().await;
     let mut subscriber = Client::subscribed(address, V5, "subscriber", "a").await;
     let mut publisher = Client::connect(address, connect(V5, "publisher")).await;
@@ -1099,10 +1099,10 @@ async fn messages_wait_for_a_client_that_does_not_acknowledge() {
     slow.nothing_else().await;
 }
 
-// ---- what is refused ---------------------------------------------------------------------------
+// ---- errors ------------------------------------------------------------------------------------
 
 #[tokio::test]
-async fn wrong_packet_ends_the_connection_with_its_reason_and_the_will() {
+async fn an_invalid_packet_ends_the_connection_with_a_reason_and_the_will() {
     let address = broker().await;
     for version in Version::ALL {
         let mut alive = Client::subscribed(address, version, "alive", "test").await;
@@ -1129,7 +1129,7 @@ async fn wrong_packet_ends_the_connection_with_its_reason_and_the_will() {
 }
 
 #[tokio::test]
-async fn what_connack_does_not_offer_is_refused() {
+async fn features_that_connack_does_not_offer_are_rejected() {
     let address = broker().await;
     let mut client = Client::connect(address, connect(V5, "client")).await;
     client.unruly = true;
@@ -1184,7 +1184,7 @@ async fn what_connack_does_not_offer_is_refused() {
 }
 
 #[tokio::test]
-async fn refused_connect_is_answered_where_there_is_an_answer() {
+async fn a_rejected_connect_gets_an_answer_where_one_exists() {
     let address = broker().await;
     for (bytes, version, code) in [
         // Protocol Levels 6 and 2
@@ -1234,7 +1234,7 @@ async fn refused_connect_is_answered_where_there_is_an_answer() {
 }
 
 #[tokio::test]
-async fn client_without_an_identifier_gets_one() {
+async fn a_client_without_an_identifier_gets_one() {
     let address = broker().await;
     for version in [Version::V3_1_1, V5] {
         let mut ids = Vec::new();
@@ -1257,7 +1257,7 @@ async fn client_without_an_identifier_gets_one() {
     }
 }
 
-/// What clients may send and what they may not, each on a connection of its own.
+/// Valid and invalid packets, each on a new connection.
 #[tokio::test]
 async fn every_vector_is_answered_or_ends_its_connection() {
     let address = broker().await;

@@ -1,6 +1,8 @@
-//! What holds for every packet and for all bytes: panics where it does not.
+//! Properties of every packet and of any bytes. Each function panics if its property does not hold.
+//!
+//! The fuzz targets use this file too.
 
-#![allow(dead_code)] // each test uses a part
+#![allow(dead_code)] // each program uses a part
 
 mod reference_encoder;
 pub mod stream;
@@ -18,7 +20,7 @@ pub fn dialects() -> impl Iterator<Item = Dialect> {
         .flat_map(|version| [Dialect::from_client(version), Dialect::from_server(version)])
 }
 
-/// Bytes to make packets of, the same for the same seed.
+/// Bytes for a generator, the same for the same seed.
 pub fn noise(seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let next = || {
@@ -47,7 +49,7 @@ pub fn packet(packet_type: PacketType, dialect: Dialect, seed: u64) -> Vec<u8> {
     packet.encode(dialect).unwrap()
 }
 
-/// A packet of the model that its dialect can say is decoded as it was, and round-trips.
+/// A generated packet that is valid in its dialect is equal after decoding, and round-trips.
 pub fn model_round_trips(packet: &model::Packet, dialect: Dialect) {
     let bytes = packet.encode(dialect).unwrap();
     let decoded = Packet::decode(&bytes, dialect).unwrap();
@@ -57,14 +59,14 @@ pub fn model_round_trips(packet: &model::Packet, dialect: Dialect) {
         .unwrap();
 }
 
-/// A packet that its dialect can say is encoded in the length that was announced, ends there,
-/// fits into nothing shorter, and is decoded as it was.
+/// A packet that is valid in its dialect is encoded in the announced length, needs that much room, ends there, and is
+/// equal after decoding.
 pub fn round_trips(packet: Packet<'_>, dialect: Dialect) {
     let length = packet.encoded_len(dialect).unwrap();
 
     let mut bytes = vec![0xa5; length + 1];
     assert_eq!(packet.encode_to_slice(dialect, &mut bytes), Ok(length));
-    assert_eq!(bytes.pop(), Some(0xa5), "writes behind its end");
+    assert_eq!(bytes.pop(), Some(0xa5), "writes past its end");
     short_buffers_are_rejected(&packet, dialect, length);
     let mut appended = vec![0xa5];
     assert_eq!(packet.encode(dialect, &mut appended), Ok(length));
@@ -72,12 +74,12 @@ pub fn round_trips(packet: Packet<'_>, dialect: Dialect) {
 
     let decoded = Packet::decode(&bytes, dialect).unwrap();
     assert_eq!(decoded, packet);
-    // the lists of a decoded packet are those of the wire
+    // a decoded packet borrows its lists from the wire
     let mut again = vec![0; length];
     assert_eq!(decoded.encode_to_slice(dialect, &mut again), Ok(length));
     assert_eq!(again, bytes);
 
-    // another encoder writes the same, or what may be left out too
+    // the other encoder writes the same bytes, or also the optional ones
     let plain = reference_encoder::encode(&packet.into(), dialect.version());
     assert_eq!(Packet::decode(&plain, dialect), Ok(packet));
     assert!(plain == bytes || plain.len() > length, "{plain:02x?}");
@@ -93,11 +95,11 @@ fn short_buffers_are_rejected(packet: &Packet<'_>, dialect: Dialect, needed: usi
     assert_eq!(packet.encode(dialect, &mut &mut short[..]), too_small);
     assert!(
         short.iter().all(|&byte| byte == 0xa5),
-        "writes all the same"
+        "writes although it fails"
     );
 }
 
-/// Framing finds the end of a packet among what follows, and judges its length by the limit.
+/// Framing finds the end of a packet before any other bytes, and applies the limit to its length.
 fn framing_finds_the_end(packet: &[u8], dialect: Dialect) {
     let length = packet.len() as u32;
     for trailing in [&b""[..], b"\x00", packet] {
@@ -116,8 +118,7 @@ fn framing_finds_the_end(packet: &[u8], dialect: Dialect) {
     );
 }
 
-/// As [`encode_is_as_strict_as_decode`], of a packet that may hold texts that no packet can
-/// hold.
+/// [`encode_is_as_strict_as_decode`] for a generated packet, which may have texts that no packet can hold.
 pub fn model_encode_is_as_strict_as_decode(packet: &model::Packet, dialect: Dialect) {
     let lent = packet.lend(dialect, |packet| {
         encode_is_as_strict_as_decode(packet, dialect);
@@ -130,14 +131,14 @@ pub fn model_encode_is_as_strict_as_decode(packet: &model::Packet, dialect: Dial
         panic!("{error:?}");
     };
     assert!(violation.statement().is_some(), "{violation:?}");
-    // there are no bytes for it
+    // no bytes represent it
     let cannot_be_written = violation.kind() == ErrorKind::FieldTooLong
         || matches!(violation.field(), Field::Property(_)) && dialect.version() != Version::V5;
     if !cannot_be_written {
         let plain = reference_encoder::encode(packet, dialect.version());
         match Packet::decode(&plain, dialect) {
             Err(_) => {}
-            // a name that is empty has the bytes of no name, which a Topic Alias may stand for
+            // an empty name has the same bytes as no name, which a Topic Alias may replace
             Ok(Packet::Publish(publish)) if violation.kind() == ErrorKind::EmptyTopicName => {
                 assert_eq!(publish.topic_name, None);
             }
@@ -146,8 +147,8 @@ pub fn model_encode_is_as_strict_as_decode(packet: &model::Packet, dialect: Dial
     }
 }
 
-/// Encoding refuses what decoding refuses, which is asked with the bytes of another encoder, and
-/// writes nothing then.
+/// Encoding rejects a packet exactly if decoding rejects the bytes that the reference encoder makes of it. Then it writes
+/// nothing.
 pub fn encode_is_as_strict_as_decode(packet: Packet<'_>, dialect: Dialect) {
     let Err(error) = packet.encoded_len(dialect) else {
         return round_trips(packet, dialect);
@@ -156,7 +157,7 @@ pub fn encode_is_as_strict_as_decode(packet: Packet<'_>, dialect: Dialect) {
     assert_eq!(packet.encode_to_slice(dialect, &mut bytes), Err(error));
     assert!(
         bytes.iter().all(|&byte| byte == 0xa5),
-        "writes all the same"
+        "writes although it fails"
     );
     bytes.clear();
     assert_eq!(packet.encode(dialect, &mut bytes), Err(error));
@@ -174,8 +175,8 @@ pub fn encode_is_as_strict_as_decode(packet: Packet<'_>, dialect: Dialect) {
     assert!(!error.to_string().is_empty());
 }
 
-/// Any bytes are decoded or refused. What is accepted can be said again, in no more bytes, and
-/// means the same; what is refused is refused for a reason. Framing agrees.
+/// Any bytes are decoded or rejected. A decoded packet is encoded again in no more bytes and is equal; an error is
+/// complete. Framing agrees with decoding.
 pub fn decode_matches_framing(bytes: &[u8], dialect: Dialect) {
     let result = Packet::decode(bytes, dialect);
     match &result {
@@ -203,7 +204,7 @@ pub fn decode_matches_framing(bytes: &[u8], dialect: Dialect) {
     }
 }
 
-/// A CONNECT is decoded without its version as it is with it.
+/// A CONNECT decodes the same with and without its version.
 fn connect_decode_matches_packet_decode(
     bytes: &[u8],
     with_dialect: Result<Packet<'_>, DecodeError>,
@@ -226,16 +227,16 @@ fn reencodes(packet: &Packet<'_>, bytes: &[u8], dialect: Dialect) {
     let decoded = Packet::decode(&again, dialect).unwrap();
     assert_eq!(decoded, *packet);
 
-    // the shortest form is a fixed point
+    // encoding the shortest form changes nothing
     let mut third = vec![0; length];
     assert_eq!(decoded.encode_to_slice(dialect, &mut third), Ok(length));
     assert_eq!(third, again);
 }
 
-/// What is refused has a place in the bytes, breaks a statement, and can be answered in 5.0.
+/// An error has a place in the bytes, a broken statement, and in 5.0 a Reason Code.
 pub fn error_is_complete(error: &DecodeError, bytes: &[u8], dialect: Option<Dialect>) {
     assert!(error.offset() <= bytes.len(), "{error:?}");
-    // the standards before 5.0 know no limits of the receiver
+    // before 5.0 the standards have no limits of the receiver
     let is_own_limit = error.kind() == ErrorKind::PacketTooLarge
         && !matches!(error.version(), Some(Version::V5) | None);
     assert!(error.statement().is_some() != is_own_limit, "{error:?}");
@@ -248,8 +249,7 @@ pub fn error_is_complete(error: &DecodeError, bytes: &[u8], dialect: Option<Dial
     }
 }
 
-/// A packet that was decoded in one dialect can be said in another, and means the same there, or
-/// is refused.
+/// A packet that was decoded in one dialect is encoded in each dialect and is equal there, or is rejected.
 pub fn reencodes_for_every_dialect(bytes: &[u8], dialect: Dialect) {
     let packet = Packet::decode(bytes, dialect).unwrap();
     for other in dialects() {
@@ -257,16 +257,15 @@ pub fn reencodes_for_every_dialect(bytes: &[u8], dialect: Dialect) {
     }
 }
 
-/// Each beginning of a packet waits for the rest, and never for more than that; and the packet
-/// that ends early or late is refused, or is another packet where the standard leaves its end
-/// open.
+/// Each prefix of a packet needs the rest, and never more. A packet that ends early or late is rejected, or is another
+/// valid packet if the standard allows several lengths.
 pub fn no_other_length_decodes(bytes: &[u8], dialect: Dialect) {
     let header_length = 2 + bytes[1..].iter().take_while(|&&byte| byte >= 0x80).count();
     let (header, body) = bytes.split_at(header_length);
     for length in places(bytes.len()) {
         let Ok(Framed::NeedMore(more)) = FrameRef::split(&bytes[..length], dialect, u32::MAX)
         else {
-            panic!("does not wait after {length} bytes");
+            panic!("needs nothing more after {length} bytes");
         };
         let missing = bytes.len() - length;
         if length < header_length {
@@ -289,7 +288,7 @@ pub fn no_other_length_decodes(bytes: &[u8], dialect: Dialect) {
     }
 }
 
-/// Whether a packet of this type is still one after its last byte was taken away.
+/// Whether a packet of this type may be valid without its last byte.
 fn may_end_early(packet: &[u8], version: Version) -> bool {
     match (packet[0] >> 4, version) {
         // a payload
@@ -304,13 +303,12 @@ fn may_end_early(packet: &[u8], version: Version) -> bool {
     }
 }
 
-/// Whether a packet of this type is still one with five zeros at its end: a payload, or a list of
-/// codes.
+/// Whether a packet of this type may be valid with five zeros at its end: a payload or a list of codes.
 fn may_be_longer(packet: &[u8], version: Version) -> bool {
     matches!((packet[0] >> 4, version), (3 | 9, _) | (11, Version::V5))
 }
 
-/// All places before `end`, or of a long packet those near its ends and a few between.
+/// All places before `end`; for a long packet those near both ends and a few between.
 fn places(end: usize) -> impl Iterator<Item = usize> {
     (0..end).filter(move |&place| {
         end < 300 || place < 40 || end - place < 40 || place % (end / 10) == 0
@@ -339,13 +337,13 @@ pub enum Start {
     Accept,
 }
 
-/// What a stream came apart into.
+/// The frames of a stream, and how it ends.
 #[derive(Debug, PartialEq)]
 pub struct Apart {
     pub frames: Vec<Vec<u8>>,
-    /// How many bytes the decoder waits for, or what it failed with.
+    /// The number of bytes that the decoder needs, or its error.
     pub ending: Result<usize, DecodeError>,
-    /// The bytes that are in no frame.
+    /// The bytes after the last frame.
     pub left: Vec<u8>,
     pub dialect: Option<Dialect>,
 }
@@ -358,8 +356,7 @@ impl Start {
         }
     }
 
-    /// Takes a stream apart that arrives in pieces. A decoder that failed stays failed, and takes
-    /// nothing more.
+    /// Splits a stream that arrives in pieces. A decoder that failed stays failed and buffers nothing more.
     pub fn take_apart<'p>(
         self,
         limits: Limits,
@@ -373,7 +370,7 @@ impl Start {
             let before = decoder.buffer().len();
             decoder.extend(piece);
             if ending.is_err() {
-                assert_eq!(decoder.buffer().len(), before, "takes more");
+                assert_eq!(decoder.buffer().len(), before, "buffers more");
                 not_taken.extend(piece);
             }
             let now = loop {
@@ -394,7 +391,7 @@ impl Start {
         }
     }
 
-    /// Takes a stream apart that is there as a whole.
+    /// Splits a stream that is complete in a slice.
     pub fn take_apart_whole(self, limits: Limits, stream: &[u8]) -> Apart {
         let mut dialect = match self {
             Self::In(dialect) => Some(dialect),
@@ -415,7 +412,7 @@ impl Start {
             if dialect.is_none() {
                 let version = match frame.decode_connect() {
                     Ok(connect) => connect.version,
-                    // of a version that has to be judged by who decodes the frame
+                    // its version is known, and decoding the frame checks the rest
                     Err(error) => match error.version() {
                         Some(version) => version,
                         None => break Err(error),
@@ -434,20 +431,20 @@ impl Start {
         }
     }
 
-    /// Whoever reads exactly as many bytes as the decoder waits for gets each frame after five
-    /// answers at most, and never a byte of the next one.
+    /// A reader that reads exactly the needed number of bytes gets each frame after at most five calls, and never a byte
+    /// of the next frame.
     pub fn need_more_is_exact(self, limits: Limits, stream: &[u8]) {
         let mut decoder = self.decoder(limits);
         let mut rest = stream;
         let mut answers = 0;
         while let Ok(framed) = decoder.next_frame() {
             let Framed::NeedMore(more) = framed else {
-                assert!(decoder.buffer().is_empty(), "waited for too much");
+                assert!(decoder.buffer().is_empty(), "needed too many bytes");
                 answers = 0;
                 continue;
             };
             answers += 1;
-            assert!(answers <= 5, "waits without end");
+            assert!(answers <= 5, "needs more than five reads");
             let Some((piece, after)) = rest.split_at_checked(more.get()) else {
                 break;
             };

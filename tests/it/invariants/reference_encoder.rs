@@ -1,11 +1,11 @@
-//! A second encoder, as plain as may be: it checks nothing and leaves nothing out.
+//! A second, simple encoder: it checks nothing and leaves nothing out.
 
 use mqtt_wire::model::{Connect, Packet, Property};
 use mqtt_wire::{Delivery, ReasonCode, ReturnCode, Version};
 
 use super::frame;
 
-/// The bytes that a packet would have in `version` if it broke no rule of it.
+/// The bytes of a packet in `version`, without any check.
 pub fn encode(packet: &Packet, version: Version) -> Vec<u8> {
     let mut out = Writer {
         body: Vec::new(),

@@ -1,14 +1,14 @@
-//! What holds for streams that are taken apart into whole packets, heads and payload.
+//! Properties of streams that are split into whole packets, heads and payload.
 
 use mqtt_wire::stream::{Part, PublishHead, Splitter, StreamDecoder, StreamLimits};
 use mqtt_wire::{DecodeError, Dialect, ErrorKind, FrameRef, Framed, Packet};
 
-/// What a stream came apart into, with the payload of each packet in one piece.
+/// The parts of a stream, with the payload of each packet in one piece.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parts {
     pub packets: Vec<Taken>,
     pub ending: Result<(), DecodeError>,
-    /// How many bytes were taken.
+    /// The number of bytes in these packets.
     pub taken: usize,
 }
 
@@ -18,7 +18,7 @@ pub enum Taken {
     InParts { head: Vec<u8>, payload: Vec<u8> },
 }
 
-/// Takes a stream apart that arrives in pieces, without and with a decoder's own buffer.
+/// Splits a stream that arrives in pieces, without and with the decoder's buffer.
 pub fn take_apart<'p>(
     dialect: Dialect,
     limits: StreamLimits,
@@ -47,7 +47,7 @@ fn take_apart_slices<'p>(
                 Ok(part) => part,
                 Err(error) => {
                     assert_eq!(splitter.next_part(&mut input), Err(error));
-                    assert_eq!(input.len(), before, "takes bytes and fails");
+                    assert_eq!(input.len(), before, "consumes bytes and fails");
                     break Err(error);
                 }
             };
@@ -133,8 +133,8 @@ impl Parts {
     }
 }
 
-/// However a stream is cut, and whatever is handed on in parts, packets and errors are those of
-/// the whole packets: only what is above a limit is refused for that.
+/// Packets and errors do not depend on the pieces of a stream, nor on which packets come in parts. Only a packet above a
+/// limit is rejected for its length.
 pub fn parts_match_whole_packets(stream: &[u8], dialect: Dialect, limits: StreamLimits) {
     let parts = take_apart(dialect, limits, [stream]);
     let piece_len = 1 + stream.len() / 1_000;
@@ -185,7 +185,7 @@ pub fn parts_match_whole_packets(stream: &[u8], dialect: Dialect, limits: Stream
     match FrameRef::split(rest, dialect, limit) {
         Ok(Framed::Frame(frame)) => assert_eq!(frame.decode(dialect), Err(error)),
         Ok(Framed::NeedMore(missing)) => {
-            // whatever comes behind it
+            // any bytes may follow
             let end = vec![b'x'; missing.get()];
             let whole = [rest, &end].concat();
             assert_eq!(Packet::decode(&whole, dialect), Err(error));
@@ -194,7 +194,7 @@ pub fn parts_match_whole_packets(stream: &[u8], dialect: Dialect, limits: Stream
     }
 }
 
-/// A head ends where the payload of the whole packet begins, and says the same.
+/// A head ends where the payload of the whole packet begins, and has the same fields.
 fn head_matches_packet(head: &[u8], frame: &FrameRef<'_>, dialect: Dialect) {
     let Ok(Packet::Publish(publish)) = frame.decode(dialect) else {
         panic!("{frame:?} is handed on in parts");
