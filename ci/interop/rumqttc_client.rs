@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-/// rumqttc has all it needs twice, with small differences.
+/// rumqttc has two sets of types with small differences.
 mod v4 {
     pub use rumqttc::{AsyncClient, Event, LastWill, MqttOptions, Packet, Publish, QoS};
 

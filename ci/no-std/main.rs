@@ -1,7 +1,8 @@
-//! What an embedded user has: core, mqtt-wire, and nothing else. No std, no allocator, no libc.
+//! An embedded program: core and mqtt-wire. No std, no allocator, no libc.
 //!
-//! The exit status is 0 if every sample decodes and encodes again to the same bytes, else the number of the sample
-//! that did not. With any argument the samples are spoilt first, so a status of 0 would mean that nothing is compared.
+//! The exit status is 0 if every sample decodes and encodes again to the same bytes, and otherwise the number of the
+//! first sample that does not. With any argument the samples are spoilt first, so a status of 0 would mean that nothing
+//! is compared.
 #![no_std]
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Links only if nothing that is done here can panic: the panic handler calls a function that does not exist, and the
-//! linker asks for it unless the compiler has proved every panic away. See ../src/without_std.rs.
+//! Links only if no panic is reachable from here: the panic handler calls a function that does not exist, and the linker
+//! misses it unless the compiler has removed every panic. See ../src/without_std.rs.
 #![no_std]
 #![no_main]
 
@@ -22,11 +22,11 @@ unsafe extern "C" {
 
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
-    // SAFETY: never called, for it does not exist.
+    // SAFETY: never called, because it does not exist.
     unsafe { a_panic_is_reachable() }
 }
 
-/// Does everything that a device does with bytes from elsewhere, which the compiler knows nothing about.
+/// Does everything that a device does with received bytes, about which the compiler knows nothing.
 fn main(arguments: usize) -> i32 {
     let received: &[u8] = black_box(&[0; 256]);
     let received = received.get(..arguments).unwrap_or(received);

@@ -1,4 +1,4 @@
-//! The only file here that knows the library's API.
+//! The samples: the only file of this program that uses the library.
 
 #[cfg(feature = "words")]
 use core::fmt::{self, Write};
@@ -8,7 +8,7 @@ use mqtt_wire::{DecodeError, Dialect, Packet};
 
 const LONGEST: usize = 64;
 
-/// The number (from 1) of the first sample that is not judged as it should be, if there is one.
+/// The number (from 1) of the first sample with a wrong verdict.
 pub fn first_failure(spoil: bool) -> Option<i32> {
     let client = Dialect::from_client;
     let server = Dialect::from_server;
@@ -58,7 +58,7 @@ pub fn first_failure(spoil: bool) -> Option<i32> {
         .find_map(|(number, right)| (!right).then_some(number))
 }
 
-/// Decodes and encodes again to the same bytes. A spoilt one still decodes, to other contents.
+/// Whether a sample decodes and encodes to the same bytes. A spoilt sample still decodes, to other contents.
 fn survives(dialect: Dialect, wire: &[u8], spoil: bool) -> bool {
     let mut received = [0; LONGEST];
     let received = &mut received[..wire.len()];
@@ -66,7 +66,7 @@ fn survives(dialect: Dialect, wire: &[u8], spoil: bool) -> bool {
     if let (true, Some(last)) = (spoil, received.last_mut()) {
         *last ^= 1;
     }
-    // black_box, or the compiler would be free to do all of this at build time
+    // without black_box the compiler could do all of this at build time
     let Ok(packet) = Packet::decode(black_box(received), dialect) else {
         return false;
     };
@@ -86,13 +86,13 @@ fn is_refused(dialect: Dialect, wire: &[u8]) -> bool {
     }
 }
 
-/// A device reports it over a serial line: the message, too, must do without an allocator.
+/// A device would send the text over a serial line, so it must not need an allocator either.
 #[cfg(feature = "words")]
 fn is_reported(error: DecodeError) -> bool {
     write!(SerialLine, "{error}").is_ok()
 }
 
-/// A device that has no room for words.
+/// For a device that has no room for texts.
 #[cfg(not(feature = "words"))]
 fn is_reported(_: DecodeError) -> bool {
     true

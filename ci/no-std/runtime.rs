@@ -1,9 +1,9 @@
-//! The little that Linux on x86-64 asks of a program, in place of libc and std.
+//! What Linux on x86-64 needs from a program, in place of libc and std.
 
 use core::arch::{asm, global_asm};
 
-// The kernel leaves the number of arguments at the top of the stack, and the stack without the alignment
-// that the calling convention promises to functions.
+// The kernel puts the number of arguments at the top of the stack, and does not align the stack as the calling
+// convention requires.
 global_asm!(
     ".globl _start",
     "_start:",
@@ -19,20 +19,20 @@ extern "C" fn start(arguments: usize) -> ! {
     exit(crate::main(arguments))
 }
 
-/// Apart from every status that `main` returns.
+/// Differs from every status that `main` returns.
 pub const PANICKED: i32 = 101;
 
 pub fn exit(status: i32) -> ! {
     const SYS_EXIT_GROUP: i32 = 231;
-    // SAFETY: exit_group takes one integer, touches no memory of ours and does not return.
+    // SAFETY: exit_group takes one integer, touches no memory and does not return.
     unsafe {
         asm!("syscall", in("eax") SYS_EXIT_GROUP, in("edi") status, options(noreturn, nostack))
     }
 }
 
-// Compilers call these four without being asked to. On targets without an operating system Rust's
-// compiler_builtins has them; on this one it leaves them to libc. Written with string instructions, because
-// a loop over bytes is what the compiler turns into a call of the function it stands in.
+// The compiler inserts calls of these four functions. On targets without an operating system Rust's compiler_builtins
+// has them; on this one libc should. They use string instructions, because the compiler turns a loop over bytes into a
+// call of the function that contains it.
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
@@ -86,11 +86,11 @@ unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
-    // SAFETY: the same contract, with less of an answer.
+    // SAFETY: the same contract; the result is only zero or not.
     unsafe { memcmp(a, b, count) }
 }
 
-// The precompiled core was built to unwind and names these two. Nothing calls them: `panic` exits.
+// The precompiled core was built with unwinding and refers to these two. Nothing calls them: `panic` exits.
 
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}

@@ -40,7 +40,7 @@ fn is_linear(count: &callgrind::Count) -> bool {
     count.large <= 11 * count.small
 }
 
-/// Does the same with some input and with ten times as much, and prints a name for each two counts.
+/// Does the same work with some input and with ten times as much, and prints a name for each two counts.
 pub fn workload() -> Result {
     packets();
     texts();
@@ -110,7 +110,7 @@ fn packets() {
     });
 }
 
-/// Decodes, reads all there is in the lists, and encodes again.
+/// Decodes, reads all items of the lists, and encodes again.
 fn read_and_write(bytes: &[u8], dialect: Dialect) {
     let packet = Packet::decode(bytes, dialect).unwrap();
     black_box(match packet {
@@ -199,7 +199,7 @@ fn streams() {
             assert_eq!(frames(stream, size), 1);
         });
     }
-    // one Topic Alias, and an identifier that is free again each time
+    // one Topic Alias, and one Packet Identifier that is free again each time
     let connect = frame(0x10, b"\0\x04MQTT\x05\x02\0\0\0\0\x01c");
     let connack = frame(0x20, b"\0\0\x03\x22\0\x01");
     let publish = frame(0x32, b"\0\x01t\0\x01\x03\x23\0\x01");
@@ -219,7 +219,7 @@ fn streams() {
     });
 }
 
-/// Takes a stream apart that arrives in pieces of this size; how many frames there are.
+/// Counts the frames of a stream that arrives in pieces of this size.
 fn frames(stream: &[u8], size: usize) -> usize {
     let mut decoder = FrameDecoder::new(CLIENT, Limits::default());
     let mut frames = 0;
@@ -252,7 +252,7 @@ fn frame(first_byte: u8, body: &[u8]) -> Vec<u8> {
     [&[first_byte], &field(body)[..]].concat()
 }
 
-/// Bytes behind their length as a Variable Byte Integer.
+/// Bytes with their length as a Variable Byte Integer in front.
 fn field(bytes: &[u8]) -> Vec<u8> {
     let mut field = Vec::new();
     let mut length = bytes.len();

@@ -16,7 +16,7 @@ const BASELINE: Baseline = Baseline {
 
 pub fn check(update: bool) -> Result {
     let counts = callgrind::count("instructions")?;
-    // The difference is the work alone, without what surrounds it.
+    // The difference is the work without its surroundings.
     let for_each_packet = counts.into_iter().map(|count| {
         let instructions = (count.large - count.small) / TIMES as u64;
         (count.name, instructions)
@@ -29,11 +29,11 @@ const TIMES: usize = 100;
 /// Larger packets are not encoded: callgrind counts a `rep movsb` as one instruction for each byte.
 const LARGE: usize = 4096;
 
-/// Where in their pages the bytes lie decides how many instructions a copy takes.
+/// The number of instructions of a copy depends on where in a page the bytes are.
 #[repr(align(4096))]
 struct Pages([u8; 1 << 17]);
 
-/// Decodes and encodes each kind of packet `TIMES` and then twice `TIMES`, and prints a name for both.
+/// Decodes and encodes each kind of packet `TIMES` times and then twice as often, and prints a name for both.
 pub fn workload() -> Result {
     let (mut wire, mut room) = (Pages([0; 1 << 17]), Pages([0; 1 << 17]));
     for version in [Version::V3_1_1, Version::V5] {
@@ -64,7 +64,7 @@ pub fn workload() -> Result {
     Ok(())
 }
 
-/// The same packet over and over in a buffer: its frames alone, and taken out of it and decoded.
+/// A buffer of equal packets: counts framing alone, and splitting off a frame and decoding it.
 fn frames(name: &str, packet: &[u8], dialect: Dialect) {
     let stream = packet.repeat(1 + 3 * TIMES);
     let mut rest = &stream[..];
@@ -85,7 +85,7 @@ fn frames(name: &str, packet: &[u8], dialect: Dialect) {
 
 fn count(name: &str, mut work: impl FnMut()) {
     println!("{name}");
-    work(); // what happens only once
+    work(); // one-time work
     callgrind::measure(TIMES, &mut work);
     callgrind::measure(2 * TIMES, &mut work);
 }

@@ -1,11 +1,11 @@
-//! Every short input there is, in each dialect: nothing panics, framing and decoding agree, and what is accepted is
-//! written again in no more bytes and means the same.
+//! Tries every short input in each dialect: nothing panics, framing and decoding agree, and an accepted packet is encoded
+//! again in no more bytes and is equal.
 //!
 //! 1. Every string of up to three bytes.
-//! 2. Every packet of up to nine bytes whose fixed header is any at all and whose other bytes are of `ALPHABET`.
-//! 3. Every CONNECT with any Connect Flags and up to six bytes of `ALPHABET` behind its Keep Alive.
+//! 2. Every packet of up to nine bytes with any fixed header and other bytes from `ALPHABET`.
+//! 3. Every CONNECT with any Connect Flags and up to six bytes from `ALPHABET` after its Keep Alive.
 //!
-//! The exit status is 101 after the first case that is not as it should be, which is printed.
+//! Prints the first wrong case and exits with status 101.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -13,14 +13,14 @@ use std::thread;
 use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Sender, Version};
 
 /// Lengths, counts, flags and options; the identifiers of a property of one byte, of text and of a pair; bytes that end
-/// a number and that do not; a wildcard, a separator, and what is never UTF-8.
+/// a number and that do not; a wildcard, a separator, and a byte that is invalid UTF-8.
 const ALPHABET: [u8; 8] = [0x00, 0x01, 0x02, 0x1f, 0x26, b'+', b'/', 0x80];
 
 static CASES: AtomicU64 = AtomicU64::new(0);
 static ACCEPTED: AtomicU64 = AtomicU64::new(0);
 
 fn main() {
-    // one thread a dialect; the operating system shares out the cores
+    // one thread for each dialect
     thread::scope(|scope| {
         for version in Version::ALL {
             for sender in [Sender::Client, Sender::Server] {
@@ -46,7 +46,7 @@ fn main() {
         CASES.load(Ordering::Relaxed),
         ACCEPTED.load(Ordering::Relaxed),
     );
-    println!("small scope: {cases} inputs, {accepted} accepted, all as they should be");
+    println!("small scope: {cases} inputs, {accepted} accepted, no wrong verdict");
     assert!(accepted > 0 && cases > accepted);
 }
 
@@ -65,7 +65,7 @@ fn strings(tally: &mut Tally) {
 
 fn packets(tally: &mut Tally) {
     for first in 0..=255 {
-        // where the first byte is refused, so is all that begins with it: `strings` has seen it
+        // if the first byte is rejected, every packet with it is: `strings` has tried it
         if FrameRef::split(&[first], tally.dialect, u32::MAX).is_ok() {
             for length in 0..=7 {
                 each_ending(&[first, length], usize::from(length), |bytes| {
@@ -90,7 +90,7 @@ fn connects(tally: &mut Tally) {
     }
 }
 
-/// Calls `each` with `head` and every word of this length behind it.
+/// Calls `each` with `head` followed by every word of this length.
 fn each_ending(head: &[u8], length: usize, mut each: impl FnMut(&[u8])) {
     let mut bytes = [head, &vec![ALPHABET[0]; length]].concat();
     let mut word = vec![0; length];
@@ -121,14 +121,14 @@ impl Tally {
         match FrameRef::split(bytes, dialect, u32::MAX) {
             Ok(Framed::NeedMore(_)) => assert!(
                 decoded.is_err(),
-                "{dialect:?} {bytes:02x?}: decoded, but not whole"
+                "{dialect:?} {bytes:02x?}: decoded, but incomplete"
             ),
             Ok(Framed::Frame(frame)) => {
                 let framed = frame.decode(dialect);
                 if frame.bytes().len() == bytes.len() {
                     assert_eq!(
                         framed, decoded,
-                        "{dialect:?} {bytes:02x?}: by way of a frame, and at once"
+                        "{dialect:?} {bytes:02x?}: decoded from a frame and directly"
                     );
                 } else {
                     assert!(
@@ -140,7 +140,7 @@ impl Tally {
             Err(error) => assert_eq!(
                 decoded,
                 Err(error),
-                "{dialect:?} {bytes:02x?}: by framing, and at once"
+                "{dialect:?} {bytes:02x?}: framing and decoding disagree"
             ),
         }
         if let Ok(packet) = decoded {
@@ -148,16 +148,16 @@ impl Tally {
             let mut again = [0; 64];
             let length = packet
                 .encode_to_slice(dialect, &mut again)
-                .expect("what was decoded can be said");
+                .expect("a decoded packet is encoded");
             assert!(
                 length <= bytes.len(),
-                "{dialect:?} {bytes:02x?}: longer when written again"
+                "{dialect:?} {bytes:02x?}: longer after encoding"
             );
             assert_eq!(packet.encoded_len(dialect), Ok(length));
             assert_eq!(
                 Packet::decode(&again[..length], dialect),
                 Ok(packet),
-                "{dialect:?} {bytes:02x?}: written again"
+                "{dialect:?} {bytes:02x?}: another packet after encoding"
             );
         }
     }
