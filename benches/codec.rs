@@ -8,7 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mqtt_wire::Version;
 use packets::{decode_and_walk, packets};
 
-#[path = "instructions/src/packets.rs"]
+#[path = "packets/mod.rs"]
 mod packets;
 
 fn codec(criterion: &mut Criterion) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Proves the MSRV: library and mqtt-explain build, and the library's tests pass, with the Rust that Cargo.toml names as rust-version.
+# Proves the MSRV: with the Rust that Cargo.toml names as rust-version, the library and mqtt-explain build and the
+# library's tests pass.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source-path=SCRIPTDIR source=debian-rust.sh

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Fuzzes all targets, as many at once as there are processors and each for its share of the time; then makes their
-# corpora small again, and says in a table what was done and found. Fails if a target crashed; what crashed it is in
+# Fuzzes all targets, one on each processor, each for its share of the time. Then minimizes their corpora and prints a
+# table of the results. Fails if a target crashed; the inputs that crashed it are in
 # fuzz/artifacts/TARGET.
 #
-#   fuzz/overnight.sh SECONDS            all targets, SECONDS together
-#   fuzz/overnight.sh SECONDS TARGET...  these
+#   fuzz/overnight.sh SECONDS            all targets, SECONDS in total
+#   fuzz/overnight.sh SECONDS TARGET...  these targets
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the seed corpora of the fuzz targets: from the packets, conversations and recorded streams in spec-vectors/, and
-# from what fuzzing has found before (kept/, see keep.sh).
+# Makes the seed corpora of the fuzz targets from the packets, conversations and recorded streams in spec-vectors/, and
+# from the corpora in kept/ (see keep.sh).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 python3 - <<'PYTHON'
@@ -11,7 +11,7 @@ import pathlib
 import struct
 
 VECTORS = pathlib.Path("../spec-vectors")
-# the order of the laws' dialects()
+# in the order of `invariants::dialects`
 VERSIONS = ["3.1", "3.1.1", "5.0"]
 ACCEPT = 6
 

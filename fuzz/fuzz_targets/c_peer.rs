@@ -14,11 +14,11 @@ use libfuzzer_sys::fuzz_target;
 use mqtt_wire::{Dialect, ErrorKind, Packet, PacketType, Property, Sender, Version};
 
 use ErrorKind as K;
-use laws::frame;
+use invariants::frame;
 use peer::{Case, Outcome, Peer};
 
-#[path = "../../tests/laws/mod.rs"]
-mod laws;
+#[path = "../../tests/it/invariants/mod.rs"]
+mod invariants;
 mod peer;
 
 fuzz_target!(|input: &[u8]| peer::compare(&[PAHO], input));

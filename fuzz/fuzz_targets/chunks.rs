@@ -10,12 +10,10 @@ use libfuzzer_sys::fuzz_target;
 use mqtt_wire::stream::StreamLimits;
 use mqtt_wire::{Dialect, Frame, FrameRef, Framed, Limits};
 
-use laws::{Apart, Start, dialects};
+use invariants::{Apart, Start, dialects};
 
-#[path = "../../tests/laws/mod.rs"]
-mod laws;
-#[path = "../../tests/parts/mod.rs"]
-mod parts;
+#[path = "../../tests/it/invariants/mod.rs"]
+mod invariants;
 
 const LIMITS: Limits = Limits {
     packet: 4096,
@@ -62,12 +60,12 @@ fn comes_in_parts(stream: &[u8], dialect: Dialect, whole_until: u32) {
         whole: whole_until,
         publish: LIMITS.packet,
     };
-    parts::come_apart_alike(stream, dialect, limits);
+    invariants::stream::parts_match_whole_packets(stream, dialect, limits);
     if stream.len() <= SHORT {
-        let all = parts::take_apart(dialect, limits, [stream]);
+        let all = invariants::stream::take_apart(dialect, limits, [stream]);
         for place in 0..=stream.len() {
             let (one, other) = stream.split_at(place);
-            let cut = parts::take_apart(dialect, limits, [one, other]);
+            let cut = invariants::stream::take_apart(dialect, limits, [one, other]);
             assert_eq!(cut, all, "at {place}");
         }
     }

@@ -14,8 +14,8 @@ use mqtt_wire::{ErrorKind, Packet, PacketType, PropertyId, ReasonCode, Version};
 use ErrorKind as K;
 use peer::{Case, Outcome, Peer};
 
-#[path = "../../tests/laws/mod.rs"]
-mod laws;
+#[path = "../../tests/it/invariants/mod.rs"]
+mod invariants;
 mod peer;
 
 fuzz_target!(|input: &[u8]| peer::compare(&PEERS, input));

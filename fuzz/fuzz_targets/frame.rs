@@ -9,12 +9,10 @@ use libfuzzer_sys::fuzz_target;
 use mqtt_wire::Limits;
 use mqtt_wire::stream::StreamLimits;
 
-use laws::{Start, dialects, gives_a_reason};
+use invariants::{Start, dialects, error_is_complete};
 
-#[path = "../../tests/laws/mod.rs"]
-mod laws;
-#[path = "../../tests/parts/mod.rs"]
-mod parts;
+#[path = "../../tests/it/invariants/mod.rs"]
+mod invariants;
 
 fuzz_target!(|input: &[u8]| {
     let [start, limit, pieces, stream @ ..] = input else {
@@ -37,14 +35,14 @@ fuzz_target!(|input: &[u8]| {
     };
     let whole = start.take_apart_whole(limits, stream);
     if let Err(error) = &whole.ending {
-        gives_a_reason(error, &whole.left, whole.dialect);
+        error_is_complete(error, &whole.left, whole.dialect);
     }
     assert_eq!(start.take_apart(limits, cut(stream, *pieces)), whole);
-    start.waits_for_what_it_needs(limits, stream);
+    start.need_more_is_exact(limits, stream);
     if let Start::In(dialect) = start {
         let whole = u32::from(*pieces);
         let publish = limits.packet;
-        parts::come_apart_alike(stream, dialect, StreamLimits { whole, publish });
+        invariants::stream::parts_match_whole_packets(stream, dialect, StreamLimits { whole, publish });
     }
 });
 

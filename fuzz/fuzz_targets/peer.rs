@@ -9,7 +9,7 @@ use std::sync::Once;
 use mqtt_wire::{DecodeError, Dialect, ErrorKind, Packet, Version};
 use mqtt_wire_testkit as model;
 
-use crate::laws::{dialects, frame};
+use crate::invariants::{dialects, frame};
 
 /// What a codec made of a packet.
 pub enum Outcome {

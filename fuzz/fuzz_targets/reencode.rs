@@ -9,10 +9,10 @@ use libfuzzer_sys::fuzz_target;
 use mqtt_wire::{Packet, PacketType};
 use mqtt_wire_testkit as model;
 
-use laws::{dialects, frame};
+use invariants::{dialects, frame};
 
-#[path = "../../tests/laws/mod.rs"]
-mod laws;
+#[path = "../../tests/it/invariants/mod.rs"]
+mod invariants;
 
 fuzz_target!(|input: &[u8]| {
     let [dialect, first_byte, body @ ..] = input else {
@@ -22,7 +22,7 @@ fuzz_target!(|input: &[u8]| {
     let bytes = frame(*first_byte, body);
     let packet = match Packet::decode(&bytes, dialect) {
         Ok(packet) => packet,
-        Err(error) => return laws::gives_a_reason(&error, &bytes, Some(dialect)),
+        Err(error) => return invariants::error_is_complete(&error, &bytes, Some(dialect)),
     };
 
     let length = packet.encoded_len(dialect).unwrap();
