@@ -127,7 +127,7 @@ impl<'a> FrameRef<'a> {
     }
 
     /// Finds the packet at the beginning of `bytes`. Without a dialect, it must be a CONNECT.
-    #[inline(always)] // otherwise it returns its result in memory, which takes twice the time of decoding
+    #[inline(always)] // otherwise it returns its result in memory, which takes twice as long as decoding
     pub(crate) fn peek(
         bytes: &'a [u8],
         dialect: Option<Dialect>,
