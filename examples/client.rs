@@ -1,13 +1,13 @@
 //! A small MQTT client: publishes, subscribes, and leaves a Will.
 //!
 //! ```sh
-//! # a device that shows whether it is there: run it, watch a/status, then kill -9 it
+//! # a device that shows whether it is online: run it, watch a/status, then kill -9 it
 //! cargo run --example client --features tokio -- 127.0.0.1:1883 --id a --retain --qos 1 \
 //!     --will a/status offline --pub a/status online --sub a/command
 //! ```
 //!
-//! `--version` is 3.1, 3.1.1 or 5.0; `--qos` and `--retain` are for the Will too. What comes is
-//! printed as topic and message. Ctrl-C disconnects, so that there is no Will.
+//! `--version` is 3.1, 3.1.1 or 5.0; `--qos` and `--retain` also apply to the Will. Each message
+//! received is printed with its topic. Ctrl-C disconnects cleanly, so the Will is not published.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -59,9 +59,9 @@ struct Client {
     packets: Framed<TcpStream, Codec>,
     incoming: Dialect,
     last_packet_id: PacketId,
-    /// What was sent and still waits for its last answer.
+    /// The packets that were sent and not yet fully acknowledged.
     unanswered: HashSet<PacketId>,
-    /// QoS 2 messages that came and were not released.
+    /// The QoS 2 messages that were received and not yet released.
     unreleased: HashSet<PacketId>,
 }
 
@@ -92,7 +92,7 @@ impl Client {
                 Ok(())
             }
             Packet::ConnAck(connack) => Err(format!("refused: {}", connack.reason_code).into()),
-            packet => Err(format!("{} in place of CONNACK", packet.packet_type()).into()),
+            packet => Err(format!("{} instead of CONNACK", packet.packet_type()).into()),
         }
     }
 
@@ -130,7 +130,7 @@ impl Client {
         self.last_packet_id
     }
 
-    /// Handles what comes: for ever, or until all that was sent is answered.
+    /// Handles the packets received: for ever, or until all packets sent are acknowledged.
     async fn listen(&mut self, for_ever: bool) -> Result<(), Box<dyn Error>> {
         let period = Duration::from_secs(KEEP_ALIVE.into());
         let mut ping = interval_at(Instant::now() + period, period);
@@ -202,9 +202,9 @@ impl Client {
                 eprintln!("subscribed");
             }
             Packet::Disconnect(disconnect) => {
-                return Err(format!("the server left: {}", disconnect.reason_code).into());
+                return Err(format!("the server disconnected: {}", disconnect.reason_code).into());
             }
-            packet => return Err(format!("{} was not expected", packet.packet_type()).into()),
+            packet => return Err(format!("unexpected {}", packet.packet_type()).into()),
         }
         Ok(())
     }
@@ -217,7 +217,7 @@ impl Client {
 }
 
 fn show(publish: Publish<'_>) {
-    // this client allows no Topic Alias, so the name is there
+    // this client allows no Topic Alias, so there is always a name
     let topic = publish.topic_name.map_or("", |topic| topic.as_str());
     println!("{topic} {}", String::from_utf8_lossy(publish.payload));
 }
@@ -248,7 +248,7 @@ impl Options {
                 "--will" => options.will = Some((value()?, value()?)),
                 "--pub" => options.publish.push((value()?, value()?)),
                 "--sub" => options.subscribe.push(value()?),
-                _ => return Err(format!("{option}: there is no such option").into()),
+                _ => return Err(format!("{option}: unknown option").into()),
             }
         }
         Ok(options)
