@@ -130,7 +130,7 @@ impl Client {
         self.last_packet_id
     }
 
-    /// Handles the packets received: for ever, or until all packets sent are acknowledged.
+    /// Handles received packets: forever, or until all packets sent are acknowledged.
     async fn listen(&mut self, for_ever: bool) -> Result<(), Box<dyn Error>> {
         let period = Duration::from_secs(KEEP_ALIVE.into());
         let mut ping = interval_at(Instant::now() + period, period);
@@ -147,7 +147,7 @@ impl Client {
                 }
                 _ = ping.tick() => {
                     if pinged {
-                        return Err("no answer to PINGREQ".into());
+                        return Err("no PINGRESP received".into());
                     }
                     pinged = true;
                     self.packets.send(Packet::PingReq).await?;

@@ -120,7 +120,7 @@ impl<'a> Utf8Str<'a> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NullCharacter`] or [`ErrorKind::FieldTooLong`].
+    /// [`ErrorKind::FieldTooLong`] or [`ErrorKind::NullCharacter`].
     pub const fn new(text: &'a str) -> Result<Self, ErrorKind> {
         let bytes = text.as_bytes();
         if bytes.len() > MAX_FIELD {
@@ -247,7 +247,7 @@ impl PacketId {
         }
     }
 
-    /// The value. It is 0 only in a packet that was decoded with
+    /// The identifier as a number. It is 0 only in a packet that was decoded with
     /// [`Waivers::PACKET_ID_ZERO`](crate::Waivers::PACKET_ID_ZERO).
     #[must_use]
     #[inline]
@@ -298,8 +298,8 @@ impl fmt::Display for PacketId {
     }
 }
 
-/// A Subscription Identifier: 1 to 268,435,455, the range of a variable byte integer without 0
-/// (5.0, section 3.8.2.1.2).
+/// A Subscription Identifier of 5.0: a variable byte integer from 1 to 268,435,455 (section
+/// 3.8.2.1.2).
 #[doc(alias = "varint")]
 #[doc(alias = "variable byte integer")]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -320,7 +320,7 @@ impl SubscriptionId {
         }
     }
 
-    /// The value.
+    /// The identifier as a number.
     #[must_use]
     pub const fn get(self) -> u32 {
         self.0.get()

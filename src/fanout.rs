@@ -13,7 +13,7 @@
 //! The other fields of a copy come from an [`Envelope`]: QoS, Packet Identifier, DUP
 //! (MQTT-3.3.1-3), RETAIN and Subscription Identifiers. A Topic Alias is not forwarded
 //! (MQTT-3.3.2-7): the caller replaces it with the Topic Name. A Will Delay Interval is not
-//! forwarded either, so the properties of a Will can be forwarded too.
+//! forwarded either, so a Will can be forwarded like any message.
 
 #[cfg(feature = "bytes")]
 mod shared;

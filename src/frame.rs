@@ -103,14 +103,14 @@ impl<'a> FrameRef<'a> {
         Self::peek(bytes, None, max_len)
     }
 
-    /// The whole packet.
+    /// The bytes of the whole packet.
     #[must_use]
     #[inline]
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// The packet after its fixed header.
+    /// The bytes of the packet after its fixed header.
     #[must_use]
     #[inline]
     pub fn body(&self) -> &'a [u8] {

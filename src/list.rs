@@ -418,7 +418,7 @@ mod tests {
     use crate::{PacketId, ReasonCode, ReasonCodes, SubAck};
 
     #[test]
-    fn lists_are_compared_and_printed_by_their_items() {
+    fn lists_compare_and_print_their_items() {
         let one = [ReasonCode::Success];
         let two = [ReasonCode::Success, ReasonCode::NotAuthorized];
         let list = ReasonCodes::from(&two[..]);

@@ -55,7 +55,9 @@ macro_rules! property_table {
             /// false, only into PUBLISH, CONNACK and DISCONNECT (MQTT-3.1.2-29).
             0x17 RequestProblemInformation(value: bool) = "Request Problem Information",
                 [Connect], once "U-dup-17" value "U-val-17";
-            /// Seconds between the end of the connection and the publication of the Will.
+            /// Seconds between the end of the connection and the publication of the Will. It is
+            /// published earlier if the Session ends (MQTT-3.1.2-8), and not at all if the Client
+            /// reconnects before (MQTT-3.1.3-9).
             0x18 WillDelayInterval(value: u32) = "Will Delay Interval",
                 [Will], once "U-dup-18" value "";
             /// Whether the Client asks for Response Information in the CONNACK.

@@ -13,7 +13,7 @@ use crate::error::{DecodeError, EncodeError};
 pub enum TransportError<E> {
     /// The transport failed.
     Io(E),
-    /// The peer broke a rule. [`DecodeError::reply`] is the packet to send before you close the
+    /// The peer broke a rule. Send [`DecodeError::reply`], if it is a packet, before you close the
     /// connection.
     Decode(DecodeError),
     /// The packet must not be sent. Nothing was written.
@@ -22,7 +22,7 @@ pub enum TransportError<E> {
     EndInsidePacket {
         /// The number of bytes of the packet that were received, at least 1.
         received: usize,
-        /// The least number of bytes that are missing, see `Framed::NeedMore`.
+        /// The minimum number of missing bytes, see `Framed::NeedMore`.
         missing: usize,
     },
     /// A Server cannot encode a packet before it has received a CONNECT, because the version is

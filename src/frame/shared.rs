@@ -77,7 +77,7 @@ impl Frame {
         }
     }
 
-    /// The whole packet.
+    /// The bytes of the whole packet.
     #[must_use]
     pub const fn bytes(&self) -> &Bytes {
         &self.bytes
