@@ -112,7 +112,7 @@ impl Client {
                 Ok(())
             }
             Packet::ConnAck(connack) => Err(format!("refused: {}", connack.reason_code).into()),
-            packet => Err(format!("{} in place of CONNACK", packet.packet_type()).into()),
+            packet => Err(format!("{} instead of CONNACK", packet.packet_type()).into()),
         }
     }
 
@@ -167,7 +167,7 @@ impl Client {
                 }
                 _ = ping.tick() => {
                     if pinged {
-                        return Err("no answer to PINGREQ".into());
+                        return Err("no PINGRESP received".into());
                     }
                     pinged = true;
                     self.packets.send(Packet::PingReq).await?;
@@ -222,9 +222,9 @@ impl Client {
                 eprintln!("subscribed");
             }
             Packet::Disconnect(disconnect) => {
-                return Err(format!("the server left: {}", disconnect.reason_code).into());
+                return Err(format!("the server disconnected: {}", disconnect.reason_code).into());
             }
-            packet => return Err(format!("{} was not expected", packet.packet_type()).into()),
+            packet => return Err(format!("unexpected {}", packet.packet_type()).into()),
         }
         Ok(())
     }
@@ -268,7 +268,7 @@ impl Options {
                 "--will" => options.will = Some((value()?, value()?)),
                 "--pub" => options.publish.push((value()?, value()?)),
                 "--sub" => options.subscribe.push(value()?),
-                _ => return Err(format!("{option}: there is no such option").into()),
+                _ => return Err(format!("{option}: unknown option").into()),
             }
         }
         Ok(options)

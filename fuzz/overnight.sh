@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-seconds=${1:?how many seconds?}
+seconds=${1:?the number of seconds is missing}
 shift
 [ $# != 0 ] || mapfile -t targets < <(cargo fuzz list)
 [ $# = 0 ] || targets=("$@")
@@ -57,7 +57,7 @@ for target in "${targets[@]}"; do
         }' <<<"$last")")
 done
 
-printf '\n| target | seconds | executions | a second | edges | features | corpus after cmin | crashes |\n'
+printf '\n| target | seconds | executions | per second | edges | features | corpus after cmin | crashes |\n'
 printf '|---|---:|---:|---:|---:|---:|---:|---:|\n'
 printf '%s\n' "${rows[@]}"
 if [ $crashed != 0 ]; then

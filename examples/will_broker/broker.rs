@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::message::{Message, Outgoing};
 use super::session::{Session, Subscribed};
 
-/// Subscriptions of one client.
+/// The most subscriptions of one client.
 const MAX_SUBSCRIPTIONS: usize = 1000;
 
 /// The state that all connections share.
@@ -64,7 +64,7 @@ struct KeptWill {
 pub struct Link {
     pub client_id: Arc<str>,
     connection: u64,
-    /// Fires when there may be something to send, or another connection takes over.
+    /// Notified when there may be something to send, or another connection takes over.
     pub wake: Arc<Notify>,
 }
 
@@ -231,7 +231,7 @@ impl Broker {
             unreachable!("it was decoded before")
         };
         self.log(format!(
-            "the Will of {client_id:?} is published on {}",
+            "published the Will of {client_id:?} on {}",
             will.topic
         ));
         let publish = will.to_publish(Delivery::AtMostOnce);

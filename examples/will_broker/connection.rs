@@ -26,7 +26,7 @@ const LIMITS: Limits = Limits {
     packet: 1 << 20,
     first_packet: 64 << 10,
 };
-/// QoS 2 messages that a client may have open at once (5.0).
+/// The most unreleased QoS 2 messages from a client (5.0).
 const RECEIVE_MAXIMUM: NonZeroU16 = NonZeroU16::new(100).unwrap();
 /// The time that a client has to send its CONNECT, and to read a packet.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -102,7 +102,7 @@ async fn first_frame(packets: &mut Packets) -> Option<(Frame, Dialect)> {
     None
 }
 
-/// A connection that was accepted.
+/// An accepted connection.
 struct Connection {
     packets: Packets,
     incoming: Dialect,
@@ -119,7 +119,7 @@ struct Connection {
 
 /// The reason for the end of a connection.
 enum End {
-    /// The client left or vanished.
+    /// The client closed the connection, or the network failed.
     Left(Ending),
     /// The broker closes it, in 5.0 with this code.
     Closed(Ending, ReasonCode),

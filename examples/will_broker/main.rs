@@ -1,4 +1,4 @@
-//! A small MQTT broker for 3.1, 3.1.1 and 5.0, to read and to copy from.
+//! A small MQTT broker for 3.1, 3.1.1 and 5.0, as an example to read and copy from.
 //!
 //! ```sh
 //! cargo run --example will_broker --features tokio -- 127.0.0.1:1883
@@ -37,7 +37,7 @@ async fn main() -> io::Result<()> {
     serve(listener, Arc::new(Broker::new(|line| println!("{line}")))).await
 }
 
-/// Serves every client that connects, for ever.
+/// Serves all clients that connect; never returns.
 pub async fn serve(listener: TcpListener, broker: Arc<Broker>) -> io::Result<()> {
     loop {
         match listener.accept().await {

@@ -53,13 +53,13 @@ impl Message {
             .is_some_and(|seconds| self.age() >= seconds)
     }
 
-    /// In seconds.
+    /// The time since it was published, in seconds.
     fn age(&self) -> u32 {
         u32::try_from(self.published.elapsed().as_secs()).unwrap_or(u32::MAX)
     }
 }
 
-/// A message on its way to one subscriber.
+/// A message to be sent to one subscriber.
 #[derive(Debug)]
 pub struct Outgoing {
     pub message: Arc<Message>,

@@ -1,9 +1,10 @@
-//! A stream is cut in every way there is: once at every place, into pieces of every size, and in
-//! places that the input names. Frames, what they decode to, and the error at its offset are those
-//! of the whole stream, from every decoder that there is; also where PUBLISH comes in parts.
+//! Cuts a stream in every way: once at every position, into pieces of every size, and into pieces
+//! of lengths from the input. All decoders must return the same frames, packets and error (with its
+//! offset) as for the whole stream, also for a PUBLISH in parts.
 //!
-//! The first byte picks how the decoder begins, the second how many of the next bytes are the
-//! lengths of pieces, and from what length on PUBLISH comes in parts; the rest is the stream.
+//! The first byte selects the decoder's dialect. The second selects how many of the next bytes are
+//! lengths of pieces, and above which length a PUBLISH is returned in parts. The rest is the
+//! stream.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +21,7 @@ const LIMITS: Limits = Limits {
     first_packet: 2048,
 };
 
-/// Above this every place and every size are too many to try.
+/// Above this length there are too many positions and sizes to try them all.
 const SHORT: usize = 200;
 
 fuzz_target!(|input: &[u8]| {
@@ -71,7 +72,7 @@ fn comes_in_parts(stream: &[u8], dialect: Dialect, whole_until: u32) {
     }
 }
 
-/// The frames and what is left are the stream, and decode alone as they do in it.
+/// Checks that the frames and the rest make up the stream.
 fn adds_up(whole: &Apart, stream: &[u8]) {
     let mut rest = stream;
     for frame in &whole.frames {
@@ -85,7 +86,7 @@ fn adds_up(whole: &Apart, stream: &[u8]) {
     }
 }
 
-/// `Frame::split` takes the same frames out of a buffer and leaves it as it was where it cannot.
+/// Checks that `Frame::split` removes the same frames from a buffer, and nothing else.
 fn takes_the_same_out_of_a_buffer(whole: &Apart, stream: &[u8]) {
     let Some(dialect) = whole.dialect else {
         return;
@@ -96,7 +97,7 @@ fn takes_the_same_out_of_a_buffer(whole: &Apart, stream: &[u8]) {
             Ok(Framed::Frame(taken)) => {
                 assert_eq!(taken.bytes()[..], frame[..]);
                 let Ok(Framed::Frame(lent)) = FrameRef::split(frame, dialect, u32::MAX) else {
-                    panic!("a frame is one on its own");
+                    panic!("a whole frame is not found alone");
                 };
                 assert_eq!(taken.decode(dialect), lent.decode(dialect));
             }
@@ -112,7 +113,7 @@ fn bytes(stream: &[u8]) -> bytes::BytesMut {
     bytes::BytesMut::from(stream)
 }
 
-/// Pieces of these lengths, 0 for one that is empty, and then the rest.
+/// Pieces of these lengths (0 is an empty piece), and then the rest.
 fn pieces<'a>(stream: &'a [u8], lengths: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     let mut rest = stream;
     let cut = move |length: usize| {

@@ -1,7 +1,6 @@
-//! Any bytes are decoded or refused; what is accepted can be said again, here or in another
-//! dialect.
+//! Decodes any bytes. An accepted packet must encode again, in its dialect and in others.
 //!
-//! The first byte picks the dialect; the rest is a packet, or several.
+//! The first byte selects the dialect; the rest is one packet or several.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,7 +1,7 @@
-//! Any stream in any pieces: the frames and the error are those of the whole stream, also where
-//! large PUBLISH packets come apart into head and payload.
+//! Splits any stream in any pieces. The frames and the error must be those of the whole stream,
+//! also for large PUBLISH packets in parts.
 //!
-//! The first byte picks how the decoder begins, the second the limits, the third the pieces; the
+//! The first byte selects the decoder's dialect, the second the limits, the third the pieces; the
 //! rest is the stream.
 #![no_main]
 
@@ -46,7 +46,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Cuts into pieces of lengths that `seed` stands for: single bytes for 0.
+/// Cuts the stream into pieces whose lengths `seed` determines: single bytes for 0.
 fn cut(mut stream: &[u8], seed: u8) -> impl Iterator<Item = &[u8]> {
     let mut state = u32::from(seed);
     std::iter::from_fn(move || {

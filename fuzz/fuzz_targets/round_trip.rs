@@ -1,5 +1,5 @@
-//! Packets of the model: valid ones round-trip and are relayed; of those with errors encode says
-//! what decode says. And valid conversations are without a breach.
+//! Packets of the model: valid ones round-trip and can be forwarded; for invalid ones, encoding and
+//! decoding report the same error. Valid conversations have no breach.
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};

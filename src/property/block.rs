@@ -1,4 +1,4 @@
-//! A block of properties: Property Length, and the properties in their order.
+//! A block of properties: the Property Length and the properties.
 
 use core::borrow::Borrow;
 
@@ -11,7 +11,7 @@ use crate::property_id::PropertyId;
 use crate::wire::read::{self, Parsed};
 use crate::wire::write::Put;
 
-/// Parses Property Length and properties in 5.0. Earlier versions have none.
+/// Parses the Property Length and the properties in 5.0. Earlier versions have neither.
 #[inline(always)]
 pub(crate) fn parse<'a, E: ParseFault<'a>>(
     input: &'a [u8],
@@ -54,7 +54,7 @@ fn parse_items<'a, E: ParseFault<'a>>(
     Ok(seen)
 }
 
-/// The identifier: a variable byte integer, though none of the 27 needs a second byte.
+/// Parses the identifier: a variable byte integer, although none of the 27 needs a second byte.
 #[inline]
 fn parse_id<'a, E: ParseFault<'a>>(input: &'a [u8], carrier: Carrier) -> Parsed<'a, PropertyId, E> {
     let field = Field::PropertyIdentifier;
@@ -69,7 +69,7 @@ fn parse_id<'a, E: ParseFault<'a>>(input: &'a [u8], carrier: Carrier) -> Parsed<
     }
 }
 
-/// Checks properties that are about to be written.
+/// Checks properties before they are written.
 #[inline]
 pub(crate) fn check(
     properties: &Properties<'_>,
@@ -125,7 +125,7 @@ fn check_items(
     Ok(seen)
 }
 
-/// Writes Property Length and properties in 5.0. Earlier versions have none.
+/// Writes the Property Length and the properties in 5.0. Earlier versions have neither.
 #[inline(always)]
 pub(crate) fn put(properties: &Properties<'_>, dialect: Dialect, out: &mut impl Put) {
     if !dialect.is_v5() {
@@ -144,7 +144,7 @@ pub(crate) fn put(properties: &Properties<'_>, dialect: Dialect, out: &mut impl 
     out.put(bytes);
 }
 
-/// Writes Property Length, and the properties one by one.
+/// Writes the Property Length, and the properties one by one.
 #[inline(never)]
 fn put_block<'a, I>(items: I, out: &mut impl Put)
 where
@@ -180,7 +180,7 @@ const fn length_field(carrier: Carrier) -> Field {
     }
 }
 
-/// The identifiers in a block so far.
+/// The identifiers found in a block so far, as a bit set.
 #[derive(Clone, Copy, Default)]
 struct Seen(u64);
 

@@ -69,7 +69,7 @@ fn values_convert_to_numbers_and_text() {
     );
     assert_eq!(
         ReasonCode::try_from(3).unwrap_err().to_string(),
-        "no Reason Code has the value 0x03"
+        "unknown Reason Code 0x03"
     );
     assert_eq!(Sender::Client.to_string(), "Client");
     assert_eq!(
@@ -207,7 +207,7 @@ fn transport_errors_show_their_cause() {
     let error: TransportError<std::io::Error> = TransportError::NoVersion;
     assert_eq!(
         error.to_string(),
-        "no CONNECT has told the version to answer in"
+        "version unknown: no CONNECT received yet"
     );
 }
 
