@@ -89,8 +89,13 @@ impl Monitor<'_> {
         has_no_topic: bool,
         breach: &mut dyn FnMut(BreachKind),
     ) {
+        // the receiver may have announced a maximum in a packet that was not seen
+        let is_unknown = match sender {
+            Sender::Client => self.joined,
+            Sender::Server => self.request.is_none(),
+        };
         let maximum = match self.side(sender.other()).topic_alias_maximum {
-            _ if self.joined => return,
+            _ if is_unknown => return,
             0 => return breach(BreachKind::TopicAliasNotSupported),
             maximum => maximum,
         };
@@ -167,15 +172,15 @@ impl Monitor<'_> {
                     breach(BreachKind::Resent);
                 }
             }
+            // a PUBREL may cross its PUBCOMP
+            None if !self.is_v5()
+                && self.exchanges.may_be_finished(sender, id, Answer::PubComp) => {}
             None if self.resumed => {
                 let stage = Stage::PubComp { old: true };
                 return self.exchanges.open(sender, id, stage, Opening::New);
             }
             // "not found": the answer to a PUBREC that came out of nothing
             None if ack.reason_code.is_failure() => {}
-            // a PUBREL may cross its PUBCOMP
-            None if !self.is_v5()
-                && self.exchanges.may_be_finished(sender, id, Answer::PubComp) => {}
             _ => self.nothing_to_answer(breach),
         }
         self.exchanges.permit(sender, id, Answer::PubComp);
