@@ -12,6 +12,7 @@ use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
 use crate::list::{self, List};
 use crate::packet::PacketType;
 use crate::topic::TopicName;
+use crate::waivers::Waivers;
 
 /// The properties of a packet or of a Will, in the order of the wire. Before 5.0 there are none.
 ///
@@ -376,7 +377,7 @@ pub(crate) fn parse<'a, E: Blame<'a>>(
     };
     let seen = match block {
         [] => Seen::default(),
-        _ => check_block(block, carrier, dialect.sender())?,
+        _ => check_block(block, carrier, dialect)?,
     };
     if let Err(kind) = seen.finish(carrier) {
         return fault(input, kind, field, 0);
@@ -388,14 +389,20 @@ pub(crate) fn parse<'a, E: Blame<'a>>(
 fn check_block<'a, E: Blame<'a>>(
     block: &'a [u8],
     carrier: Carrier,
-    sender: Sender,
+    dialect: Dialect,
 ) -> Result<Seen, nom::Err<E>> {
     let mut seen = Seen::default();
     let mut rest = block;
     while !rest.is_empty() {
         let (value, id) = parse_id(rest, carrier)?;
-        if let Err(kind) = seen.add(id, carrier, sender) {
+        if let Err(kind) = seen.add(id, carrier, dialect.sender()) {
             return fault(rest, kind, Field::Property(id), id as u32);
+        }
+        if id == PropertyId::ResponseTopic && dialect.waives(Waivers::EMPTY_RESPONSE_TOPIC) {
+            if let Some(after) = value.strip_prefix(&[0, 0]) {
+                rest = after;
+                continue;
+            }
         }
         (rest, _) = parse_value::<E, true>(value, id)?;
     }
@@ -567,7 +574,13 @@ pub(crate) fn check(
     }
     let seen = match properties.is_empty() {
         true => Seen::default(),
-        false if properties.is_checked_for(carrier, dialect) => return Ok(()),
+        // under this waiver the list may hold a Response Topic that must not be written
+        false
+            if properties.is_checked_for(carrier, dialect)
+                && !dialect.waives(Waivers::EMPTY_RESPONSE_TOPIC) =>
+        {
+            return Ok(());
+        }
         false => check_items(properties, carrier, dialect.sender())?,
     };
     seen.finish(carrier)
@@ -588,6 +601,10 @@ fn check_items(
         }
         if matches!(property, Property::MaximumQoS(QoS::ExactlyOnce)) {
             return Err(broken(ErrorKind::PropertyValue));
+        }
+        if matches!(property, Property::ResponseTopic(topic) if topic.as_bytes().is_empty()) {
+            let field = Field::Property(id);
+            return Err(Refusal::Broken(ErrorKind::EmptyTopicName, field, 0));
         }
         seen.add(id, carrier, sender).map_err(broken)
     };

@@ -7,6 +7,7 @@ use crate::dialect::{Dialect, Sender};
 use crate::error::{Blame, ErrorKind, Field, Refusal, fault};
 use crate::packet::PacketType;
 use crate::property::{self, Carrier, Properties};
+use crate::waivers::Waivers;
 
 macro_rules! reason_codes {
     ($($byte:literal $name:ident = $text:literal,
@@ -210,6 +211,12 @@ pub(crate) fn parse<'a, E: Blame<'a>>(
         .and_then(|code| code.judge(packet_type, dialect.sender()));
     match code {
         Ok(code) => Ok((rest, code)),
+        Err(ErrorKind::ReasonCodeWrongSender)
+            if byte == ReasonCode::NoMatchingSubscribers as u8
+                && dialect.waives(Waivers::NO_MATCHING_SUBSCRIBERS) =>
+        {
+            Ok((rest, ReasonCode::NoMatchingSubscribers))
+        }
         Err(kind) => fault(input, kind, Field::ReasonCode, u32::from(byte)),
     }
 }

@@ -6,7 +6,7 @@ use core::ops::BitOr;
 use crate::dialect::{Dialect, Version};
 use crate::error::{Blame, DecodeError, ErrorKind, Fault, Field, Violation};
 use crate::packet::{Packet, PacketType};
-use crate::property::{Properties, Property};
+use crate::property::{Properties, Property, PropertyId};
 
 macro_rules! set {
     ($(#[$type_doc:meta])* $type:ident($repr:ty): $($(#[$doc:meta])* $name:ident = $bit:literal;)*) => {
@@ -122,6 +122,11 @@ set! {
     SUBACK_FAILURE = 10;
     /// 3.1 and 3.1.1: a Remaining Length in more bytes than it needs.
     REMAINING_LENGTH_NOT_SHORTEST = 11;
+    /// 5.0: Reason Code `0x10` (No matching subscribers) in a PUBACK or PUBREC of a Client.
+    NO_MATCHING_SUBSCRIBERS = 14;
+    /// 5.0: an empty Response Topic, in PUBLISH or in a Will (MQTTX). The property then holds an
+    /// empty [`TopicName`](crate::TopicName), which encoding refuses.
+    EMPTY_RESPONSE_TOPIC = 15;
 }
 
 set! {
@@ -216,6 +221,14 @@ impl Waivers {
             (K::RemainingLength, P::ConnAck) if value == 3 => Self::CONNACK_V5_FORM,
             (K::ReasonCodeNotAllowed, P::SubAck) if v3_1 && value == 0x80 => Self::SUBACK_FAILURE,
             (K::VariableByteIntegerNotShortest, _) if !v5 => Self::REMAINING_LENGTH_NOT_SHORTEST,
+            (K::ReasonCodeWrongSender, P::PubAck | P::PubRec) if value == 0x10 => {
+                Self::NO_MATCHING_SUBSCRIBERS
+            }
+            (K::EmptyTopicName, _)
+                if violation.field() == Field::Property(PropertyId::ResponseTopic) =>
+            {
+                Self::EMPTY_RESPONSE_TOPIC
+            }
             _ => return None,
         })
     }
