@@ -158,12 +158,12 @@ impl<'s> Exchanges<'s> {
             }
         }
         let awaited = record.extra(stage.answer()).is_some_and(|extra| *extra > 0);
-        record.filters_vary =
-            awaited && (record.filters_vary || record.stage.filters() != stage.filters());
+        let vary = record.filters_vary || record.stage.filters() != stage.filters();
+        record.filters_vary = how == Opening::Unseen || awaited && vary;
         // an answer that comes may be for the earlier packet
         let is_known = how == Opening::New && !awaited;
         record.order = if is_known { clock } else { 0 };
-        record.may_be_over = how == Opening::MayRepeat;
+        record.may_be_over = how != Opening::New;
         (record.stage, record.is_open) = (stage, true);
     }
 
@@ -177,7 +177,6 @@ impl<'s> Exchanges<'s> {
         let Some(record) = self.records.items_mut().get_mut(index) else {
             return;
         };
-        record.may_be_over = false;
         match next {
             Some(stage) => {
                 let awaited = record.extra(stage.answer()).is_some_and(|extra| *extra > 0);

@@ -64,17 +64,7 @@ impl Monitor<'_> {
         stage: Stage,
         breach: &mut dyn FnMut(BreachKind),
     ) {
-        // a PUBLISH of QoS 1 may cross its PUBACK
-        let is_answered = stage == Stage::PubAck
-            && !self.is_v5()
-            && self
-                .exchanges
-                .may_be_finished(sender, packet_id, Answer::PubAck);
-        let how = match dup {
-            true if is_answered => Opening::MayRepeat,
-            true if self.joined || self.exchanges.incomplete => Opening::Unseen,
-            _ => Opening::New,
-        };
+        let how = self.opening(sender, packet_id, stage.answer(), dup);
         self.exchanges.open(sender, packet_id, stage, how);
         let maximum = self.side(sender.other()).receive_maximum;
         if self.exchanges.messages(sender) > usize::from(maximum) {
@@ -123,6 +113,8 @@ impl Monitor<'_> {
                 self.exchanges.proceed(owner, id, None);
             }
             _ if self.exchanges.take(owner, id, Answer::PubAck) => {}
+            // a late answer to a copy of an earlier message, which was not seen
+            Some(Stage::PubRec) if !self.is_v5() && self.is_partly_unseen() => {}
             Some(Stage::PubRec) => breach(BreachKind::WrongAcknowledgement),
             _ => self.nothing_to_acknowledge(breach),
         }
@@ -173,8 +165,7 @@ impl Monitor<'_> {
                 }
             }
             // a PUBREL may cross its PUBCOMP
-            None if !self.is_v5()
-                && self.exchanges.may_be_finished(sender, id, Answer::PubComp) => {}
+            None if self.may_cross(sender, id, Answer::PubComp) => {}
             None if self.resumed => {
                 let stage = Stage::PubComp { old: true };
                 return self.exchanges.open(sender, id, stage, Opening::New);
@@ -225,9 +216,31 @@ impl Monitor<'_> {
     }
 
     fn nothing_to_answer(&self, breach: &mut dyn FnMut(BreachKind)) {
-        if !self.joined && !self.exchanges.incomplete {
+        if !self.is_partly_unseen() {
             breach(BreachKind::NothingToAcknowledge);
         }
+    }
+
+    /// How a packet opens an exchange that such an answer ends or continues, if it looks like a
+    /// repetition or not.
+    fn opening(&self, owner: Sender, id: PacketId, answer: Answer, repeats: bool) -> Opening {
+        match repeats {
+            true if self.is_partly_unseen() => Opening::Unseen,
+            true if self.may_cross(owner, id, answer) => Opening::MayRepeat,
+            _ => Opening::New,
+        }
+    }
+
+    /// Whether a packet with a free identifier may repeat one, and have crossed its answer: before
+    /// 5.0, if such an answer has passed.
+    fn may_cross(&self, owner: Sender, packet_id: PacketId, answer: Answer) -> bool {
+        let is_answered = self.exchanges.may_be_finished(owner, packet_id, answer);
+        !self.is_v5() && (is_answered || self.is_partly_unseen())
+    }
+
+    /// Whether there may be exchanges that the monitor does not know.
+    fn is_partly_unseen(&self) -> bool {
+        self.joined || self.exchanges.incomplete
     }
 
     pub(super) fn subscribe(
@@ -262,13 +275,7 @@ impl Monitor<'_> {
         let repeats = self.version == Version::V3_1;
         match self.exchanges.stage(client, packet_id) {
             None => {
-                let may_be = self
-                    .exchanges
-                    .may_be_finished(client, packet_id, stage.answer());
-                let how = match repeats && may_be {
-                    true => Opening::MayRepeat,
-                    false => Opening::New,
-                };
+                let how = self.opening(client, packet_id, stage.answer(), repeats);
                 return self.exchanges.open(client, packet_id, stage, how);
             }
             Some(open) if open == stage && repeats => {}
