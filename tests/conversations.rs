@@ -11,7 +11,7 @@ use laws::{Start, noise};
 use mqtt_wire::model::{
     self, Conversation, NearlyValidConversation, ValidConversation, strategies,
 };
-use mqtt_wire::monitor::{Breach, BreachKind, Monitor};
+use mqtt_wire::monitor::{Breach, BreachKind, Exchange, Monitor, Storage};
 use mqtt_wire::{
     Dialect, Limits, Packet, PacketId, PacketType, QoS, ReasonCode, Sender, SubscriptionId, Version,
 };
@@ -384,6 +384,77 @@ fn valid_conversations_repeat_packets_and_answer_each_copy() {
     }
 }
 
+/// Two copies may have two answers, and not three.
+#[test]
+fn one_more_answer_than_there_were_copies_is_a_breach() {
+    let mut count = 0;
+    for seed in 0..3_000 {
+        let ValidConversation(conversation) = of_seed(seed);
+        if conversation.version == Version::V5 || may_be_resumed(&conversation) {
+            continue;
+        }
+        for (_, is_question, answer) in REPETITIONS {
+            // the questions that await an answer, and the last answer
+            let mut open: BTreeMap<_, (i32, Option<&model::Packet>)> = BTreeMap::new();
+            for (sender, packet) in &conversation.packets {
+                let Some(id) = packet_id(packet) else {
+                    continue;
+                };
+                if is_question(packet) {
+                    open.entry((*sender, id)).or_default().0 += 1;
+                } else if packet.packet_type() == *answer {
+                    let entry = open.entry((sender.other(), id)).or_default();
+                    *entry = (entry.0 - 1, Some(packet));
+                }
+            }
+            for ((owner, _), (left, packet)) in open {
+                let (0, Some(packet)) = (left, packet) else {
+                    continue;
+                };
+                let mut longer = conversation.clone();
+                longer.packets.push((owner.other(), packet.clone()));
+                let found = breaches(&longer);
+                assert_eq!(found.len(), 1, "{found:?} {longer:#?}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 1_000, "{count}");
+}
+
+fn may_be_resumed(conversation: &Conversation) -> bool {
+    conversation.packets.iter().any(|(_, packet)| match packet {
+        model::Packet::Connect(connect) => {
+            conversation.version == Version::V3_1 && !connect.clean_start
+        }
+        model::Packet::ConnAck(connack) => connack.session_present,
+        _ => false,
+    })
+}
+
+/// Neither a monitor that joins later nor one with little storage raises a false alarm.
+#[test]
+fn valid_conversations_are_without_a_breach_for_a_monitor_that_sees_less() {
+    for seed in 0..1_000 {
+        let ValidConversation(conversation) = of_seed(seed);
+        let length = conversation.packets.len();
+        for from in [1, 2, 1 + length / 4, 1 + length / 2, 1 + length * 3 / 4] {
+            let found = breaches_from(&mut Monitor::new().joining(), &conversation, from);
+            assert_eq!(found, [], "from {from}: {conversation:#?}");
+        }
+        for room in [0, 1, 2, 4] {
+            let mut exchanges = vec![Exchange::FREE; room];
+            let mut few = Monitor::with_storage(Storage {
+                exchanges: &mut exchanges,
+                client_aliases: &mut [],
+                server_aliases: &mut [],
+            });
+            let found = breaches_from(&mut few, &conversation, 0);
+            assert_eq!(found, [], "room for {room}: {conversation:#?}");
+        }
+    }
+}
+
 fn packet_id(packet: &model::Packet) -> Option<PacketId> {
     packet
         .lend(Dialect::from_client(Version::V3_1_1), |packet| {
@@ -397,11 +468,18 @@ fn of_seed<T: for<'b> Arbitrary<'b>>(seed: u64) -> T {
     T::arbitrary(&mut Unstructured::new(&noise)).unwrap()
 }
 
-/// What a monitor says of a conversation.
 fn breaches(conversation: &Conversation) -> Vec<Breach> {
-    let mut monitor = Monitor::new();
+    breaches_from(&mut Monitor::new(), conversation, 0)
+}
+
+/// The breaches that a monitor reports if it sees the packets from this one on.
+fn breaches_from(
+    monitor: &mut Monitor<'_>,
+    conversation: &Conversation,
+    from: usize,
+) -> Vec<Breach> {
     let mut breaches = Vec::new();
-    for (sender, packet) in &conversation.packets {
+    for (sender, packet) in conversation.packets.iter().skip(from) {
         let dialect = Dialect::new(conversation.version, *sender);
         let observed = packet.lend(dialect, |packet| {
             let length = packet.encoded_len(dialect).unwrap();
