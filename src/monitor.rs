@@ -274,6 +274,7 @@ impl<'s> Monitor<'s> {
             breach(kind);
             return self.permit_answer(sender, packet);
         }
+        self.side_mut(sender).has_spoken = true;
         self.judge_size(sender, packet, len, breach);
         match packet {
             Packet::Connect(connect) => self.connect(connect),
@@ -306,13 +307,15 @@ impl<'s> Monitor<'s> {
         let is_connack = matches!(packet, Packet::ConnAck(_));
         let is_auth = matches!(packet, Packet::Auth(_));
         let is_disconnect = matches!(packet, Packet::Disconnect(_));
-        let began = self.request.is_some() || self.joined;
+        // whoever joins may still see the first packet of the Client
+        let is_second = self.request.is_some() || self.client.has_spoken;
+        let may_be_later = is_second || self.joined;
         let has_method = self.request.as_ref().is_some_and(|it| it.method.is_some());
         Some(match (sender, self.phase) {
             _ if self.side(sender).has_failed => K::AfterFailure,
             _ if self.side(sender).has_left => K::AfterDisconnect,
-            (Client, _) if !began && !is_connect => K::FirstPacketNotConnect,
-            (Client, _) if began && is_connect => K::SecondConnect,
+            (Client, _) if !may_be_later && !is_connect => K::FirstPacketNotConnect,
+            (Client, _) if is_second && is_connect => K::SecondConnect,
             (Client, Phase::Waiting) if has_method && !is_connect && !is_auth && !is_disconnect => {
                 K::BeforeAuthenticated
             }

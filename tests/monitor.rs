@@ -425,6 +425,37 @@ fn a_connack_is_not_too_early_if_no_connect_was_seen() {
 }
 
 #[test]
+fn a_monitor_that_joins_may_see_the_first_packet_of_the_client() {
+    let client = Dialect::from_client(Version::V5);
+    let connect = (0, client, CONNECT_5_0);
+    let pingreq = (0, client, PINGREQ);
+    let found = |packets: [At<'_>; 2]| found_by(&mut Monitor::new().joining(), &packets);
+    assert_eq!(found([connect, pingreq]), []);
+    assert_eq!(found([connect, connect]), [BreachKind::SecondConnect]);
+    assert_eq!(found([pingreq, connect]), [BreachKind::SecondConnect]);
+}
+
+/// A Server that sends too early may set an alias that it uses later.
+#[test]
+fn an_alias_that_is_set_before_connect_is_known() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let packets = [
+        (0, server, &b"\x20\x03\0\0\0"[..]),
+        (0, server, b"\x30\x07\0\x01a\x03\x23\0\x01"),
+        (
+            0,
+            client,
+            b"\x10\x11\0\x04MQTT\x05\x02\0\0\x03\x22\0\x02\0\x01c",
+        ),
+        (0, server, b"\x30\x06\0\0\x03\x23\0\x01"),
+        (0, server, b"\x30\x06\0\0\x03\x23\0\x02"),
+    ];
+    assert_eq!(kinds(&packets[..4]), []);
+    assert_eq!(kinds(&packets), [BreachKind::TopicAliasUnknown]);
+}
+
+#[test]
 fn keep_alive_is_checked_with_the_tolerance_of_the_caller() {
     let client = Dialect::from_client(Version::V3_1_1);
     let server = client.reply();

@@ -80,12 +80,9 @@ impl Monitor<'_> {
         breach: &mut dyn FnMut(BreachKind),
     ) {
         // the receiver may have announced a maximum in a packet that was not seen
-        let is_unknown = match sender {
-            Sender::Client => self.joined,
-            Sender::Server => self.request.is_none(),
-        };
+        let is_unknown = self.joined || sender == Sender::Server && self.request.is_none();
         let maximum = match self.side(sender.other()).topic_alias_maximum {
-            _ if is_unknown => return,
+            _ if is_unknown => u16::MAX,
             0 => return breach(BreachKind::TopicAliasNotSupported),
             maximum => maximum,
         };
@@ -95,7 +92,7 @@ impl Monitor<'_> {
         let aliases = &mut self.side_mut(sender).aliases;
         if !has_no_topic {
             aliases.set(alias);
-        } else if aliases.lacks(alias) {
+        } else if !is_unknown && aliases.lacks(alias) {
             breach(BreachKind::TopicAliasUnknown);
         }
     }

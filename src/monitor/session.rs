@@ -91,6 +91,8 @@ pub(super) struct Side<'s> {
     pub(super) maximum_packet_size: u32,
     pub(super) topic_alias_maximum: u16,
     pub(super) aliases: Aliases<'s>,
+    /// It has sent a packet that was not out of place.
+    pub(super) has_spoken: bool,
     /// It has sent DISCONNECT.
     pub(super) has_left: bool,
     /// Its DISCONNECT reported a failure.
@@ -104,6 +106,7 @@ impl<'s> Side<'s> {
             maximum_packet_size: u32::MAX,
             topic_alias_maximum: 0,
             aliases,
+            has_spoken: false,
             has_left: false,
             has_failed: false,
         }
