@@ -5,6 +5,7 @@ use crate::error::{DecodeError, ErrorKind, Fault, FaultAt, Field, ParseFault, Vi
 use crate::packet::Packet;
 use crate::packet_type::PacketType;
 use crate::property::Properties;
+use crate::property_id::PropertyId;
 use crate::rules::{OptionalRules, Waivers};
 
 impl Waivers {
@@ -45,6 +46,14 @@ impl Waivers {
             (K::RemainingLength, P::ConnAck) if value == 3 => Self::CONNACK_V5_FORM,
             (K::ReasonCodeNotAllowed, P::SubAck) if v3_1 && value == 0x80 => Self::SUBACK_FAILURE,
             (K::VariableByteIntegerNotShortest, _) if !v5 => Self::REMAINING_LENGTH_NOT_SHORTEST,
+            (K::ReasonCodeWrongSender, P::PubAck | P::PubRec) if value == 0x10 => {
+                Self::NO_MATCHING_SUBSCRIBERS
+            }
+            (K::EmptyTopicName, _)
+                if violation.field() == Field::Property(PropertyId::ResponseTopic) =>
+            {
+                Self::EMPTY_RESPONSE_TOPIC
+            }
             _ => return None,
         })
     }

@@ -129,6 +129,11 @@ set! {
     SUBACK_FAILURE = 10;
     /// 3.1 and 3.1.1: a Remaining Length in more bytes than it needs.
     REMAINING_LENGTH_NOT_SHORTEST = 11;
+    /// 5.0: Reason Code `0x10` (No matching subscribers) in a PUBACK or PUBREC of a Client.
+    NO_MATCHING_SUBSCRIBERS = 14;
+    /// 5.0: an empty Response Topic, in a PUBLISH or in a Will (MQTTX). The property then holds an
+    /// empty [`TopicName`](crate::TopicName), which encoding refuses.
+    EMPTY_RESPONSE_TOPIC = 15;
 }
 
 set! {

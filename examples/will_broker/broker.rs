@@ -163,9 +163,6 @@ impl Broker {
         } = ending
         {
             client.expiry_interval = seconds;
-            if let Some(will) = &mut client.will {
-                will.terms.session_expiry_interval = seconds;
-            }
         }
         let expiry_interval = client.expiry_interval;
         let fate = client
@@ -174,7 +171,12 @@ impl Broker {
             .map_or(WillFate::Discard, |will| will.terms.fate(ending));
         client.presence = Presence::Away(None);
         let will_delay = match fate {
-            WillFate::PublishAfter(delay) => Some(delay),
+            WillFate::PublishAfter { delay, terms } => {
+                if let Some(will) = &mut client.will {
+                    will.terms = terms;
+                }
+                Some(delay)
+            }
             WillFate::Publish => {
                 self.publish_waiting_will(&mut state, link);
                 None

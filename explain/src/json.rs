@@ -89,7 +89,7 @@ pub fn will(outcome: &Outcome<'_>) -> Value {
     let (fate, seconds) = match outcome.fate {
         WillFate::Discard => ("discard", 0),
         WillFate::Publish => ("publish", 0),
-        WillFate::PublishAfter(time) => ("publish", time.as_secs()),
+        WillFate::PublishAfter { delay, .. } => ("publish", delay.as_secs()),
     };
     json!({
         "fate": fate,

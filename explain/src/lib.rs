@@ -62,9 +62,10 @@ Examples:
   mqtt-explain --json --show-secrets dump.bin | mqtt-explain encode
 
 In captures, and where both directions of a connection are given, the rules of whole conversations
-are judged too: order, answers, Packet Identifiers, limits, and in captures Keep Alive. Without
-times the order of the two directions is one that breaks the fewest rules. What follows bytes that
-are missing or refused is judged like a connection whose beginning was not seen.
+are judged too: order, answers, Packet Identifiers, limits, and in captures Keep Alive, with a
+tolerance of one second, because a packet is captured later than it is sent. Without times
+the order of the two directions is one that breaks the fewest rules. What follows bytes that are
+missing or refused is judged like a connection whose beginning was not seen.
 
 Exit status:
    0  everything is valid

@@ -13,17 +13,18 @@ use crate::stream::Verdict;
 /// An event and its place in the capture.
 pub type Timed<'a> = (Option<Arrival>, Event<'a>);
 
+/// How much longer than the Keep Alive a client may be silent, because a packet is captured later
+/// than it is sent. Healthy clients were captured with half a second.
+const KEEP_ALIVE_TOLERANCE: Duration = Duration::from_secs(1);
+
 /// The rules of the conversation, applied to events as they pass.
 pub struct Watch(Monitor<'static>);
 
 impl Watch {
     /// `joining` if the connection may be older than the first event.
     pub fn new(joining: bool) -> Self {
-        if joining {
-            Self(Monitor::new().joining())
-        } else {
-            Self(Monitor::new())
-        }
+        let monitor = Monitor::new().with_keep_alive_tolerance(KEEP_ALIVE_TOLERANCE);
+        Self(if joining { monitor.joining() } else { monitor })
     }
 
     /// The breaches that an event shows; `None` if it is no packet that can be judged.

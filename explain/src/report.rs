@@ -245,8 +245,8 @@ pub fn outcome(outcome: &Outcome<'_>) -> String {
     match outcome.fate {
         WillFate::Discard => format!("the server forgets {will}: {cause}"),
         WillFate::Publish => format!("the server has to publish {will}{unless}: {cause}"),
-        WillFate::PublishAfter(time) => {
-            let seconds = time.as_secs();
+        WillFate::PublishAfter { delay, .. } => {
+            let seconds = delay.as_secs();
             format!("the server has to publish in {seconds} s {will}{unless}: {cause}")
         }
     }

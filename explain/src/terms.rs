@@ -60,6 +60,8 @@ fn waiver_text(name: &str) -> &'static str {
         "REMAINING_LENGTH_NOT_SHORTEST" => {
             "3.1 and 3.1.1: a Remaining Length in more bytes than it needs"
         }
+        "NO_MATCHING_SUBSCRIBERS" => "5.0: the code 0x10 in PUBACK and PUBREC from a client",
+        "EMPTY_RESPONSE_TOPIC" => "5.0: an empty Response Topic",
         _ => "",
     }
 }

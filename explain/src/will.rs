@@ -88,7 +88,7 @@ impl WillWatch {
                 (kept.fate(ending), Some(unless))
             }
             (_, fate) if unseen => (fate, Some("a DISCONNECT passed unseen")),
-            (_, fate @ WillFate::PublishAfter(_)) => (fate, Some("the client is back before")),
+            (_, fate @ WillFate::PublishAfter { .. }) => (fate, Some("the client is back before")),
             (_, fate) => (fate, None),
         };
         Some(Outcome {

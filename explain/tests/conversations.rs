@@ -141,7 +141,7 @@ INVALID  2 of 7 packets break a rule of the conversation, MQTT 3.1.1
       15  → PUBLISH "a" QoS 1 id 7, empty
        4  ← PUBACK id 7
        8  ← PUBACK id 7
-       ! Server: nothing is open that this could answer [v3.1.1 MQTT-2.3.1-6]
+       ! Server: no open exchange has this Packet Identifier at this stage [v3.1.1 MQTT-2.3.1-6]
       22  → DISCONNECT
       24  → PINGREQ
        ! Client: the sender goes on after its DISCONNECT [v3.1.1 MQTT-3.14.4-2]

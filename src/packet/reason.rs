@@ -5,6 +5,7 @@ use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
 use crate::packet_type::{Carrier, PacketType};
 use crate::property::{self, Properties};
 use crate::reason_code::ReasonCode;
+use crate::rules::Waivers;
 use crate::wire::read::{self, Parsed};
 use crate::wire::write::Put;
 
@@ -21,6 +22,12 @@ pub(super) fn parse<'a, E: ParseFault<'a>>(
         .and_then(|code| check_sender(code, packet_type, dialect));
     match code {
         Ok(code) => Ok((rest, code)),
+        Err(ErrorKind::ReasonCodeWrongSender)
+            if byte == ReasonCode::NoMatchingSubscribers as u8
+                && dialect.waives(Waivers::NO_MATCHING_SUBSCRIBERS) =>
+        {
+            Ok((rest, ReasonCode::NoMatchingSubscribers))
+        }
         Err(kind) => fault(input, kind, Field::ReasonCode, u32::from(byte)),
     }
 }

@@ -1,4 +1,4 @@
-//! The Will: the message that the Server publishes for a Client that vanished.
+//! The Will: the message that the Server publishes when a Client is gone.
 
 use super::publish::{Delivery, Publish};
 use crate::data::{BinaryData, QoS};

@@ -8,6 +8,7 @@ use crate::dialect::{Dialect, Sender, Version};
 use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
 use crate::packet_type::{Carrier, PacketType};
 use crate::property_id::PropertyId;
+use crate::rules::Waivers;
 use crate::wire::read::{self, Parsed};
 use crate::wire::write::Put;
 
@@ -28,7 +29,7 @@ pub(crate) fn parse<'a, E: ParseFault<'a>>(
     };
     let seen = match block {
         [] => Seen::default(),
-        _ => parse_items(block, carrier, dialect.sender())?,
+        _ => parse_items(block, carrier, dialect)?,
     };
     if let Err(kind) = seen.finish(carrier) {
         return fault(input, kind, field, 0);
@@ -40,14 +41,20 @@ pub(crate) fn parse<'a, E: ParseFault<'a>>(
 fn parse_items<'a, E: ParseFault<'a>>(
     block: &'a [u8],
     carrier: Carrier,
-    sender: Sender,
+    dialect: Dialect,
 ) -> Result<Seen, nom::Err<E>> {
     let mut seen = Seen::default();
     let mut rest = block;
     while !rest.is_empty() {
         let (value, id) = parse_id(rest, carrier)?;
-        if let Err(kind) = seen.add(id, carrier, sender) {
+        if let Err(kind) = seen.add(id, carrier, dialect.sender()) {
             return fault(rest, kind, Field::Property(id), id as u32);
+        }
+        if id == PropertyId::ResponseTopic && dialect.waives(Waivers::EMPTY_RESPONSE_TOPIC) {
+            if let Some(after) = value.strip_prefix(&[0, 0]) {
+                rest = after;
+                continue;
+            }
         }
         (rest, _) = Property::parse_value::<E, true>(value, id)?;
     }
@@ -85,7 +92,10 @@ pub(crate) fn check(
     }
     let seen = if properties.is_empty() {
         Seen::default()
-    } else if properties.is_checked_for(carrier, dialect) {
+    } else if properties.is_checked_for(carrier, dialect)
+        // under this waiver the list may hold a Response Topic that must not be written
+        && !dialect.waives(Waivers::EMPTY_RESPONSE_TOPIC)
+    {
         return Ok(());
     } else {
         check_items(properties, carrier, dialect.sender())?
@@ -113,6 +123,10 @@ fn check_items(
         }
         if matches!(property, Property::MaximumQoS(QoS::ExactlyOnce)) {
             return Err(broken(ErrorKind::PropertyValue));
+        }
+        if matches!(property, Property::ResponseTopic(topic) if topic.as_bytes().is_empty()) {
+            let field = Field::Property(id);
+            return Err(Refusal::broken(ErrorKind::EmptyTopicName, field, 0));
         }
         seen.add(id, carrier, sender).map_err(broken)
     };

@@ -11,7 +11,7 @@ use mqtt_wire::{
     BinaryData, DecodeError, Delivery, Dialect, EncodeError, Ending, ErrorKind, Field, InvalidQoS,
     Packet, PacketId, PacketType, Property, PropertyId, Publish, QoS, ReasonCode, Reply,
     RetainHandling, ReturnCode, Sender, SubscriptionId, TopicName, UnknownReasonCode, Utf8Str,
-    Version, Violation, WillFate,
+    Version, Violation, WillFate, WillTerms,
 };
 
 #[track_caller]
@@ -132,7 +132,15 @@ fn return_codes_display_as_in_table_3_1_of_3_1_1() {
 fn will_fates_and_endings_have_a_display() {
     displays(WillFate::Discard, "discard the Will Message");
     displays(WillFate::Publish, "publish the Will Message");
-    let after = WillFate::PublishAfter(Duration::from_secs(10));
+    let after = WillFate::PublishAfter {
+        delay: Duration::from_secs(10),
+        terms: WillTerms {
+            version: Version::V5,
+            will_delay_interval: 10,
+            session_expiry_interval: 60,
+            requested_expiry_interval: 60,
+        },
+    };
     displays(after, "publish the Will Message after 10 s");
 
     let reason_code = ReasonCode::DisconnectWithWillMessage;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::fixtures::{self, Recording, Session};
 use mqtt_wire::monitor::{Breach, BreachKind, Exchange, Monitor, Storage};
-use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Sender, Version, Waivers};
+use mqtt_wire::{
+    Dialect, FrameRef, Framed, Packet, PacketType, ReasonCode, Sender, Version, Waivers,
+};
 use serde_json::{Value, json};
 
 #[test]
@@ -126,15 +128,15 @@ fn a_resent_message_may_be_older_than_the_observed_ones() {
 /// A Packet Identifier that is used three times: found by fuzzing.
 #[test]
 fn a_second_use_counts_as_the_first_if_the_first_was_not_stored() {
-    let client = Dialect::from_client(Version::V3_1);
+    let client = Dialect::from_client(Version::V3_1_1);
     let conversation = [
-        (0, client, CONNECT_3_1),
+        (0, client, CONNECT_3_1_1),
         (0, client.reply(), CONNACK),
-        (0, client, b"\xa2\x02\0\x01"), // UNSUBSCRIBE
-        (0, client, b"\xa2\x02\0\x02"), // the other one
+        (0, client, &b"\xa2\x05\0\x01\0\x01a"[..]), // UNSUBSCRIBE
+        (0, client, b"\xa2\x05\0\x02\0\x01a"),      // the other one
         (0, client.reply(), b"\xb0\x02\0\x01"),
-        (0, client, b"\x82\x02\0\x02"), // SUBSCRIBE
-        (0, client, b"\xa2\x02\0\x02"),
+        (0, client, b"\x82\x06\0\x02\0\x01a\0"), // SUBSCRIBE
+        (0, client, b"\xa2\x05\0\x02\0\x01a"),
     ];
     let mut exchanges = [Exchange::FREE; 1];
     let mut short = Monitor::with_storage(Storage {
@@ -146,7 +148,7 @@ fn a_second_use_counts_as_the_first_if_the_first_was_not_stored() {
     for (at, packet) in conversation.iter().enumerate() {
         let all = found_by(&mut complete, &[*packet]);
         let few = found_by(&mut short, &[*packet]);
-        let in_use = |here| (at == here).then_some(BreachKind::PacketIdInUse);
+        let in_use = |from| (at >= from).then_some(BreachKind::PacketIdInUse);
         assert_eq!(all, Vec::from_iter(in_use(5)), "{at}");
         assert_eq!(few, Vec::from_iter(in_use(6)), "{at}");
     }
@@ -299,7 +301,8 @@ fn packets_after_pubrec_are_checked_by_version() {
     let pubrel = (0, of_3_1_1, &b"\x62\x02\0\x07"[..]);
     let found = kinds(&[&begun[..], &[pubrel, of_qos_1]].concat());
     assert_eq!(found, [BreachKind::PacketIdInUse]);
-    assert_eq!(and((0, of_3_1_1.reply(), pubrec)), []);
+    let nothing = [BreachKind::NothingToAcknowledge];
+    assert_eq!(and((0, of_3_1_1.reply(), pubrec)), nothing);
 
     let of_5_0 = Dialect::from_client(Version::V5);
     let begun = [
@@ -396,6 +399,249 @@ fn the_receive_maximum_counts_messages_of_its_sender_until_they_are_complete() {
     let and = |next: &[_]| kinds(&[&begun[..], next].concat());
     assert_eq!(and(&[pubcomp, another]), []);
     assert_eq!(and(&[another]), [BreachKind::ReceiveMaximumExceeded]);
+}
+
+#[test]
+fn a_connack_is_not_too_early_if_no_connect_was_seen() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let connack = (0, server, &b"\x20\x03\0\0\0"[..]);
+    let pingresp = (0, server, &b"\xd0\0"[..]);
+    let connect = (0, client, CONNECT_5_0);
+    assert_eq!(kinds(&[connack, pingresp]), []);
+    assert_eq!(kinds(&[pingresp]), [BreachKind::BeforeConnAck]);
+    // nor is it compared with a CONNECT that comes later, and there is still only one
+    let with_session = (0, server, &b"\x20\x03\x01\0\0"[..]);
+    assert_eq!(kinds(&[with_session, connect, pingresp]), []);
+    let found = kinds(&[with_session, connect, connack]);
+    assert_eq!(found, [BreachKind::SecondConnAck]);
+    // an AUTH may come before the CONNACK as well
+    let auth = (0, server, &b"\xf0\x06\x18\x04\x15\0\x01m"[..]);
+    assert_eq!(kinds(&[auth, connack]), []);
+    let found = kinds(&[connack, (0, client, PINGREQ)]);
+    assert_eq!(found, [BreachKind::FirstPacketNotConnect]);
+}
+
+#[test]
+fn a_monitor_that_joins_may_see_the_first_packet_of_the_client() {
+    let client = Dialect::from_client(Version::V5);
+    let connect = (0, client, CONNECT_5_0);
+    let pingreq = (0, client, PINGREQ);
+    let found = |packets: [At<'_>; 2]| found_by(&mut Monitor::new().joining(), &packets);
+    assert_eq!(found([connect, pingreq]), []);
+    assert_eq!(found([connect, connect]), [BreachKind::SecondConnect]);
+    assert_eq!(found([pingreq, connect]), [BreachKind::SecondConnect]);
+}
+
+/// A Server that sends too early may set an alias that it uses later.
+#[test]
+fn an_alias_that_is_set_before_connect_is_known() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let packets = [
+        (0, server, &b"\x20\x03\0\0\0"[..]),
+        (0, server, b"\x30\x07\0\x01a\x03\x23\0\x01"),
+        (
+            0,
+            client,
+            b"\x10\x11\0\x04MQTT\x05\x02\0\0\x03\x22\0\x02\0\x01c",
+        ),
+        (0, server, b"\x30\x06\0\0\x03\x23\0\x01"),
+        (0, server, b"\x30\x06\0\0\x03\x23\0\x02"),
+    ];
+    assert_eq!(kinds(&packets[..4]), []);
+    assert_eq!(kinds(&packets), [BreachKind::TopicAliasUnknown]);
+}
+
+#[test]
+fn keep_alive_is_checked_with_the_tolerance_of_the_caller() {
+    let client = Dialect::from_client(Version::V3_1_1);
+    let server = client.reply();
+    let connect = b"\x10\x0d\0\x04MQTT\x04\x02\0\x0a\0\x01c"; // Keep Alive 10
+    let found = |tolerance, last| {
+        let mut monitor =
+            Monitor::new().with_keep_alive_tolerance(Duration::from_millis(tolerance));
+        let packets = [(0, client, &connect[..]), (0, server, CONNACK), last];
+        found_by(&mut monitor, &packets)
+    };
+    let missed = [BreachKind::KeepAliveMissed];
+    assert_eq!(found(0, (10_001, client, PINGREQ)), missed);
+    assert_eq!(found(500, (10_500, client, PINGREQ)), []);
+    assert_eq!(found(500, (10_501, client, PINGREQ)), missed);
+    assert_eq!(found(500, (15_500, server, PUBLISH)), []);
+    let not_enforced = [BreachKind::KeepAliveNotEnforced];
+    assert_eq!(found(500, (15_501, server, PUBLISH)), not_enforced);
+}
+
+#[test]
+fn a_silence_begins_with_the_connack_and_ends_with_a_disconnect() {
+    let client = Dialect::from_client(Version::V3_1_1);
+    let server = client.reply();
+    let connect = &b"\x10\x0d\0\x04MQTT\x04\x02\0\x0a\0\x01c"[..]; // Keep Alive 10
+    let slow = [(0, client, connect), (8_000, server, CONNACK)];
+    let and = |next| kinds(&[&slow[..], &[next]].concat());
+    assert_eq!(and((18_000, client, PINGREQ)), []);
+    assert_eq!(
+        and((18_001, client, PINGREQ)),
+        [BreachKind::KeepAliveMissed]
+    );
+    let left = [
+        (0, client, connect),
+        (0, server, CONNACK),
+        (1, client, b"\xe0\0"),
+    ];
+    assert_eq!(
+        kinds(&[&left[..], &[(20_000, server, PUBLISH)]].concat()),
+        []
+    );
+}
+
+#[test]
+fn a_packet_out_of_place_may_be_answered() {
+    let client = Dialect::from_client(Version::V3_1_1);
+    let server = client.reply();
+    let connect = (0, client, CONNECT_3_1_1);
+    let connack = (0, server, CONNACK);
+    let publish = &b"\x32\x05\0\x01a\0\x07"[..];
+    let puback = &b"\x40\x02\0\x07"[..];
+    let early = [connect, (0, server, publish), connack, (0, client, puback)];
+    assert_eq!(kinds(&early), [BreachKind::BeforeConnAck]);
+    let disconnect = (0, client, &b"\xe0\0"[..]);
+    let late = [
+        connect,
+        connack,
+        disconnect,
+        (0, client, publish),
+        (0, server, puback),
+    ];
+    assert_eq!(kinds(&late), [BreachKind::AfterDisconnect]);
+    let none = [connect, connack, disconnect, (0, server, puback)];
+    assert_eq!(kinds(&none), [BreachKind::NothingToAcknowledge]);
+    let requests = [
+        connect,
+        connack,
+        disconnect,
+        (0, client, b"\x82\x06\0\x08\0\x01a\0"),
+        (0, client, b"\xa2\x05\0\x09\0\x01a"),
+        (0, server, b"\x90\x03\0\x08\0"),
+        (0, server, b"\xb0\x02\0\x09"),
+    ];
+    assert_eq!(kinds(&requests), [BreachKind::AfterDisconnect; 2]);
+}
+
+#[test]
+fn an_auth_out_of_place_may_be_answered() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let auth = &b"\xf0\x06\x18\x04\x15\0\x01m"[..];
+    let connect = &b"\x10\x12\0\x04MQTT\x05\x02\0\0\x04\x15\0\x01m\0\x01c"[..];
+    let begun = [
+        (0, client, connect),
+        (0, server, &b"\x20\x07\0\0\x04\x15\0\x01m"[..]),
+    ];
+    let and = |next: &[At<'_>]| kinds(&[&begun[..], next].concat());
+    let not_begun = [BreachKind::AuthenticationNotBegun; 2];
+    let (from_client, from_server) = ((0, client, auth), (0, server, auth));
+    assert_eq!(and(&[from_client, from_server]), not_begun[..1]);
+    assert_eq!(and(&[from_server, from_client]), not_begun[..1]);
+    assert_eq!(and(&[from_client, from_client]), not_begun);
+}
+
+#[test]
+fn a_request_with_the_identifier_of_another_has_its_own_count_of_codes() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let packets = [
+        (0, client, CONNECT_5_0),
+        (0, server, &b"\x20\x03\0\0\0"[..]),
+        (0, client, b"\x82\x07\0\x07\0\0\x01a\0"),
+        (0, client, b"\x82\x0b\0\x07\0\0\x01a\0\0\x01b\0"),
+        (0, server, b"\x90\x05\0\x07\0\x91\x91"),
+        (0, server, b"\x90\x04\0\x07\0\0"),
+        (0, server, b"\x90\x04\0\x07\0\0"),
+    ];
+    assert_eq!(kinds(&packets[..6]), [BreachKind::PacketIdInUse]);
+    let nothing = BreachKind::NothingToAcknowledge;
+    assert_eq!(kinds(&packets), [BreachKind::PacketIdInUse, nothing]);
+}
+
+#[test]
+fn a_late_answer_is_not_out_of_order() {
+    let client = Dialect::from_client(Version::V3_1_1);
+    let server = client.reply();
+    let packets = [
+        (0, client, CONNECT_3_1_1),
+        (0, server, CONNACK),
+        (0, server, b"\x32\x05\0\x01a\0\x07"),
+        (0, server, b"\x3a\x05\0\x01a\0\x07"),
+        (0, client, b"\x40\x02\0\x07"),
+        (0, server, b"\x32\x05\0\x01a\0\x08"),
+        (0, server, b"\x32\x05\0\x01a\0\x07"), // another message
+        (0, client, b"\x40\x02\0\x07"),        // for the second packet
+        (0, client, b"\x40\x02\0\x08"),
+        (0, client, b"\x40\x02\0\x07"),
+    ];
+    assert_eq!(kinds(&packets), []);
+}
+
+#[test]
+fn repetitions_that_are_too_many_to_count_are_trusted() {
+    let client = Dialect::from_client(Version::V3_1_1);
+    let server = client.reply();
+    let repeated = [(0, client, &b"\x3a\x05\0\x01a\0\x07"[..]); 400];
+    let answers = [(0, server, &b"\x40\x02\0\x07"[..]); 400];
+    let begun = [(0, client, CONNECT_3_1_1), (0, server, CONNACK)];
+    assert_eq!(kinds(&[&begun[..], &repeated, &answers].concat()), []);
+    let found = kinds(&[&begun[..], &repeated[..100], &answers[..101]].concat());
+    assert_eq!(found, [BreachKind::NothingToAcknowledge]);
+}
+
+#[test]
+fn a_reason_code_is_one_that_the_other_side_may_send() {
+    let mut found = BTreeSet::new();
+    for (name, conversation) in fixtures::vectors("invalid", |folder| folder == "conversations") {
+        for (_, breach) in observe(&mut Monitor::new(), &name, &conversation) {
+            let Some(code) = breach.reason_code() else {
+                continue;
+            };
+            let allowed = |packet_type| code.is_allowed(packet_type, breach.sender().other());
+            assert!(
+                allowed(PacketType::Disconnect) || allowed(PacketType::ConnAck),
+                "{name}: {code}"
+            );
+            found.insert(breach.kind());
+        }
+    }
+    // two codes that only a Server may send, and only a Server breaks these rules
+    for kind in [
+        BreachKind::KeepAliveNotEnforced,
+        BreachKind::WillRetainNotSupported,
+    ] {
+        assert!(!found.contains(&kind));
+    }
+    assert!(found.len() > 25, "{found:?}");
+
+    // no CONNACK has 0x94, and before the CONNACK the Server cannot send a DISCONNECT
+    let client = Dialect::from_client(Version::V5);
+    let publish = &b"\x30\x07\0\x01a\x03\x23\0\x01"[..];
+    let packets = [(CONNECT_5_0, client), (publish, client)];
+    let connack = (&b"\x20\x03\0\0\0"[..], client.reply());
+    for (packets, code) in [
+        (packets.to_vec(), None),
+        (
+            vec![packets[0], connack, packets[1]],
+            Some(ReasonCode::TopicAliasInvalid),
+        ),
+    ] {
+        let mut monitor = Monitor::new();
+        let mut codes = Vec::new();
+        for (bytes, dialect) in packets {
+            let packet = Packet::decode(bytes, dialect).unwrap();
+            let report = |breach: Breach| codes.push(breach.reason_code());
+            monitor.observe(dialect, &packet, bytes.len(), report);
+        }
+        assert_eq!(codes, [code]);
+    }
 }
 
 const CONNECT_3_1: &[u8] = b"\x10\x0f\0\x06MQIsdp\x03\x02\0\0\0\x01c";

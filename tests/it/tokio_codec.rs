@@ -160,8 +160,8 @@ async fn a_stream_that_ends_inside_a_packet_is_an_error() {
                 assert_eq!(
                     error.to_string(),
                     format!(
-                        "the stream ended inside a packet: {end} bytes came, and at least \
-                         {at_least} are missing"
+                        "the stream ended inside a packet: {end} bytes received, at least \
+                         {at_least} missing"
                     )
                 );
             }

@@ -2,8 +2,8 @@
 
 use crate::fixtures::{Vector, from_hex, packet_vectors};
 use mqtt_wire::{
-    Connect, DecodeError, Dialect, EncodeError, ErrorKind, FrameRef, Framed, OptionalRules, Packet,
-    Utf8Str, Version, Waivers,
+    Connect, DecodeError, Delivery, Dialect, EncodeError, ErrorKind, Field, FrameRef, Framed,
+    OptionalRules, Packet, Properties, PropertyId, Utf8Str, Version, Waivers,
 };
 
 #[test]
@@ -126,6 +126,24 @@ fn waivers_apply_only_to_the_versions_and_packets_of_their_devices() {
             "c08000",
             ErrorKind::VariableByteIntegerNotShortest,
         ),
+        // another code of a Server in a PUBACK of a Client, or 0x10 in another packet
+        (
+            client(Version::V5),
+            "4003000111",
+            ErrorKind::ReasonCodeNotAllowed,
+        ),
+        (
+            client(Version::V5),
+            "6203000110",
+            ErrorKind::ReasonCodeNotAllowed,
+        ),
+        // an empty topic name, and an empty topic of a Will
+        (client(Version::V5), "3003000000", ErrorKind::EmptyTopicName),
+        (
+            client(Version::V5),
+            "101300044d5154540506003c000001630000000000",
+            ErrorKind::EmptyTopicName,
+        ),
         // a bridge of another version
         (
             client(Version::V5),
@@ -185,6 +203,90 @@ fn encoding_ignores_waivers() {
     let mut again = [0; 64];
     let length = packet.encode_to_slice(dialect, &mut again).unwrap();
     assert_eq!(again[..length], from_hex("100d00044d5154540402003c000170"));
+}
+
+#[test]
+fn an_empty_response_topic_is_read_and_never_written() {
+    let dialect = Dialect::from_client(Version::V5).waiving(Waivers::EMPTY_RESPONSE_TOPIC);
+    // Response Topic "" and User Property "a" "b", and one byte of payload
+    let bytes = from_hex("300f0001610a0800002600016100016200");
+    let Ok(Packet::Publish(publish)) = Packet::decode(&bytes, dialect) else {
+        panic!("{:?}", Packet::decode(&bytes, dialect));
+    };
+    assert_eq!(publish.properties.len(), 2);
+    assert_eq!(publish.response_topic().unwrap().as_str(), "");
+    assert_eq!(publish.properties.iter().count(), 2);
+    assert_eq!(publish.payload, [0]);
+    // in no dialect is it written, from the bytes or from a slice
+    let properties: Vec<_> = publish.properties.iter().collect();
+    let mut lent = publish;
+    lent.properties = Properties::new(&properties);
+    let plain = Dialect::from_client(Version::V5);
+    for dialect in [
+        dialect,
+        dialect.waiving(Waivers::ALL),
+        plain,
+        dialect.reply(),
+    ] {
+        for publish in [publish, lent] {
+            let refused = Packet::from(publish).encode_to_slice(dialect, &mut [0; 64]);
+            let Err(EncodeError::Violation(violation)) = refused else {
+                panic!("{refused:?}");
+            };
+            assert_eq!(violation.kind(), ErrorKind::EmptyTopicName);
+            assert_eq!(
+                violation.field(),
+                Field::Property(PropertyId::ResponseTopic)
+            );
+        }
+    }
+    // every other topic is still checked
+    let wildcard = from_hex("30080001610408000123");
+    let error = Packet::decode(&wildcard, dialect).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WildcardInTopicName);
+    // and there is one of them at most
+    let twice = from_hex("300a00016106080000080000");
+    let error = Packet::decode(&twice, dialect).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DuplicateProperty);
+}
+
+#[test]
+fn a_will_with_an_empty_response_topic_is_not_published() {
+    let dialect = Dialect::from_client(Version::V5).waiving(Waivers::EMPTY_RESPONSE_TOPIC);
+    let connect = from_hex("101700044d5154540506003c00000163030800000001740000");
+    let Ok(Packet::Connect(connect)) = Packet::decode(&connect, dialect) else {
+        panic!("{:?}", Packet::decode(&connect, dialect));
+    };
+    let publish = connect.will.unwrap().to_publish(Delivery::AtMostOnce);
+    let server = Dialect::from_server(Version::V5);
+    for dialect in [server, server.waiving(Waivers::ALL)] {
+        let refused = Packet::from(publish).encode_to_slice(dialect, &mut [0; 64]);
+        assert!(
+            matches!(refused, Err(EncodeError::Violation(_))),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
+fn no_matching_subscribers_is_written_by_servers_only() {
+    let dialect = Dialect::from_client(Version::V5).waiving(Waivers::NO_MATCHING_SUBSCRIBERS);
+    for bytes in ["4003000110", "5003000110"] {
+        let bytes = from_hex(bytes);
+        let packet = Packet::decode(&bytes, dialect).unwrap();
+        for dialect in [dialect, dialect.waiving(Waivers::ALL)] {
+            let refused = packet.encode_to_slice(dialect, &mut [0; 64]);
+            let Err(EncodeError::Violation(violation)) = refused else {
+                panic!("{refused:?}");
+            };
+            assert_eq!(violation.kind(), ErrorKind::ReasonCodeWrongSender);
+        }
+        assert!(
+            packet
+                .encode_to_slice(dialect.reply(), &mut [0; 64])
+                .is_ok()
+        );
+    }
 }
 
 #[test]

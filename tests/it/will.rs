@@ -11,13 +11,29 @@ use mqtt_wire::{
 use Ending::{
     ClosedByClient, ClosedByServer, KeepAliveExpired, NetworkFailure, SessionEnded, TakenOver,
 };
+use Fate::{After, Discard, Now};
 use Version::{V3_1, V3_1_1, V5};
-use WillFate::{Discard, Publish as Now};
 
 const FOR_EVER: u32 = u32::MAX;
 
-const fn after(seconds: u64) -> WillFate {
-    WillFate::PublishAfter(Duration::from_secs(seconds))
+/// A fate without the terms while the Will waits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fate {
+    Discard,
+    Now,
+    After(Duration),
+}
+
+const fn after(seconds: u64) -> Fate {
+    After(Duration::from_secs(seconds))
+}
+
+fn fate(terms: WillTerms, ending: Ending) -> Fate {
+    match terms.fate(ending) {
+        WillFate::Discard => Discard,
+        WillFate::Publish => Now,
+        WillFate::PublishAfter { delay, .. } => After(delay),
+    }
 }
 
 const fn disconnect(reason_code: ReasonCode, expiry: Option<u32>) -> Ending {
@@ -33,15 +49,7 @@ const BACK: Ending = TakenOver { clean_start: false };
 const BACK_CLEAN: Ending = TakenOver { clean_start: true };
 
 /// Version; Will Delay; Session Expiry of CONNECT, of CONNACK; end; fate, statement.
-type Row = (
-    Version,
-    u32,
-    u32,
-    Option<u32>,
-    Ending,
-    WillFate,
-    &'static str,
-);
+type Row = (Version, u32, u32, Option<u32>, Ending, Fate, &'static str);
 
 /// The cases that the sections speak of: 3.1.2.5, 3.1.3.2.2, 3.1.4, 3.14.2.2.2 and 3.14.4.
 #[rustfmt::skip]
@@ -106,10 +114,10 @@ const CASES: &[Row] = &[
 
 #[test]
 fn the_cases_of_the_standard_have_the_fate_that_it_states() {
-    for &(version, delay, requested, granted, ending, fate, statement) in CASES {
+    for &(version, delay, requested, granted, ending, expected, statement) in CASES {
         let terms = terms(version, delay, requested, granted);
         let case = format!("{version} {delay} {requested} {granted:?} {ending:?}");
-        assert_eq!(terms.fate(ending), fate, "{case}");
+        assert_eq!(fate(terms, ending), expected, "{case}");
         let because = terms.statement(ending).unwrap();
         assert_eq!(
             (because.version(), because.id()),
@@ -119,11 +127,28 @@ fn the_cases_of_the_standard_have_the_fate_that_it_states() {
     }
 }
 
-/// Every combination, compared with events on a clock that starts when the connection is closed.
-#[test]
-fn every_combination_has_the_fate_that_a_clock_gives() {
-    let intervals = [0, 1, 10, 3600, FOR_EVER - 1, FOR_EVER];
-    let optional = || std::iter::once(None).chain(intervals.map(Some));
+const INTERVALS: [u32; 6] = [0, 1, 10, 3600, FOR_EVER - 1, FOR_EVER];
+
+fn optional() -> impl Iterator<Item = Option<u32>> {
+    std::iter::once(None).chain(INTERVALS.map(Some))
+}
+
+/// Version, Will Delay, Session Expiry of CONNECT and of CONNACK, in every combination.
+fn all_terms() -> Vec<(Version, u32, u32, Option<u32>)> {
+    let mut all = Vec::new();
+    for version in Version::ALL {
+        let intervals = if version == V5 { &INTERVALS[..] } else { &[0] };
+        for &delay in intervals {
+            for &requested in intervals {
+                let granted = optional().filter(|it| version == V5 || it.is_none());
+                all.extend(granted.map(|granted| (version, delay, requested, granted)));
+            }
+        }
+    }
+    all
+}
+
+fn all_endings() -> Vec<Ending> {
     let mut endings = vec![
         NetworkFailure,
         KeepAliveExpired,
@@ -136,63 +161,115 @@ fn every_combination_has_the_fate_that_a_clock_gives() {
     for &code in ReasonCode::ALL {
         endings.extend(optional().map(|expiry| disconnect(code, expiry)));
     }
+    endings
+}
+
+/// Compares every combination with a clock that starts when the connection is closed.
+#[test]
+fn every_combination_is_decided_as_a_clock_would() {
+    let (all, endings) = (all_terms(), all_endings());
+    for &(version, delay, requested, granted) in &all {
+        let terms = terms(version, delay, requested, granted);
+        for &ending in &endings {
+            let mut clock = Clock::start(version, delay, requested, granted);
+            let (expected, ids) = clock.fate(ending);
+            assert_eq!(fate(terms, ending), expected, "{terms:?} {ending:?}");
+            let id = terms.statement(ending).unwrap().id();
+            assert!(ids.contains(&id), "{terms:?} {ending:?} {id}");
+        }
+    }
+    assert_eq!(all.len(), 6 * 6 * 7 + 2);
+    assert_eq!(endings.len(), 7 + 43 * 7);
+}
+
+/// While a Will waits, the Client comes back or the Session ends.
+#[test]
+fn every_combination_of_two_events_is_decided_as_a_clock_would() {
     let mut count = 0;
-    for version in Version::ALL {
-        let intervals = if version == V5 { &intervals[..] } else { &[0] };
-        for &delay in intervals {
-            for &requested in intervals {
-                for granted in optional().filter(|it| version == V5 || it.is_none()) {
-                    let terms = terms(version, delay, requested, granted);
-                    for &ending in &endings {
-                        let (fate, ids) = by_clock(version, delay, requested, granted, ending);
-                        assert_eq!(terms.fate(ending), fate, "{terms:?} {ending:?}");
-                        let id = terms.statement(ending).unwrap().id();
-                        assert!(ids.contains(&id), "{terms:?} {ending:?} {id}");
-                        count += 1;
-                    }
-                }
+    for (version, delay, requested, granted) in all_terms() {
+        let terms = terms(version, delay, requested, granted);
+        for first in all_endings() {
+            let mut clock = Clock::start(version, delay, requested, granted);
+            clock.fate(first);
+            let WillFate::PublishAfter { terms: waiting, .. } = terms.fate(first) else {
+                continue;
+            };
+            for second in [BACK, BACK_CLEAN, SessionEnded] {
+                let (expected, ids) = clock.clone().fate(second);
+                let case = format!("{terms:?} {first:?} {second:?}");
+                assert_eq!(fate(waiting, second), expected, "{case}");
+                let id = waiting.statement(second).unwrap().id();
+                assert!(ids.contains(&id), "{case} {id}");
+                count += 1;
             }
         }
     }
-    assert_eq!(count, (6 * 6 * 7 + 2) * (7 + 43 * 7));
+    assert_eq!(count, 150_525);
 }
 
-/// The fate by the order of events, and the statements that may be cited for it.
-fn by_clock(
+/// A DISCONNECT that makes the Session longer lets the Client come back in time.
+#[test]
+fn a_will_that_waits_remembers_the_session_expiry_of_the_disconnect() {
+    let terms = terms(V5, 5, 5, Some(0));
+    let left = disconnect(ReasonCode::DisconnectWithWillMessage, Some(5));
+    let WillFate::PublishAfter { delay, terms } = terms.fate(left) else {
+        panic!("the Will waits");
+    };
+    assert_eq!(delay, Duration::from_secs(5));
+    assert_eq!(terms.session_expiry_interval, 5);
+    assert_eq!(fate(terms, BACK), Discard);
+    assert_eq!(terms.statement(BACK).unwrap().id(), "MQTT-3.1.3-9");
+}
+
+/// The events of a connection on a clock.
+#[derive(Clone)]
+struct Clock {
     version: Version,
     delay: u32,
     requested: u32,
-    granted: Option<u32>,
-    ending: Ending,
-) -> (WillFate, &'static [&'static str]) {
-    let mut session_ends = granted.unwrap_or(requested);
-    if let Ending::Disconnect {
-        reason_code,
-        session_expiry_interval,
-    } = ending
-    {
-        let valid = requested != 0 || matches!(session_expiry_interval, None | Some(0));
-        if version != V5 || valid && reason_code as u8 == 0 {
-            return (Discard, &["MQTT-3.14.4-3", "U31-will-disconnect"]);
-        }
-        if let (true, Some(expiry)) = (valid, session_expiry_interval) {
-            session_ends = expiry;
+    /// When the Session ends, in seconds after the connection.
+    session_ends: u32,
+}
+
+impl Clock {
+    fn start(version: Version, delay: u32, requested: u32, granted: Option<u32>) -> Self {
+        Self {
+            version,
+            delay,
+            requested,
+            session_ends: granted.unwrap_or(requested),
         }
     }
-    if matches!(ending, SessionEnded | TakenOver { clean_start: true }) {
-        session_ends = 0;
+
+    /// The fate after an event, and the statements that may be given for it.
+    fn fate(&mut self, ending: Ending) -> (Fate, &'static [&'static str]) {
+        if let Ending::Disconnect {
+            reason_code,
+            session_expiry_interval,
+        } = ending
+        {
+            let valid = self.requested != 0 || matches!(session_expiry_interval, None | Some(0));
+            if self.version != V5 || valid && reason_code as u8 == 0 {
+                return (Discard, &["MQTT-3.14.4-3", "U31-will-disconnect"]);
+            }
+            if let (true, Some(expiry)) = (valid, session_expiry_interval) {
+                self.session_ends = expiry;
+            }
+        }
+        if matches!(ending, SessionEnded | TakenOver { clean_start: true }) {
+            self.session_ends = 0;
+        }
+        let published = self.delay.min(self.session_ends);
+        // the Client is back before the Will is due
+        if matches!(ending, TakenOver { .. }) && published > 0 {
+            return (Discard, &["MQTT-3.1.3-9"]);
+        }
+        let fate = match published {
+            0 => Now,
+            seconds => after(seconds.into()),
+        };
+        (fate, &["MQTT-3.1.2-8", "U31-will"])
     }
-    let published = delay.min(session_ends);
-    let came_back = matches!(ending, TakenOver { .. });
-    // the Client is back at 0, so a Will that is due at 0 is published
-    if came_back && published > 0 {
-        return (Discard, &["MQTT-3.1.3-9"]);
-    }
-    let fate = match published {
-        0 => Now,
-        seconds => after(seconds.into()),
-    };
-    (fate, &["MQTT-3.1.2-8", "U31-will"])
 }
 
 /// Terms made of packets, as a Server makes them.
@@ -236,13 +313,11 @@ fn clean_session_does_not_delay_a_will() {
         connect.clean_start = clean_session;
         connect.will = Some(will(&[]));
         let terms = WillTerms::new(&connect, &ConnAck::new(ReasonCode::Success)).unwrap();
-        assert_eq!(terms.fate(NetworkFailure), Now);
-        assert_eq!(
-            terms.fate(TakenOver {
-                clean_start: clean_session
-            }),
-            Now
-        );
+        assert_eq!(fate(terms, NetworkFailure), Now);
+        let back = TakenOver {
+            clean_start: clean_session,
+        };
+        assert_eq!(fate(terms, back), Now);
     }
 }
 
@@ -261,11 +336,11 @@ fn properties_of_5_0_have_no_effect_before() {
             WITH_WILL,
             disconnect(ReasonCode::Success, Some(5)),
         ] {
-            let fate = match ending {
+            let expected = match ending {
                 Ending::Disconnect { .. } => Discard,
                 _ => Now,
             };
-            assert_eq!(terms.fate(ending), fate, "{version} {ending:?}");
+            assert_eq!(fate(terms, ending), expected, "{version} {ending:?}");
             assert!(terms.statement(ending).is_some());
         }
     }

@@ -82,6 +82,20 @@ struct Exchange {
     owner: Sender,
     packet_id: PacketId,
     stage: Stage,
+    /// The packet that is to be answered, to be repeated.
+    question: Packet,
+    /// Whether the question is a repetition, so that its owner does not wait for an answer to it.
+    is_copy: bool,
+}
+
+impl Exchange {
+    fn answerer(&self) -> Sender {
+        match self.stage {
+            Stage::PubAck | Stage::PubRec | Stage::PubComp => self.owner.other(),
+            Stage::PubRel => self.owner,
+            Stage::SubAck(_) | Stage::UnsubAck(_) => Sender::Server,
+        }
+    }
 }
 
 /// The packet that comes next.
@@ -275,7 +289,9 @@ impl<C: Chooser> ConversationGenerator<C> {
 
     /// Returns whether the connection stays open.
     fn step(&mut self) -> bool {
-        match self.below(16) {
+        // only 3.1 and 3.1.1 repeat within a connection
+        let steps = if self.is_v5() { 16 } else { 18 };
+        match self.below(steps) {
             0 => {
                 self.send(Sender::Client, Packet::PingReq);
                 self.send(Sender::Server, Packet::PingResp);
@@ -290,6 +306,7 @@ impl<C: Chooser> ConversationGenerator<C> {
             11..13 => self.subscribe(),
             13 => self.unsubscribe(),
             14 => self.authenticate_again(),
+            16.. => self.repeat(),
             _ => return self.below(4) != 3 || !self.disconnect(),
         }
         true
@@ -331,7 +348,8 @@ impl<C: Chooser> ConversationGenerator<C> {
             _ => true,
         });
         let alias = self.fit_alias(sender, &mut publish);
-        if !self.send(sender, Packet::Publish(publish)) {
+        let packet = Packet::Publish(publish);
+        if !self.send(sender, packet.clone()) {
             return;
         }
         if let Some(alias) = alias {
@@ -339,8 +357,8 @@ impl<C: Chooser> ConversationGenerator<C> {
         }
         match qos {
             QoS::AtMostOnce => {}
-            QoS::AtLeastOnce => self.begin(sender, packet_id, Stage::PubAck),
-            QoS::ExactlyOnce => self.begin(sender, packet_id, Stage::PubRec),
+            QoS::AtLeastOnce => self.begin(sender, packet_id, Stage::PubAck, packet),
+            QoS::ExactlyOnce => self.begin(sender, packet_id, Stage::PubRec, packet),
         }
     }
 
@@ -379,29 +397,25 @@ impl<C: Chooser> ConversationGenerator<C> {
         if count == 0 {
             return;
         }
-        let index = self.below(count) as usize;
-        let Some(Exchange { owner, stage, .. }) = self.exchanges.get(index) else {
+        let chosen = self.below(count) as usize;
+        let first = self.first_to_answer(chosen);
+        let index = if first != chosen && self.strays() {
+            chosen
+        } else {
+            first
+        };
+        let Some(exchange) = self.exchanges.get(index) else {
             return;
         };
-        let (owner, stage) = (*owner, stage.clone());
-        let (answerer, packet_type) = match stage {
-            Stage::PubAck => (owner.other(), PacketType::PubAck),
-            Stage::PubRec => (owner.other(), PacketType::PubRec),
-            Stage::PubRel => (owner, PacketType::PubRel),
-            Stage::PubComp => (owner.other(), PacketType::PubComp),
-            Stage::SubAck(_) => (Sender::Server, PacketType::SubAck),
-            Stage::UnsubAck(_) => (Sender::Server, PacketType::UnsubAck),
-        };
-        // a Client acknowledges in order
-        let is_same = |other: &Exchange| other.owner == owner && other.stage == stage;
-        let index = match answerer {
-            Sender::Client if !self.strays() => {
-                self.exchanges.iter().position(is_same).unwrap_or(index)
-            }
-            _ => index,
-        };
-        let Some(packet_id) = self.exchanges.get(index).map(|exchange| exchange.packet_id) else {
-            return;
+        let (owner, packet_id) = (exchange.owner, exchange.packet_id);
+        let (answerer, stage) = (exchange.answerer(), exchange.stage.clone());
+        let packet_type = match stage {
+            Stage::PubAck => PacketType::PubAck,
+            Stage::PubRec => PacketType::PubRec,
+            Stage::PubRel => PacketType::PubRel,
+            Stage::PubComp => PacketType::PubComp,
+            Stage::SubAck(_) => PacketType::SubAck,
+            Stage::UnsubAck(_) => PacketType::UnsubAck,
         };
         let packet = match self.make(answerer, packet_type) {
             Packet::PubAck(ack) => Packet::PubAck(Ack { packet_id, ..ack }),
@@ -443,11 +457,115 @@ impl<C: Chooser> ConversationGenerator<C> {
             }
             _ => None,
         };
-        if index < self.exchanges.len() {
-            self.exchanges.remove(index);
-        }
+        let answered = self.settle(index);
         if let Some(stage) = next {
-            self.begin(owner, packet_id, stage);
+            self.begin(owner, packet_id, stage, packet);
+            if let (Some(next), Some(answered)) = (self.exchanges.last_mut(), &answered) {
+                next.is_copy = answered.is_copy;
+            }
+        }
+        if let Some(answered) = answered {
+            self.cross(answered);
+        }
+    }
+
+    /// The exchange that has to be answered before the one at `index`, or that one. A side answers
+    /// the packets of an exchange in their order, and a Client all messages in theirs.
+    fn first_to_answer(&self, mut index: usize) -> usize {
+        loop {
+            let Some(this) = self.exchanges.get(index) else {
+                return index;
+            };
+            let answerer = this.answerer();
+            let comes_first = |it: &Exchange| {
+                let in_order = answerer == Sender::Client && it.stage == this.stage;
+                it.owner == this.owner
+                    && it.answerer() == answerer
+                    && (it.packet_id == this.packet_id || in_order)
+            };
+            match self.exchanges.iter().position(comes_first) {
+                Some(first) if first < index => index = first,
+                _ => return index,
+            }
+        }
+    }
+
+    /// Removes an exchange that was answered. Its owner takes the first answer for the one that it
+    /// waits for, whichever copy it is for.
+    fn settle(&mut self, index: usize) -> Option<Exchange> {
+        if index >= self.exchanges.len() {
+            return None;
+        }
+        let mut answered = self.exchanges.remove(index);
+        let is_awaited = |it: &&mut Exchange| {
+            let same_id = it.owner == answered.owner && it.packet_id == answered.packet_id;
+            same_id && it.stage == answered.stage && !it.is_copy
+        };
+        if answered.is_copy {
+            if let Some(awaited) = self.exchanges.iter_mut().find(is_awaited) {
+                awaited.is_copy = true;
+                answered.is_copy = false;
+            }
+        }
+        Some(answered)
+    }
+
+    /// Repeats a packet that was not answered yet.
+    fn repeat(&mut self) {
+        let count = u32::try_from(self.exchanges.len()).unwrap_or(u32::MAX);
+        if count == 0 {
+            return;
+        }
+        let index = self.below(count) as usize;
+        let Some(exchange) = self.exchanges.get(index) else {
+            return;
+        };
+        if !exchange.is_copy {
+            let (owner, stage) = (exchange.owner, exchange.stage.clone());
+            let (packet_id, question) = (exchange.packet_id, exchange.question.clone());
+            self.send_again(owner, packet_id, stage, question);
+        }
+    }
+
+    /// A packet may be repeated before its answer reaches its sender.
+    fn cross(&mut self, answered: Exchange) {
+        if self.is_v5() || answered.is_copy || self.below(4) != 3 {
+            return;
+        }
+        let Exchange {
+            owner,
+            packet_id,
+            stage,
+            question,
+            ..
+        } = answered;
+        self.send_again(owner, packet_id, stage, question);
+    }
+
+    fn send_again(
+        &mut self,
+        owner: Sender,
+        packet_id: PacketId,
+        stage: Stage,
+        mut question: Packet,
+    ) {
+        match (&stage, &mut question) {
+            (Stage::PubAck | Stage::PubRec, Packet::Publish(publish)) => {
+                if let Delivery::AtLeastOnce { dup, .. } | Delivery::ExactlyOnce { dup, .. } =
+                    &mut publish.delivery
+                {
+                    *dup = true;
+                }
+            }
+            (Stage::PubComp, Packet::PubRel(_)) => {}
+            (Stage::SubAck(_) | Stage::UnsubAck(_), _) if self.version == Version::V3_1 => {}
+            _ => return,
+        }
+        if self.send(owner, question.clone()) {
+            self.begin(owner, packet_id, stage, question);
+            if let Some(copy) = self.exchanges.last_mut() {
+                copy.is_copy = true;
+            }
         }
     }
 
@@ -518,7 +636,8 @@ impl<C: Chooser> ConversationGenerator<C> {
                         _ => None,
                     }),
             );
-        self.begin(Sender::Client, packet_id, stage);
+        let question = Packet::Subscribe(subscribe);
+        self.begin(Sender::Client, packet_id, stage, question);
     }
 
     fn unsubscribe(&mut self) {
@@ -532,8 +651,9 @@ impl<C: Chooser> ConversationGenerator<C> {
             packet_id,
             ..unsubscribe
         };
-        if self.send(Sender::Client, Packet::Unsubscribe(unsubscribe)) {
-            self.begin(Sender::Client, packet_id, stage);
+        let question = Packet::Unsubscribe(unsubscribe);
+        if self.send(Sender::Client, question.clone()) {
+            self.begin(Sender::Client, packet_id, stage, question);
         }
     }
 
@@ -684,11 +804,13 @@ impl<C: Chooser> ConversationGenerator<C> {
         true
     }
 
-    fn begin(&mut self, owner: Sender, packet_id: PacketId, stage: Stage) {
+    fn begin(&mut self, owner: Sender, packet_id: PacketId, stage: Stage, question: Packet) {
         self.exchanges.push(Exchange {
             owner,
             packet_id,
             stage,
+            question,
+            is_copy: false,
         });
     }
 
@@ -696,7 +818,9 @@ impl<C: Chooser> ConversationGenerator<C> {
     fn free_id(&mut self, owner: Sender, mut packet_id: PacketId) -> PacketId {
         let is_used = |packet_id| {
             let mut exchanges = self.exchanges.iter();
-            exchanges.any(|it| it.owner == owner && it.packet_id == packet_id)
+            // a copy may be answered later, but its owner sends each PUBREL before the next use
+            let is_open = |it: &Exchange| !it.is_copy || it.stage == Stage::PubRel;
+            exchanges.any(|it| it.owner == owner && it.packet_id == packet_id && is_open(it))
         };
         if is_used(packet_id) && self.errors.breaks_rule(&mut self.maker.chooser) {
             return packet_id;
