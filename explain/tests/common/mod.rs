@@ -1,11 +1,11 @@
-//! What the test files share.
+//! Helpers for all tests.
 #![allow(dead_code)] // no file uses all of it
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What the program said.
+/// A run of the program.
 pub struct Run {
     pub output: String,
     pub errors: String,
@@ -20,7 +20,7 @@ pub fn explain<'a>(args: impl IntoIterator<Item = &'a str>, input: &[u8]) -> Run
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // it may not want to read
+    // it may end before it has read everything
     let _ = child.stdin.take().unwrap().write_all(input);
     let done = child.wait_with_output().unwrap();
     Run {
