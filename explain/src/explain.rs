@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use crate::capture::{self, Capture, Flow};
 use crate::cli::Explain;
 use crate::conversation::{Conversation, Transcript};
-use crate::event::{Arrival, Event, Record, Status, TimedEvent, Totals};
+use crate::event::{Arrival, Event, Record, Status, TimedEvent, Totals, Verdict};
 use crate::files::{read_file, read_stdin};
 use crate::order::Order;
-use crate::report::{self, BAD, FAINT, View, paint};
+use crate::report::{self, FAINT, View, paint};
 use crate::stream::Stream;
 use crate::text::count;
 use crate::{hex, input, other_protocol};
@@ -165,13 +165,14 @@ impl Printer<'_> {
     fn packet(&mut self, record: &Record<'_>, stream: &Stream<'_>) -> io::Result<Status> {
         let status = Status::of(record);
         let out = &mut *self.out;
-        if status == Status::NotMqtt {
-            paint(out, BAD, "NOT MQTT")?;
-            write!(out, "  ")?;
-            report::packet(out, record, self.view)?;
-        } else {
-            report::verdict(out, record, stream.only_version(), self.view)?;
-            report::dialects(out, stream)?;
+        match record.verdict {
+            Verdict::Reject(error) if status == Status::NotMqtt => {
+                report::not_mqtt(out, None, &error.to_string())?;
+            }
+            _ => {
+                report::verdict(out, record, stream.only_version(), self.view)?;
+                report::dialects(out, stream)?;
+            }
         }
         report::details(out, record, self.view)?;
         if stream.unread > 0 {
@@ -280,7 +281,7 @@ impl Printer<'_> {
             writeln!(self.out, "{object}")?;
         } else {
             let name = flow.map(arrow_name);
-            report::other_protocol(&mut *self.out, name.as_deref(), protocol)?;
+            report::not_mqtt(&mut *self.out, name.as_deref(), protocol)?;
         }
         Ok(Status::NotMqtt)
     }

@@ -10,9 +10,9 @@ mod summary;
 mod tree;
 mod view;
 
-pub use self::connection::{dialect, dialects, order, other_protocol, totals, will};
+pub use self::connection::{dialect, dialects, not_mqtt, order, totals, will};
 pub use self::details::details;
-pub use self::line::{arrow, event, packet, place, unread, verdict};
+pub use self::line::{arrow, event, place, unread, verdict};
 pub use self::style::{BAD, FAINT, UNSURE, paint};
 pub use self::view::View;
 
@@ -24,6 +24,7 @@ mod tests {
 
     use super::*;
     use crate::decode_rules::DecodeRules;
+    use crate::event::Event;
     use crate::hex;
     use crate::stream::Stream;
 
@@ -41,7 +42,7 @@ mod tests {
                 },
             ] {
                 verdict(&mut out, record, None, view).unwrap();
-                packet(&mut out, record, view).unwrap();
+                event(&mut out, &Event::Packet(record.clone()), view).unwrap();
                 details(&mut out, record, view).unwrap();
                 writeln!(out, "{}", json::packet(record, view).unwrap()).unwrap();
             }

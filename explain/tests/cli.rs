@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{explain, file, hex, pcap};
+use common::{Start, explain, file, hex, pcap};
+use mqtt_wire::Sender::{self, Client, Server};
 use mqtt_wire::{DecodeError, Dialect, ErrorKind, Packet, Version};
 use serde_json::Value;
 
@@ -198,13 +199,13 @@ fn reads_files() {
 #[test]
 fn reads_captures() {
     let connack = b"\x20\x02\x00\x00";
-    let segments: [(u32, bool, &[u8]); 4] = [
-        (0, true, &CONNECT[..10]),
-        (1, true, &CONNECT[10..]),
-        (2, false, connack),
-        (3, true, PUBLISH),
+    let segments: [(u32, Sender, &[u8]); 4] = [
+        (0, Client, &CONNECT[..10]),
+        (1, Client, &CONNECT[10..]),
+        (2, Server, connack),
+        (3, Client, PUBLISH),
     ];
-    let capture = file("session.pcap", &pcap(false, &segments));
+    let capture = file("session.pcap", &pcap(Start::Missing, &segments));
     let run = explain([capture.as_str()], b"");
     let expected = r#"
 VALID  10.0.0.1:40000 → 10.0.0.2:1883: 3 packets, MQTT 3.1.1

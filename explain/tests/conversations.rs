@@ -5,7 +5,8 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Run, explain, file, hex, pcap, temporary};
+use common::{Run, Start, explain, file, hex, pcap, temporary};
+use mqtt_wire::Sender::{self, Client, Server};
 use mqtt_wire::monitor::BreachKind;
 use serde_json::{Value, json};
 
@@ -20,7 +21,11 @@ fn shows_breaches_of_a_conversation() {
     let connack = b"\x20\x03\0\0\0";
     let capture = capture(
         "second-connack.pcap",
-        &[(0, true, connect), (1, false, connack), (2, false, connack)],
+        &[
+            (0, Client, connect),
+            (1, Server, connack),
+            (2, Server, connack),
+        ],
     );
     let run = explain([capture.as_str()], b"");
     let kind = BreachKind::SecondConnAck;
@@ -61,9 +66,9 @@ fn checks_keep_alive_in_captures() {
     let capture = capture(
         "keep-alive.pcap",
         &[
-            (0, true, CONNECT),
-            (1, false, CONNACK),
-            (70_000, true, ping),
+            (0, Client, CONNECT),
+            (1, Server, CONNACK),
+            (70_000, Client, ping),
         ],
     );
     let run = explain([capture.as_str()], b"");
@@ -74,8 +79,8 @@ fn checks_keep_alive_in_captures() {
 
 #[test]
 fn accepts_answers_to_packets_before_the_capture() {
-    let segments: [(u32, bool, &[u8]); 2] = [(0, true, b"\x40\x02\0\x07"), (1, false, SUBACK)];
-    let late = file("late.pcap", &pcap(false, &segments));
+    let segments: [(u32, Sender, &[u8]); 2] = [(0, Client, b"\x40\x02\0\x07"), (1, Server, SUBACK)];
+    let late = file("late.pcap", &pcap(Start::Missing, &segments));
     let run = explain(["--mqtt", "3.1.1", &late], b"");
     assert!(run.output.starts_with("VALID"), "{}", run.output);
     // but not where nothing came before
@@ -96,10 +101,10 @@ fn accepts_answers_to_packets_before_the_capture() {
     let refused = capture(
         "refused.pcap",
         &[
-            (0, true, CONNECT),
-            (1, false, CONNACK),
-            (2, true, bad_publish),
-            (3, false, puback),
+            (0, Client, CONNECT),
+            (1, Server, CONNACK),
+            (2, Client, bad_publish),
+            (3, Server, puback),
         ],
     );
     let run = explain([refused.as_str()], b"");
@@ -236,7 +241,11 @@ fn finds_the_breaches_of_all_vectors() {
             .map(|((number, packet), bytes)| {
                 let time = packet["milliseconds"].as_u64().unwrap_or(number);
                 let time = u32::try_from(time).unwrap();
-                (time, packet["from"] == "client", &bytes[..])
+                let sender = match packet["from"].as_str() {
+                    Some("client") => Client,
+                    _ => Server,
+                };
+                (time, sender, &bytes[..])
             })
             .collect();
         let capture = capture("vector.pcap", &segments);
@@ -409,8 +418,8 @@ fn both_directions(client: &[u8], server: &[u8], args: &[&str]) -> Run {
 }
 
 /// A capture of a whole connection.
-fn capture(name: &str, segments: &[(u32, bool, &[u8])]) -> String {
-    file(name, &pcap(true, segments))
+fn capture(name: &str, segments: &[(u32, Sender, &[u8])]) -> String {
+    file(name, &pcap(Start::Captured, segments))
 }
 
 fn objects(run: &Run) -> Vec<Value> {

@@ -96,8 +96,8 @@ fn read(packets: &[Vec<u8>]) -> Capture {
     crate::capture::read(&raw_pcap(packets), None).unwrap()
 }
 
-/// The conversation, in short.
-fn spoken(flow: &Flow) -> Vec<String> {
+/// The segments of a flow, in short.
+fn segments(flow: &Flow) -> Vec<String> {
     let say = |segment: &Segment| {
         let arrow = if segment.direction == Direction::ClientToServer {
             '>'
@@ -120,7 +120,7 @@ fn only_flow(packets: &[Vec<u8>]) -> Flow {
 }
 
 #[test]
-fn a_conversation() {
+fn reassembles_a_conversation() {
     let flow = only_flow(&with_handshake([
         up(101, b"connect"),
         down(501, b"connack"),
@@ -131,7 +131,7 @@ fn a_conversation() {
     assert_eq!(flow.client, SocketAddr::from(CLIENT));
     assert_eq!(flow.server, SocketAddr::from(BROKER));
     assert!(flow.from_start);
-    assert_eq!(spoken(&flow), [">connect", "<connack", ">bye"]);
+    assert_eq!(segments(&flow), [">connect", "<connack", ">bye"]);
     assert_eq!(flow.segments[1].packet, 5);
     assert_eq!(flow.segments[1].time, Duration::new(5, 5_000));
     let ending = flow.ending.unwrap();
@@ -143,14 +143,14 @@ fn a_conversation() {
 }
 
 #[test]
-fn both_byte_orders_and_time_units() {
+fn reads_both_byte_orders_and_time_units() {
     let packets = with_handshake([up(101, b"x")]);
     for (magic, nanoseconds) in [(MICROSECONDS_LE, 5_000), (0xa1b2_3c4d, 5)] {
         for big_endian in [false, true] {
             let file = pcap(101, big_endian, magic, &packets);
             assert!(is_capture(&file));
             let capture = crate::capture::read(&file, None).unwrap();
-            assert_eq!(spoken(&capture.flows[0]), [">x"]);
+            assert_eq!(segments(&capture.flows[0]), [">x"]);
             assert_eq!(
                 capture.flows[0].segments[0].time,
                 Duration::new(4, nanoseconds)
@@ -160,7 +160,7 @@ fn both_byte_orders_and_time_units() {
 }
 
 #[test]
-fn out_of_order() {
+fn reorders_packets() {
     let flow = only_flow(&with_handshake([
         up(103, b"cd"),
         up(105, b"ef"),
@@ -168,26 +168,26 @@ fn out_of_order() {
         up(101, b"ab"),
         up(107, b"gh"),
     ]));
-    // What waited could be read only after what it waited for.
-    assert_eq!(spoken(&flow), ["<early", ">ab", ">cd", ">ef", ">gh"]);
+    // A piece that waits is readable only after the earlier piece.
+    assert_eq!(segments(&flow), ["<early", ">ab", ">cd", ">ef", ">gh"]);
     assert_eq!(flow.segments[2].packet, 4);
 }
 
 #[test]
-fn retransmissions_and_overlaps() {
+fn merges_retransmissions_and_overlaps() {
     let flow = only_flow(&with_handshake([
         up(101, b"abcd"),
         up(101, b"abcd"),
         up(101, b"abcdef"),
         up(105, b"efgh"),
-        // Waiting pieces that overlap each other and what fills the hole.
+        // Waiting pieces that overlap each other and the piece before them.
         up(111, b"kl"),
         up(111, b"klmn"),
         up(113, b"mnop"),
         up(107, b"ghijk"),
     ]));
     assert_eq!(
-        spoken(&flow),
+        segments(&flow),
         [">abcd", ">ef", ">gh", ">ijk", ">lmn", ">op"]
     );
 }
@@ -203,7 +203,7 @@ fn sequence_numbers_wrap_around() {
         up(start, b"abc"),
         down(0, b"zero"),
     ]);
-    assert_eq!(spoken(&flow), [">abcdef", ">gh", "<zero"]);
+    assert_eq!(segments(&flow), [">abcdef", ">gh", "<zero"]);
     assert!(flow.from_start);
 }
 
@@ -217,7 +217,7 @@ fn gaps_are_reported_where_they_are() {
         ip_packet(CLIENT, BROKER, 120, "FA", 506, b""),
     ]));
     assert_eq!(
-        spoken(&flow),
+        segments(&flow),
         [
             ">ab",
             ">[2 missing]",
@@ -234,7 +234,7 @@ fn gaps_are_reported_where_they_are() {
 fn a_gap_is_given_up_when_too_much_waits() {
     let later = (0..=MAX_WAITING as u32).map(|n| up(103 + n, b"x"));
     let flow = only_flow(&with_handshake(later.chain([up(101, b"ab")])));
-    assert_eq!(spoken(&flow)[0], ">[2 missing]");
+    assert_eq!(segments(&flow)[0], ">[2 missing]");
     assert_eq!(flow.segments.len(), MAX_WAITING + 2);
 }
 
@@ -243,16 +243,16 @@ fn a_short_snapshot_length_is_a_gap() {
     let mut cut = up(101, b"abcdef");
     cut.truncate(cut.len() - 4);
     let flow = only_flow(&with_handshake([cut.clone(), up(107, b"gh")]));
-    assert_eq!(spoken(&flow), [">ab", ">[4 missing]", ">gh"]);
+    assert_eq!(segments(&flow), [">ab", ">[4 missing]", ">gh"]);
     let flow = only_flow(&with_handshake([cut]));
-    assert_eq!(spoken(&flow), [">ab", ">[4 missing]"]);
+    assert_eq!(segments(&flow), [">ab", ">[4 missing]"]);
 }
 
 #[test]
 fn a_late_capture_guesses_the_client() {
     let flow = only_flow(&[down(7, b"news"), up(3, b"ack")]);
     assert_eq!(flow.client, SocketAddr::from(CLIENT));
-    assert_eq!(spoken(&flow), ["<news", ">ack"]);
+    assert_eq!(segments(&flow), ["<news", ">ack"]);
     assert!(!flow.from_start);
 
     let other = ([10, 0, 0, 3], 9000);
@@ -267,7 +267,7 @@ fn a_late_capture_guesses_the_client() {
 #[test]
 fn a_keep_alive_at_the_beginning_makes_no_gap() {
     let flow = only_flow(&[up(100, b""), up(101, b"ab")]);
-    assert_eq!(spoken(&flow), [">ab"]);
+    assert_eq!(segments(&flow), [">ab"]);
 }
 
 #[test]
@@ -283,8 +283,8 @@ fn a_reused_port_is_a_new_connection() {
         down(71, b"answer"),
     ]));
     assert_eq!(capture.flows.len(), 2);
-    assert_eq!(spoken(&capture.flows[0]), [">one"]);
-    assert_eq!(spoken(&capture.flows[1]), [">two", "<answer"]);
+    assert_eq!(segments(&capture.flows[0]), [">one"]);
+    assert_eq!(segments(&capture.flows[1]), [">two", "<answer"]);
     assert!(capture.flows[1].from_start);
 }
 
@@ -297,8 +297,8 @@ fn a_new_connection_after_one_without_its_beginning() {
         up(101, b"new"),
     ]);
     assert_eq!(capture.flows.len(), 2);
-    assert_eq!(spoken(&capture.flows[0]), ["<old"]);
-    assert_eq!(spoken(&capture.flows[1]), [">new"]);
+    assert_eq!(segments(&capture.flows[0]), ["<old"]);
+    assert_eq!(segments(&capture.flows[1]), [">new"]);
 }
 
 #[test]
@@ -311,8 +311,8 @@ fn several_flows_and_the_port_filter() {
     ];
     let capture = read(&packets);
     assert_eq!(capture.flows.len(), 2);
-    assert_eq!(spoken(&capture.flows[0]), [">mqtt", ">more"]);
-    assert_eq!(spoken(&capture.flows[1]), [">web"]);
+    assert_eq!(segments(&capture.flows[0]), [">mqtt", ">more"]);
+    assert_eq!(segments(&capture.flows[1]), [">web"]);
 
     let capture = crate::capture::read(&raw_pcap(&packets), Some(1883)).unwrap();
     assert_eq!(capture.flows.len(), 1);
@@ -327,7 +327,7 @@ fn a_reset_is_recorded() {
 }
 
 #[test]
-fn kinds_of_links() {
+fn reads_all_kinds_of_links() {
     let ip = up(101, b"data");
     let with = |header: &[u8]| [header, &ip].concat();
     let ethernet = [&[2; 12][..], &[8, 0]].concat();
@@ -351,7 +351,7 @@ fn kinds_of_links() {
         let file = pcap(link, false, MICROSECONDS_LE, &[bytes]);
         let capture = crate::capture::read(&file, None).unwrap();
         assert_eq!(capture.flows.len(), 1, "link {link}: {:?}", capture.skipped);
-        assert_eq!(spoken(&capture.flows[0]), [">data"]);
+        assert_eq!(segments(&capture.flows[0]), [">data"]);
     }
 }
 
@@ -359,11 +359,11 @@ fn kinds_of_links() {
 fn ethernet_padding_is_not_data() {
     let padded = [&[2; 12][..], &[8, 0], &up(101, b"xy"), &[0; 4]].concat();
     let capture = crate::capture::read(&pcap(1, false, MICROSECONDS_LE, &[padded]), None).unwrap();
-    assert_eq!(spoken(&capture.flows[0]), [">xy"]);
+    assert_eq!(segments(&capture.flows[0]), [">xy"]);
 }
 
 #[test]
-fn ipv6() {
+fn reads_ipv6() {
     let mut packet = Vec::new();
     PacketBuilder::ipv6([1; 16], [2; 16], 64)
         .tcp(40_000, 1883, 7, 1000)
@@ -371,11 +371,11 @@ fn ipv6() {
         .unwrap();
     let flow = only_flow(&[packet]);
     assert!(flow.client.is_ipv6());
-    assert_eq!(spoken(&flow), [">six"]);
+    assert_eq!(segments(&flow), [">six"]);
 }
 
 #[test]
-fn what_is_skipped_is_counted() {
+fn counts_skipped_packets() {
     let mut udp = Vec::new();
     PacketBuilder::ipv4([1; 4], [2; 4], 64)
         .udp(1, 2)
@@ -485,7 +485,7 @@ fn pcapng_of_both_byte_orders_in_one_file() {
     assert!(is_capture(&file));
     let capture = crate::capture::read(&file, None).unwrap();
     assert_eq!(capture.broken_at, None);
-    assert_eq!(spoken(&capture.flows[0]), [">ab", ">cde"]);
+    assert_eq!(segments(&capture.flows[0]), [">ab", ">cde"]);
     for segment in &capture.flows[0].segments {
         assert_eq!(segment.time, Duration::new(105, 7));
     }
@@ -497,7 +497,7 @@ fn pcapng_simple_packets() {
     let body = [&(packet.len() as u32).to_le_bytes()[..], &packet].concat();
     let file = [section(false, 101), block(false, 3, &body)].concat();
     let capture = crate::capture::read(&file, None).unwrap();
-    assert_eq!(spoken(&capture.flows[0]), [">x"]);
+    assert_eq!(segments(&capture.flows[0]), [">x"]);
     assert_eq!(capture.flows[0].segments[0].time, Duration::ZERO);
 }
 
@@ -514,13 +514,13 @@ fn pcapng_damaged_packets_are_skipped() {
     .concat();
     let capture = crate::capture::read(&file, None).unwrap();
     assert_eq!(capture.skipped.malformed, 2);
-    assert_eq!(spoken(&capture.flows[0]), [">y"]);
+    assert_eq!(segments(&capture.flows[0]), [">y"]);
 }
 
 // ---- Damaged files ----
 
 #[test]
-fn no_capture() {
+fn rejects_other_files() {
     assert_eq!(
         crate::capture::read(b"", None),
         Err(CaptureError::NotACapture)
@@ -548,7 +548,7 @@ fn a_truncated_file_gives_what_precedes() {
     for length in second + 1..file.len() {
         let capture = crate::capture::read(&file[..length], None).unwrap();
         assert_eq!(capture.broken_at, Some(second));
-        assert_eq!(spoken(&capture.flows[0]), [">ab"]);
+        assert_eq!(segments(&capture.flows[0]), [">ab"]);
     }
     let file = [section(true, 101), enhanced(true, 0, 0, &up(101, b"ab"))].concat();
     let whole = file.len();
@@ -556,12 +556,12 @@ fn a_truncated_file_gives_what_precedes() {
     for length in whole + 1..file.len() {
         let capture = crate::capture::read(&file[..length], None).unwrap();
         assert_eq!(capture.broken_at, Some(whole));
-        assert_eq!(spoken(&capture.flows[0]), [">ab"]);
+        assert_eq!(segments(&capture.flows[0]), [">ab"]);
     }
 }
 
 #[test]
-fn impossible_lengths() {
+fn stops_at_impossible_lengths() {
     let mut file = raw_pcap(&[up(101, b"ab")]);
     let end = file.len();
     file.extend([0xff; 40]);
@@ -582,7 +582,7 @@ fn impossible_lengths() {
 }
 
 #[test]
-fn no_single_byte_makes_it_panic() {
+fn no_single_byte_causes_a_panic() {
     let packets = with_handshake([up(101, b"ab"), up(105, b"cd"), down(501, b"ef")]);
     let ng: Vec<u8> = packets
         .iter()

@@ -55,7 +55,7 @@ fn quoted_strings(text: &str, first: usize) -> Result<Vec<u8>, InputError> {
 /// Appends the bytes of a string and returns the text after it. With a `quote`, the string ends at
 /// the closing quote. Without one, it ends with the text, and line breaks are not part of it.
 ///
-/// `\x` takes at most two digits, as in most languages, but not in C.
+/// `\x` has at most two digits, as in most languages, but not in C.
 pub(super) fn unescape<'t>(
     text: &'t str,
     start: usize,

@@ -92,7 +92,7 @@ impl<'a> Line<'a> {
         }
         report::place(self.out, self.number, time)?;
         write!(self.out, "{:10}", "")?;
-        report::other_protocol(self.out, None, protocol)
+        report::not_mqtt(self.out, None, protocol)
     }
 
     pub fn ended(&mut self, time: Duration, sender: Sender, end: End) -> io::Result<()> {

@@ -62,14 +62,14 @@ pub fn dialect(
     writeln!(out)
 }
 
-/// Writes that bytes are another protocol.
-pub fn other_protocol(out: &mut dyn Write, name: Option<&str>, protocol: &str) -> io::Result<()> {
+/// Writes that bytes are not MQTT, and the reason.
+pub fn not_mqtt(out: &mut dyn Write, name: Option<&str>, reason: &str) -> io::Result<()> {
     paint(out, BAD, "NOT MQTT")?;
     write!(out, "  ")?;
     if let Some(name) = name {
         write!(out, "{name}: ")?;
     }
-    writeln!(out, "{protocol}")
+    writeln!(out, "{reason}")
 }
 
 /// Writes a note if the order of the two directions was not recorded.

@@ -47,7 +47,7 @@ pub fn verdict(
 }
 
 /// Writes a packet, without the verdict if it is valid.
-pub fn packet(out: &mut dyn Write, record: &Record<'_>, view: View) -> io::Result<()> {
+fn packet(out: &mut dyn Write, record: &Record<'_>, view: View) -> io::Result<()> {
     match record.verdict {
         Verdict::Accept(packet) => {
             let summary = summary(&packet, record.dialect.version(), view);
@@ -104,7 +104,7 @@ pub fn place(out: &mut dyn Write, number: u64, time: Duration) -> io::Result<()>
     paint(out, FAINT, &text)
 }
 
-/// Writes what was waived for an accepted packet, and its breaches, a line each.
+/// Writes the waived errors of a packet and its breaches, a line each.
 fn notes(out: &mut dyn Write, record: &Record<'_>) -> io::Result<()> {
     for error in &record.waived {
         let text = format!("       ~ waived {}\n", waived(*error));
