@@ -1,24 +1,25 @@
-//! `--json`: one object for each packet, a line each.
+//! The objects of `--json` and `judge`.
 
-use mqtt_wire::{DecodeError, Dialect, Packet, Sender, WillFate};
+use mqtt_wire::monitor::Breach;
+use mqtt_wire::{DecodeError, Dialect, Packet, Waivers, WillFate};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::conversation::Event;
-use crate::dissect::{Field, count, dissect};
-use crate::judge::{BreachNames, Fault};
-use crate::report::View;
-use crate::stream::{Record, Verdict};
+use super::view::View;
+use crate::dissect::{Field, Secrets, dissect};
+use crate::event::{Event, Record, Verdict};
+use crate::names;
+use crate::text::count;
 use crate::will::Outcome;
 
-/// Something in a conversation as an object. Further members may be added to it.
+/// An event as an object. The caller may add members.
 pub fn event(event: &Event<'_>, view: View) -> serde_json::Result<Value> {
     let (verdict, length) = match event {
         Event::Packet(record) => return packet(record, view),
-        Event::Unread(_, length) => ("unread", json!(length)),
-        Event::Gap(_, length) => ("missing", json!(length)),
+        Event::Unread { length, .. } => ("unread", json!(length)),
+        Event::Missing { length, .. } => ("missing", json!(length)),
     };
-    let from = sender_name(event.sender());
+    let from = names::sender(event.sender());
     Ok(json!({"verdict": verdict, "from": from, "length": length}))
 }
 
@@ -29,49 +30,53 @@ pub fn packet(record: &Record<'_>, view: View) -> serde_json::Result<Value> {
         Verdict::Reject(error) => ("reject", None, Some(*error)),
         Verdict::Incomplete(_) => ("incomplete", None, None),
     };
-    let limit = if view.full { usize::MAX } else { 1024 };
     let fields = dissect(record.bytes, record.dialect);
     let breaches = record.breaches.as_ref();
-    let mut object = serde_json::to_value(Object {
+    let mut object = serde_json::to_value(PacketObject {
         stream_offset: record.offset,
         length: record.bytes.len(),
-        dialect: Names::of(record.dialect, error),
+        dialect: DialectObject::of(record.dialect, error),
         verdict,
         packet,
-        error: error.map(|error| Fault::new(error, record.remedy.waiver)),
-        waived: record.waived.iter().copied().map(Fault::from).collect(),
-        breaches: breaches.map(|breaches| breaches.iter().map(BreachNames::from).collect()),
+        error: error.map(|error| ErrorObject::new(error, record.needed_waivers.first)),
+        waived: record
+            .waived
+            .iter()
+            .copied()
+            .map(ErrorObject::of_waived)
+            .collect(),
+        breaches: breaches.map(|breaches| breaches.iter().map(BreachObject::from).collect()),
         fields: fields
             .iter()
-            .map(|field| FieldObject::new(field, record.bytes, limit, view))
+            .map(|field| FieldObject::new(field, record.bytes, view))
             .collect(),
     })?;
-    if !view.show_secrets {
+    if view.secrets == Secrets::Hide {
         object.get_mut("packet").into_iter().for_each(hide_secrets);
     }
     Ok(object)
 }
 
 #[derive(Serialize)]
-struct Object<'a> {
+struct PacketObject<'a> {
     stream_offset: usize,
     length: usize,
-    dialect: Names,
+    dialect: DialectObject,
     verdict: &'static str,
     packet: Option<&'a Packet<'a>>,
-    error: Option<Fault>,
-    waived: Vec<Fault>,
-    breaches: Option<Vec<BreachNames>>,
+    error: Option<ErrorObject>,
+    waived: Vec<ErrorObject>,
+    breaches: Option<Vec<BreachObject>>,
     fields: Vec<FieldObject<'a>>,
 }
 
 #[derive(Serialize)]
-struct Names {
+struct DialectObject {
     version: Option<String>,
     from: &'static str,
 }
 
-impl Names {
+impl DialectObject {
     fn of(dialect: Dialect, error: Option<DecodeError>) -> Self {
         let version = match error {
             Some(error) => error.version(),
@@ -79,12 +84,12 @@ impl Names {
         };
         Self {
             version: version.map(|version| version.to_string()),
-            from: sender_name(dialect.sender()),
+            from: names::sender(dialect.sender()),
         }
     }
 }
 
-/// What becomes of a Will.
+/// What happens to a Will, as an object.
 pub fn will(outcome: &Outcome<'_>) -> Value {
     let (fate, seconds) = match outcome.fate {
         WillFate::Discard => ("discard", 0),
@@ -101,10 +106,57 @@ pub fn will(outcome: &Outcome<'_>) -> Value {
     })
 }
 
-pub fn sender_name(sender: Sender) -> &'static str {
-    match sender {
-        Sender::Client => "client",
-        Sender::Server => "server",
+/// An error as an object.
+#[derive(Debug, Serialize)]
+pub struct ErrorObject {
+    kind: &'static str,
+    offset: usize,
+    field: String,
+    statement: Option<String>,
+    statements: Vec<String>,
+    reason_code: Option<String>,
+    waiver: Option<&'static str>,
+}
+
+impl ErrorObject {
+    /// An error, and the waivers that cover it.
+    pub fn new(error: DecodeError, waivers: Waivers) -> Self {
+        Self {
+            kind: error.kind().name(),
+            offset: error.offset(),
+            field: error.field().to_string(),
+            statement: error.statement().map(|statement| statement.to_string()),
+            statements: error.statements().map(|it| it.to_string()).collect(),
+            reason_code: names::error_code(error).map(|code| format!("{code:#04x}")),
+            waiver: names::waivers(waivers).first().copied(),
+        }
+    }
+
+    /// An error that was waived.
+    pub fn of_waived(error: DecodeError) -> Self {
+        let waivers = Waivers::of(&error.violation());
+        Self::new(error, waivers.unwrap_or_default())
+    }
+}
+
+/// A broken rule of the conversation, as an object.
+#[derive(Debug, Serialize)]
+pub struct BreachObject {
+    kind: &'static str,
+    from: &'static str,
+    statements: Vec<String>,
+    reason_code: Option<String>,
+}
+
+impl From<&Breach> for BreachObject {
+    fn from(breach: &Breach) -> Self {
+        let code = breach.reason_code().map(u8::from);
+        Self {
+            kind: breach.kind().name(),
+            from: names::sender(breach.sender()),
+            statements: breach.statements().map(|it| it.to_string()).collect(),
+            reason_code: code.map(|code| format!("{code:#04x}")),
+        }
     }
 }
 
@@ -121,8 +173,8 @@ struct FieldObject<'a> {
 }
 
 impl<'a> FieldObject<'a> {
-    fn new(field: &'a Field, packet: &[u8], limit: usize, view: View) -> Self {
-        let value = field.text(packet, limit, view.show_secrets);
+    fn new(field: &'a Field, packet: &[u8], view: View) -> Self {
+        let value = field.text(packet, view.limit(1024), view.secrets);
         let children = field.children.iter();
         Self {
             name: &field.name,
@@ -131,7 +183,7 @@ impl<'a> FieldObject<'a> {
             bits: field.is_bits().then(|| field.draw_bits(packet)),
             value: (!value.is_empty()).then_some(value),
             children: children
-                .map(|field| FieldObject::new(field, packet, limit, view))
+                .map(|field| FieldObject::new(field, packet, view))
                 .collect(),
         }
     }
