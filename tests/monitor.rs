@@ -82,7 +82,7 @@ fn without_room_for_an_exchange_its_answer_is_no_breach() {
 
 /// Two messages of the Server, the first of them sent again before the Client answers in order.
 #[test]
-fn what_is_sent_again_may_be_older_than_what_was_seen() {
+fn a_repeated_publish_may_be_older_than_the_first_one_seen() {
     let client = Dialect::from_client(Version::V3_1_1);
     let server = client.reply();
     let conversation = [
@@ -110,7 +110,7 @@ fn what_is_sent_again_may_be_older_than_what_was_seen() {
     assert_eq!(found_by(&mut short, &conversation), []);
     assert!(short.is_incomplete());
 
-    // what is sent again is known from then on
+    // a repeated PUBLISH is tracked from then on
     let pubrec = (0, client, &b"\x50\x02\0\x07"[..]);
     let mut joined = Monitor::new().joining();
     let found = found_by(&mut joined, &[conversation[8], pubrec]);
@@ -129,7 +129,7 @@ fn what_is_sent_again_may_be_older_than_what_was_seen() {
 
 /// A Packet Identifier that is used three times: found by fuzzing.
 #[test]
-fn without_room_for_the_first_use_of_an_identifier_the_second_is_taken_for_it() {
+fn without_room_for_the_first_use_of_an_identifier_the_second_counts_as_the_first() {
     let client = Dialect::from_client(Version::V3_1_1);
     let conversation = [
         (0, client, CONNECT_3_1_1),
@@ -157,7 +157,7 @@ fn without_room_for_the_first_use_of_an_identifier_the_second_is_taken_for_it() 
 }
 
 #[test]
-fn a_monitor_that_joins_late_trusts_what_it_did_not_see() {
+fn a_monitor_that_joins_late_trusts_unseen_packets() {
     let server = Dialect::from_server(Version::V5);
     let client = server.reply();
     let mut monitor = Monitor::new().joining();
@@ -175,7 +175,7 @@ fn a_monitor_that_joins_late_trusts_what_it_did_not_see() {
 }
 
 #[test]
-fn a_monitor_that_joins_after_connect_takes_connack_for_an_answer_to_it() {
+fn a_monitor_that_joins_after_connect_accepts_the_connack() {
     for (version, connack) in [
         (Version::V3_1_1, &b"\x20\x02\x01\0"[..]), // Session Present
         // Session Present, Response Information, Authentication Method
@@ -227,7 +227,7 @@ fn silence_is_counted_from_the_last_packet_of_the_client() {
 }
 
 #[test]
-fn a_session_goes_on_as_the_version_says() {
+fn the_version_decides_whether_a_session_goes_on() {
     let pubrel = b"\x62\x02\0\x09";
     let forgotten = [BreachKind::NothingToAcknowledge];
     let found = |version, connect: &[u8], connack| {
@@ -286,7 +286,7 @@ fn authentication_ends_with_the_success_of_the_server() {
 }
 
 #[test]
-fn what_comes_after_pubrec_is_judged_by_the_version() {
+fn packets_after_pubrec_depend_on_the_version() {
     let (publish, pubrec) = (&b"\x34\x05\0\x01a\0\x07"[..], &b"\x50\x02\0\x07"[..]);
     let of_3_1_1 = Dialect::from_client(Version::V3_1_1);
     let begun = [
@@ -321,7 +321,7 @@ fn what_comes_after_pubrec_is_judged_by_the_version() {
 }
 
 #[test]
-fn what_was_not_found_is_said_to_a_stray_packet() {
+fn a_stray_packet_may_be_answered_with_not_found() {
     let client = Dialect::from_client(Version::V5);
     let server = client.reply();
     let begun = [(0, client, CONNECT_5_0), (0, server, b"\x20\x03\0\0\0")];
@@ -365,7 +365,7 @@ fn only_a_client_has_to_keep_the_order_and_not_in_3_1() {
 }
 
 #[test]
-fn only_3_1_asks_again_within_a_connection() {
+fn only_3_1_repeats_requests_within_a_connection() {
     let subscribe = &b"\x82\x06\0\x07\0\x01a\0"[..];
     let unsubscribe = &b"\xa2\x05\0\x07\0\x01a"[..];
     let found = |version, connect: &[u8], again| {
@@ -659,7 +659,7 @@ fn kinds(packets: &[At<'_>]) -> Vec<BreachKind> {
     found_by(&mut Monitor::new(), packets)
 }
 
-/// What a monitor says of packets that are sent at these milliseconds.
+/// The breaches in packets that are sent at these milliseconds.
 fn found_by(monitor: &mut Monitor<'_>, packets: &[At<'_>]) -> Vec<BreachKind> {
     let mut kinds = Vec::new();
     for (time, dialect, bytes) in packets {
@@ -786,7 +786,7 @@ fn replay(order: &[Sender], client: &[Sent<'_>], server: &[Sent<'_>]) -> Vec<Bre
     breaches
 }
 
-/// What a monitor says of a conversation: breaches with the index of their packet.
+/// The breaches of a conversation, each with the index of its packet.
 fn observe(monitor: &mut Monitor<'_>, name: &str, conversation: &Value) -> Vec<(usize, Breach)> {
     let version = common::version(conversation["versions"][0].as_str().unwrap());
     let waivers = conversation["waivers"].as_array();

@@ -28,7 +28,7 @@ pub(super) fn nearly_valid(version: Version, choices: &mut impl Choices) -> Conv
     Talk::new(version, choices, errors).hold()
 }
 
-/// Both sides of a connection, as far as the next step depends on what they said before.
+/// Both sides of a connection, as far as the next step depends on earlier ones.
 struct Talk<C> {
     maker: Maker<C>,
     version: Version,
@@ -46,7 +46,7 @@ struct Talk<C> {
     subscription_ids: Vec<SubscriptionId>,
 }
 
-/// What a side announced as a receiver, and the Topic Aliases that it has set as a sender.
+/// The limits that a side announced as a receiver, and the Topic Aliases that it has set.
 struct Side {
     receive_maximum: u16,
     maximum_packet_size: u32,
@@ -76,14 +76,14 @@ impl Side {
     }
 }
 
-/// What the CONNECT asked for.
+/// The requests in the CONNECT.
 struct Request {
     session_outlives: bool,
     problem_information: bool,
     method: Option<String>,
 }
 
-/// What the Server offers.
+/// The offer of the Server.
 struct Service {
     maximum_qos: QoS,
     retain: bool,
@@ -96,7 +96,7 @@ struct Exchange {
     owner: Sender,
     packet_id: PacketId,
     stage: Stage,
-    /// The packet that is to be answered, to be repeated.
+    /// The packet that awaits an answer. It may be repeated.
     question: Packet,
     /// Whether the question is a repetition, so that its owner does not wait for an answer to it.
     is_copy: bool,
@@ -121,7 +121,7 @@ enum Stage {
     PubComp,
     /// With the QoS of each filter.
     SubAck(Vec<QoS>),
-    /// With so many filters.
+    /// With this many filters.
     UnsubAck(usize),
 }
 
@@ -178,7 +178,7 @@ impl<C: Choices> Talk<C> {
 
     // ---- opening ---------------------------------------------------------------------------
 
-    /// CONNECT to CONNACK. Whether the connection is accepted.
+    /// Sends CONNECT to CONNACK. Returns whether the connection is accepted.
     fn open(&mut self) -> bool {
         let Packet::Connect(mut connect) = self.make(Sender::Client, PacketType::Connect) else {
             return false;
@@ -210,7 +210,7 @@ impl<C: Choices> Talk<C> {
         self.accept(&connect, response_information)
     }
 
-    /// CONNACK. Whether it accepts the connection.
+    /// Sends CONNACK. Returns whether it accepts the connection.
     fn accept(&mut self, connect: &Connect, response_information: bool) -> bool {
         let Packet::ConnAck(mut connack) = self.make(Sender::Server, PacketType::ConnAck) else {
             return false;
@@ -301,7 +301,7 @@ impl<C: Choices> Talk<C> {
 
     // ---- steps -----------------------------------------------------------------------------
 
-    /// Whether the connection goes on.
+    /// Makes one step. Returns whether the connection goes on.
     fn step(&mut self) -> bool {
         // only 3.1 and 3.1.1 repeat within a connection
         let steps = if self.is_v5() { 16 } else { 18 };
@@ -377,7 +377,7 @@ impl<C: Choices> Talk<C> {
     }
 
     /// Keeps the Topic Alias within the receiver's maximum, and the topic name where the alias
-    /// is new, which is the answer.
+    /// is new. Returns a new alias.
     fn fit_alias(&mut self, sender: Sender, publish: &mut Publish) -> Option<NonZeroU16> {
         let maximum = self.side(sender.other()).topic_alias_maximum;
         let mut properties = core::mem::take(&mut publish.properties);
@@ -716,7 +716,7 @@ impl<C: Choices> Talk<C> {
         self.send(sender, Packet::Auth(auth))
     }
 
-    /// Whether one side has said good-bye.
+    /// Sends DISCONNECT. Returns whether it was sent.
     fn disconnect(&mut self) -> bool {
         let sender = match self.is_v5() && self.maker.choices.flag() {
             true => Sender::Server,
@@ -800,7 +800,7 @@ impl<C: Choices> Talk<C> {
         self.maker.packet(packet_type)
     }
 
-    /// Whether the packet may be sent; then it is.
+    /// Sends the packet if it may be sent. Returns whether it was sent.
     fn send(&mut self, sender: Sender, mut packet: Packet) -> bool {
         if sender == Sender::Server && !self.request.problem_information && !self.strays() {
             leave_out_problem_information(&mut packet);
@@ -867,7 +867,7 @@ impl<C: Choices> Talk<C> {
     }
 }
 
-/// Raises a Maximum Packet Size that would leave the other side nothing to say.
+/// Raises a Maximum Packet Size that is too small for most packets.
 fn with_room(properties: &mut [Property]) {
     const ENOUGH: NonZeroU32 = match NonZeroU32::new(64) {
         Some(size) => size,
@@ -880,8 +880,8 @@ fn with_room(properties: &mut [Property]) {
     }
 }
 
-/// Leaves out what only CONNACK, DISCONNECT and PUBLISH may have if the Client asked for no
-/// Problem Information.
+/// Leaves out the properties that only CONNACK, DISCONNECT and PUBLISH may have if the Client
+/// asked for no Problem Information.
 fn leave_out_problem_information(packet: &mut Packet) {
     let properties = match packet {
         Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
