@@ -82,7 +82,7 @@ struct Exchange {
     owner: Sender,
     packet_id: PacketId,
     stage: Stage,
-    /// The packet that is to be answered, to be repeated.
+    /// The packet that awaits an answer. It may be repeated.
     question: Packet,
     /// Whether the question is a repetition, so that its owner does not wait for an answer to it.
     is_copy: bool,
@@ -139,11 +139,11 @@ impl<C: Chooser> ConversationGenerator<C> {
     }
 
     pub(super) fn conversation(mut self) -> Conversation {
-        if self.open() || self.strays() {
+        if self.open() || self.breaks_rule() {
             let (one_in, most) = self.maker.chooser.choose((8, 30), &[(16, 60), (100, 300)]);
             for _ in 0..most {
                 let start = self.maker.chooser.position();
-                if self.below(one_in) == 0 || !self.step() && !self.strays() {
+                if self.below(one_in) == 0 || !self.step() && !self.breaks_rule() {
                     break;
                 }
                 self.maker.chooser.mark_part(start, true);
@@ -190,7 +190,7 @@ impl<C: Chooser> ConversationGenerator<C> {
                 _ => {}
             }
         }
-        if self.request.method.is_some() || self.is_v5() && self.strays() {
+        if self.request.method.is_some() || self.is_v5() && self.breaks_rule() {
             self.authenticate();
         }
         self.accept(&connect, response_information)
@@ -212,14 +212,14 @@ impl<C: Chooser> ConversationGenerator<C> {
                 .all(|byte| byte.is_ascii_alphanumeric());
         if is_simple && !accepted {
             connack.reason_code = match connack.reason_code {
-                _ if self.strays() => ReasonCode::ClientIdentifierNotValid,
+                _ if self.breaks_rule() => ReasonCode::ClientIdentifierNotValid,
                 ReasonCode::ClientIdentifierNotValid => ReasonCode::ServerUnavailable,
                 other => other,
             };
         }
         let has_session = self.maker.chooser.flag() && self.version != Version::V3_1;
         connack.session_present =
-            accepted && has_session && (!connect.clean_start || self.strays());
+            accepted && has_session && (!connect.clean_start || self.breaks_rule());
         self.fit_connack(&mut connack, connect, response_information);
         with_room(&mut connack.properties);
         if !self.send(Sender::Server, Packet::ConnAck(connack.clone())) {
@@ -253,16 +253,16 @@ impl<C: Chooser> ConversationGenerator<C> {
         let (will_qos, will_retain) =
             will.map_or((QoS::AtMostOnce, false), |will| (will.qos, will.retain));
         connack.properties.retain(|property| match property {
-            Property::MaximumQoS(qos) => *qos >= will_qos || self.strays(),
-            Property::RetainAvailable(false) => !will_retain || self.strays(),
-            Property::ResponseInformation(_) => informs || self.strays(),
+            Property::MaximumQoS(qos) => *qos >= will_qos || self.breaks_rule(),
+            Property::RetainAvailable(false) => !will_retain || self.breaks_rule(),
+            Property::ResponseInformation(_) => informs || self.breaks_rule(),
             Property::AssignedClientIdentifier(_) => connect.client_id.is_empty(),
             _ => true,
         });
         if connect.client_id.is_empty()
             && accepted
             && !has(&connack.properties, Id::AssignedClientIdentifier)
-            && !self.strays()
+            && !self.breaks_rule()
         {
             let assigned = self.maker.property(Id::AssignedClientIdentifier);
             connack.properties.push(assigned);
@@ -272,7 +272,7 @@ impl<C: Chooser> ConversationGenerator<C> {
 
     /// Sets the Authentication Method of CONNECT, or removes the authentication.
     fn fit_method(&mut self, properties: &mut Vec<Property>) {
-        if self.strays() {
+        if self.breaks_rule() {
             return;
         }
         properties.retain(|property| match property.id() {
@@ -298,7 +298,7 @@ impl<C: Chooser> ConversationGenerator<C> {
             }
             1..3 => self.publish(Sender::Client),
             3..6 => {
-                if self.granted.is_some() || self.strays() {
+                if self.granted.is_some() || self.breaks_rule() {
                     self.publish(Sender::Server);
                 }
             }
@@ -321,11 +321,11 @@ impl<C: Chooser> ConversationGenerator<C> {
             Sender::Server => self.granted.unwrap_or(QoS::AtMostOnce),
         };
         let receive_maximum = usize::from(self.side(sender.other()).receive_maximum);
-        if self.open_messages(sender) >= receive_maximum && !self.strays() {
+        if self.open_messages(sender) >= receive_maximum && !self.breaks_rule() {
             highest = QoS::AtMostOnce;
         }
         let qos = publish.delivery.qos();
-        let qos = match qos > highest && self.strays() {
+        let qos = match qos > highest && self.breaks_rule() {
             true => qos,
             false => qos.min(highest),
         };
@@ -340,7 +340,7 @@ impl<C: Chooser> ConversationGenerator<C> {
             QoS::ExactlyOnce => Delivery::ExactlyOnce { packet_id, dup },
         };
         if sender == Sender::Client && publish.retain && !self.service.retain {
-            publish.retain = self.strays();
+            publish.retain = self.breaks_rule();
         }
         let known = &self.subscription_ids;
         publish.properties.retain(|property| match property {
@@ -372,11 +372,11 @@ impl<C: Chooser> ConversationGenerator<C> {
             let Property::TopicAlias(value) = property else {
                 return true;
             };
-            if maximum > 0 && !self.strays() {
+            if maximum > 0 && !self.breaks_rule() {
                 // few aliases, so that the packets use them again
                 let small = 1 + value.get() % maximum.min(4);
                 *value = NonZeroU16::new(small).unwrap_or(NonZeroU16::MIN);
-            } else if maximum == 0 && !self.strays() {
+            } else if maximum == 0 && !self.breaks_rule() {
                 return false;
             }
             alias = Some(*value);
@@ -385,7 +385,7 @@ impl<C: Chooser> ConversationGenerator<C> {
         publish.properties = properties;
         let is_set = alias.is_some_and(|alias| self.side(sender).aliases.contains(&alias));
         // without an alias the packet would not be valid by itself
-        if publish.topic_name.is_none() && !is_set && (alias.is_none() || !self.strays()) {
+        if publish.topic_name.is_none() && !is_set && (alias.is_none() || !self.breaks_rule()) {
             publish.topic_name = Some(self.maker.topic_name());
         }
         alias.filter(|_| publish.topic_name.is_some())
@@ -399,7 +399,7 @@ impl<C: Chooser> ConversationGenerator<C> {
         }
         let chosen = self.below(count) as usize;
         let first = self.first_to_answer(chosen);
-        let index = if first != chosen && self.strays() {
+        let index = if first != chosen && self.breaks_rule() {
             chosen
         } else {
             first
@@ -590,7 +590,7 @@ impl<C: Chooser> ConversationGenerator<C> {
                 .collect(),
             _ => return Vec::new(),
         };
-        if self.strays() {
+        if self.breaks_rule() {
             codes.push(ReasonCode::Success);
         }
         codes
@@ -605,8 +605,9 @@ impl<C: Chooser> ConversationGenerator<C> {
             let Ok(filter) = TopicFilter::new(&subscription.filter) else {
                 continue;
             };
-            let is_served = (self.service.wildcards || !filter.has_wildcard() || self.strays())
-                && (self.service.shared || filter.shared().is_none() || self.strays());
+            let is_served =
+                (self.service.wildcards || !filter.has_wildcard() || self.breaks_rule())
+                    && (self.service.shared || filter.shared().is_none() || self.breaks_rule());
             if !is_served {
                 subscription.filter = self.maker.topic_name().replace("$share/", "");
                 if subscription.filter.is_empty() {
@@ -616,7 +617,7 @@ impl<C: Chooser> ConversationGenerator<C> {
         }
         if !self.service.subscription_ids {
             subscribe.properties.retain(|property| {
-                property.id() != PropertyId::SubscriptionIdentifier || self.strays()
+                property.id() != PropertyId::SubscriptionIdentifier || self.breaks_rule()
             });
         }
         let packet_id = self.free_id(Sender::Client, subscribe.packet_id);
@@ -659,10 +660,10 @@ impl<C: Chooser> ConversationGenerator<C> {
 
     /// The Client starts, both sides may continue, and the Server ends.
     fn authenticate_again(&mut self) {
-        if !self.is_v5() || self.request.method.is_none() && !self.strays() {
+        if !self.is_v5() || self.request.method.is_none() && !self.breaks_rule() {
             return;
         }
-        if !self.strays() && !self.auth(Sender::Client, ReasonCode::ReAuthenticate) {
+        if !self.breaks_rule() && !self.auth(Sender::Client, ReasonCode::ReAuthenticate) {
             return;
         }
         self.authenticate();
@@ -691,7 +692,7 @@ impl<C: Chooser> ConversationGenerator<C> {
         if self.request.method.is_some() {
             self.fit_method(&mut properties);
         }
-        let reason_code = match self.strays() {
+        let reason_code = match self.breaks_rule() {
             true => auth.reason_code,
             false => reason_code,
         };
@@ -717,7 +718,7 @@ impl<C: Chooser> ConversationGenerator<C> {
         };
         if !self.request.session_outlives {
             properties.retain(|property| {
-                property.id() != PropertyId::SessionExpiryInterval || self.strays()
+                property.id() != PropertyId::SessionExpiryInterval || self.breaks_rule()
             });
         }
         let disconnect = Disconnect {
@@ -766,7 +767,7 @@ impl<C: Chooser> ConversationGenerator<C> {
         }
     }
 
-    fn strays(&mut self) -> bool {
+    fn breaks_rule(&mut self) -> bool {
         self.errors.breaks_rule(&mut self.maker.chooser)
     }
 
@@ -788,7 +789,7 @@ impl<C: Chooser> ConversationGenerator<C> {
 
     /// Sends the packet if it is allowed. Returns whether it did.
     fn send(&mut self, sender: Sender, mut packet: Packet) -> bool {
-        if sender == Sender::Server && !self.request.problem_information && !self.strays() {
+        if sender == Sender::Server && !self.request.problem_information && !self.breaks_rule() {
             leave_out_problem_information(&mut packet);
         }
         let dialect = Dialect::new(self.version, sender);
@@ -797,7 +798,7 @@ impl<C: Chooser> ConversationGenerator<C> {
             return false;
         };
         let maximum = self.side(sender.other()).maximum_packet_size;
-        if u32::try_from(length).unwrap_or(u32::MAX) > maximum && !self.strays() {
+        if u32::try_from(length).unwrap_or(u32::MAX) > maximum && !self.breaks_rule() {
             return false;
         }
         self.packets.push((sender, packet));
