@@ -19,13 +19,11 @@ pub use self::exchange::Exchange;
 use self::aliases::Aliases;
 use self::exchange::{Answer, Exchanges, Stage};
 use self::keep_alive::KeepAlive;
-use self::opening::Authentication;
-use self::session::{Request, Service, Side};
+use self::session::{Authentication, Request, Service, Side};
 use self::store::Store;
 use crate::dialect::{Dialect, Sender, Version};
 use crate::packet::Packet;
 use crate::packet_type::PacketType;
-use crate::property::Properties;
 use crate::property_id::PropertyId;
 
 /// Watches the packets of one connection, in both directions, and reports the rules that no single
@@ -277,7 +275,7 @@ impl<'s> Monitor<'s> {
             return self.permit_answer(sender, packet);
         }
         self.side_mut(sender).has_spoken = true;
-        self.judge_size(sender, packet, len, breach);
+        self.check_size(sender, packet, len, breach);
         match packet {
             Packet::Connect(connect) => self.connect(connect),
             Packet::ConnAck(connack) => self.connack(connack, breach),
@@ -329,15 +327,18 @@ impl<'s> Monitor<'s> {
         })
     }
 
-    fn judge_size(
+    fn check_size(
         &self,
         sender: Sender,
         packet: &Packet<'_>,
         len: usize,
         breach: &mut dyn FnMut(BreachKind),
     ) {
-        let properties = problem_properties(packet);
-        let explains = |id| properties.is_some_and(|list| list.get(id).is_some());
+        let is_answer = !matches!(
+            packet,
+            Packet::Connect(_) | Packet::Publish(_) | Packet::Subscribe(_) | Packet::Unsubscribe(_)
+        );
+        let explains = |id| is_answer && packet.properties().get(id).is_some();
         if u32::try_from(len).unwrap_or(u32::MAX) > self.side(sender.other()).maximum_packet_size {
             breach(if explains(PropertyId::ReasonString) {
                 BreachKind::ReasonStringTooLarge
@@ -386,24 +387,4 @@ impl<'s> Monitor<'s> {
     fn is_v5(&self) -> bool {
         self.version == Version::V5
     }
-}
-
-/// The properties of packets that may carry a Reason String, which explains a problem.
-fn problem_properties<'a>(packet: &Packet<'a>) -> Option<Properties<'a>> {
-    Some(match packet {
-        Packet::ConnAck(packet) => packet.properties,
-        Packet::PubAck(packet)
-        | Packet::PubRec(packet)
-        | Packet::PubRel(packet)
-        | Packet::PubComp(packet) => packet.properties,
-        Packet::SubAck(packet) | Packet::UnsubAck(packet) => packet.properties,
-        Packet::Disconnect(packet) => packet.properties,
-        Packet::Auth(packet) => packet.properties,
-        Packet::Connect(_)
-        | Packet::Publish(_)
-        | Packet::Subscribe(_)
-        | Packet::Unsubscribe(_)
-        | Packet::PingReq
-        | Packet::PingResp => return None,
-    })
 }

@@ -1,6 +1,6 @@
 //! The beginning and the end of a connection: CONNECT, CONNACK, AUTH and DISCONNECT.
 
-use super::session::{ClientId, Method, Request, Service};
+use super::session::{Authentication, ClientId, Method, Request, Service};
 use super::{BreachKind, Monitor, Phase};
 use crate::dialect::{Sender, Version};
 use crate::packet::{Auth, ConnAck, Connect, Disconnect};
@@ -140,26 +140,6 @@ impl Monitor<'_> {
                 self.authentication = Authentication::None;
             }
             _ => {}
-        }
-    }
-}
-
-/// An authentication after the CONNACK.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Authentication {
-    None,
-    /// The Client has begun it.
-    Begun,
-    /// Nobody has begun it, but this side may answer an AUTH of the other one.
-    AnsweredBy(Sender),
-}
-
-impl Authentication {
-    fn permits(self, sender: Sender) -> bool {
-        match self {
-            Self::None => false,
-            Self::Begun => true,
-            Self::AnsweredBy(answerer) => answerer == sender,
         }
     }
 }

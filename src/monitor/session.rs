@@ -3,6 +3,7 @@
 
 use super::aliases::Aliases;
 use crate::data::{QoS, Utf8Str};
+use crate::dialect::Sender;
 use crate::packet::{ConnAck, Connect};
 use crate::property::{Properties, Property};
 use crate::property_id::PropertyId;
@@ -121,6 +122,26 @@ impl<'s> Side<'s> {
                 Property::TopicAliasMaximum(value) => self.topic_alias_maximum = value,
                 _ => {}
             }
+        }
+    }
+}
+
+/// An authentication after the CONNACK.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Authentication {
+    None,
+    /// The Client has begun it.
+    Begun,
+    /// Nobody has begun it, but this side may answer an AUTH of the other one.
+    AnsweredBy(Sender),
+}
+
+impl Authentication {
+    pub(super) fn permits(self, sender: Sender) -> bool {
+        match self {
+            Self::None => false,
+            Self::Begun => true,
+            Self::AnsweredBy(answerer) => answerer == sender,
         }
     }
 }

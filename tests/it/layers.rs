@@ -1,19 +1,40 @@
 //! The files of each program are layers: a file imports only from files above it in the list of
 //! DESIGN.md. The list and the files have to agree, so an import circle cannot exist.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
-fn files_import_only_from_lower_layers() {
+fn files_of_the_library_import_only_from_lower_layers() {
     let design = fs::read_to_string(Path::new(ROOT).join("DESIGN.md")).unwrap();
-    for folder in ["src"] {
-        let layers = layers_of(folder, &design);
-        let sources = read_sources(&Path::new(ROOT).join(folder));
-        assert_eq!(faults(&layers, &sources), Vec::<String>::new(), "{folder}");
+    let sources = read_sources("src");
+    assert_eq!(faults(&layers_of("src", &design), &sources), [""; 0]);
+}
+
+/// The list is in the documentation of `explain/src/lib.rs`, and names modules.
+#[test]
+fn modules_of_mqtt_explain_import_only_from_lower_layers() {
+    let path = Path::new(ROOT).join("explain/src/lib.rs");
+    let documentation = fs::read_to_string(path).unwrap();
+    let list = documentation.split("```").nth(1).unwrap();
+    let names = list.lines().filter_map(|line| {
+        let name = line.strip_prefix("//! ")?.split_whitespace().next()?;
+        Some(format!("{name}.rs"))
+    });
+    let sources = read_sources("explain/src");
+    assert_eq!(
+        faults(&names.collect::<Vec<_>>(), &by_module(&sources)),
+        [""; 0]
+    );
+}
+
+#[test]
+fn no_program_has_an_import_circle() {
+    for folder in ["src", "explain/src", "benches/peers/src", "ci/src"] {
+        assert_eq!(circles(&read_sources(folder)), [""; 0], "{folder}");
     }
 }
 
@@ -36,7 +57,7 @@ fn a_planted_upward_import_is_found() {
         "mod decoder;\npub use self::decoder::Decoder;",
         "use super::Frame;",
     );
-    assert_eq!(faults(&layers, &right), Vec::<String>::new());
+    assert_eq!(faults(&layers, &right), [""; 0]);
 
     let planted = [
         ("use crate::packet::Packet;", ""),
@@ -50,6 +71,12 @@ fn a_planted_upward_import_is_found() {
         let found = faults(&layers, &sources(frame, decoder));
         assert_eq!(found.len(), 1, "{frame} {decoder}: {found:?}");
     }
+
+    let mut circle = right.clone();
+    circle.insert("data.rs".into(), "use crate::frame::Frame;".into());
+    circle.insert("frame.rs".into(), "use crate::data::QoS;".into());
+    assert!(!circles(&circle).is_empty());
+    assert_eq!(circles(&right), [""; 0]);
 
     let mut unlisted = right.clone();
     unlisted.insert("new.rs".into(), String::new());
@@ -71,7 +98,8 @@ fn layers_of(folder: &str, design: &str) -> Vec<String> {
 }
 
 /// The text of each file below a folder, without comments and without unit tests.
-fn read_sources(folder: &Path) -> BTreeMap<String, String> {
+fn read_sources(folder: &str) -> BTreeMap<String, String> {
+    let folder = &Path::new(ROOT).join(folder);
     let mut sources = BTreeMap::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(current) = folders.pop() {
@@ -79,7 +107,7 @@ fn read_sources(folder: &Path) -> BTreeMap<String, String> {
             let path: PathBuf = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|it| it == "rs") && !path.ends_with("tests.rs") {
                 let name = path.strip_prefix(folder).unwrap();
                 let name = name.to_str().unwrap().replace('\\', "/");
                 let text = fs::read_to_string(&path).unwrap();
@@ -88,6 +116,51 @@ fn read_sources(folder: &Path) -> BTreeMap<String, String> {
         }
     }
     sources
+}
+
+/// The sources with each file put into the top module that it belongs to.
+fn by_module(sources: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut modules = BTreeMap::<String, String>::new();
+    for (name, text) in sources {
+        let top = |name: &str| {
+            format!(
+                "{}.rs",
+                name.trim_end_matches(".rs").split('/').next().unwrap()
+            )
+        };
+        if matches!(name.as_str(), "lib.rs" | "main.rs") {
+            continue;
+        }
+        let imports = imports(name, text, sources);
+        let imports = imports
+            .iter()
+            .map(|other| top(other))
+            .filter(|other| *other != top(name));
+        let uses = imports.map(|other| format!("use crate::{};\n", other.trim_end_matches(".rs")));
+        modules.entry(top(name)).or_default().extend(uses);
+    }
+    modules
+}
+
+/// The files that import from each other, directly or not.
+fn circles(sources: &BTreeMap<String, String>) -> Vec<String> {
+    let imports: BTreeMap<_, _> = sources
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "lib.rs" | "main.rs"))
+        .map(|(name, text)| (name.clone(), imports(name, text, sources)))
+        .collect();
+    // remove the files that import no other, and those that no other imports, until circles are left
+    let mut left = imports;
+    loop {
+        let names: BTreeSet<String> = left.keys().cloned().collect();
+        let imported: BTreeSet<String> = left.values().flatten().cloned().collect();
+        let count = left.len();
+        left.retain(|name, _| imported.contains(name));
+        left.retain(|_, imports| imports.iter().any(|other| names.contains(other)));
+        if left.len() == count {
+            return names.into_iter().collect();
+        }
+    }
 }
 
 fn without_tests(text: &str) -> String {
