@@ -42,7 +42,11 @@ fuzz_target!(|input: &[u8]| {
     if let Start::In(dialect) = start {
         let whole = u32::from(*pieces);
         let publish = limits.packet;
-        invariants::stream::parts_match_whole_packets(stream, dialect, StreamLimits { whole, publish });
+        invariants::stream::parts_match_whole_packets(
+            stream,
+            dialect,
+            StreamLimits { whole, publish },
+        );
     }
 });
 
