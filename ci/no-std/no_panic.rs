@@ -147,7 +147,7 @@ fn use_packet(packet: &Packet<'_>, dialect: Dialect) {
         Err(error) => show(&error),
     }
     let fit = packet.fit(dialect, black_box(64), black_box(false));
-    match fit.and_then(|fit| fit.encode_to_slice(&mut answer)) {
+    match fit.and_then(|fit| fit.encode_to_slice(dialect, &mut answer)) {
         Ok(_) => use_bytes(&answer),
         Err(error) => show(&error),
     }

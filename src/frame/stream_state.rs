@@ -64,6 +64,7 @@ impl StreamState {
     }
 
     /// Finds the next packet; without a dialect, it must be a CONNECT. Records an error.
+    #[cfg(any(feature = "bytes", feature = "embedded-io-async"))]
     #[inline]
     pub(crate) fn next_frame<'a>(
         &mut self,
@@ -75,7 +76,7 @@ impl StreamState {
         found.inspect_err(|error| self.fail(*error))
     }
 
-    /// Like [`next_frame`](Self::next_frame), but does not record an error.
+    /// Finds the next packet; without a dialect, it must be a CONNECT. Does not record an error.
     #[inline]
     pub(crate) fn find_frame<'a>(
         &mut self,
