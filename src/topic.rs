@@ -344,12 +344,15 @@ fn check_filter_in(version: Version, bytes: &[u8]) -> Result<(), BadText> {
 
 #[inline]
 fn check_share(bytes: &[u8]) -> Result<(), BadText> {
-    split_share(bytes).map(|_| ())
+    if bytes.starts_with(SHARE) {
+        split_share(bytes).map(|_| ())
+    } else {
+        Ok(())
+    }
 }
 
 /// The parts of a filter whose text was checked; `None` if it is no shared subscription. Wildcards
 /// behind the share name are not checked.
-#[inline]
 fn split_share(bytes: &[u8]) -> Result<Option<SharedSubscription<'_>>, BadText> {
     let Some(rest) = bytes.strip_prefix(SHARE) else {
         return Ok(None);

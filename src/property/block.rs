@@ -43,22 +43,28 @@ fn parse_items<'a, E: ParseFault<'a>>(
     carrier: Carrier,
     dialect: Dialect,
 ) -> Result<Seen, nom::Err<E>> {
+    let sender = dialect.sender();
     let mut seen = Seen::default();
     let mut rest = block;
     while !rest.is_empty() {
         let (value, id) = parse_id(rest, carrier)?;
-        if let Err(kind) = seen.add(id, carrier, dialect.sender()) {
+        if let Err(kind) = seen.add(id, carrier, sender) {
             return fault(rest, kind, Field::Property(id), id as u32);
         }
-        if id == PropertyId::ResponseTopic && dialect.waives(Waivers::EMPTY_RESPONSE_TOPIC) {
-            if let Some(after) = value.strip_prefix(&[0, 0]) {
-                rest = after;
-                continue;
-            }
+        match Property::parse_value::<E, true>(value, id) {
+            Ok((after, _)) => rest = after,
+            Err(error) => rest = waived_value(value, id, dialect).ok_or(error)?,
         }
-        (rest, _) = Property::parse_value::<E, true>(value, id)?;
     }
     Ok(seen)
+}
+
+/// The bytes behind a value that only a waiver allows.
+#[cold]
+fn waived_value(value: &[u8], id: PropertyId, dialect: Dialect) -> Option<&[u8]> {
+    let is_waived =
+        id == PropertyId::ResponseTopic && dialect.waives(Waivers::EMPTY_RESPONSE_TOPIC);
+    value.strip_prefix(&[0, 0]).filter(|_| is_waived)
 }
 
 /// Parses the identifier: a variable byte integer, although none of the 27 needs a second byte.
