@@ -1,6 +1,7 @@
-//! Decode (all checks, all lists walked) and encode of every kind of packet, with throughput.
+//! Measures decoding (all checks, all lists read) and encoding of every packet type, with
+//! throughput.
 //!
-//! `cargo bench --bench codec`, or with a part of a name behind it: `... -- decode/PUBLISH`.
+//! `cargo bench --bench codec`, or with a part of a name at the end: `... -- decode/PUBLISH`.
 
 use std::hint::black_box;
 
@@ -8,7 +9,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mqtt_wire::Version;
 use packets::{decode_and_walk, packets};
 
-#[path = "instructions/src/packets.rs"]
+#[path = "packets/mod.rs"]
 mod packets;
 
 fn codec(criterion: &mut Criterion) {

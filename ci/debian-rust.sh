@@ -1,9 +1,11 @@
 # shellcheck shell=bash
-# Rust toolchains out of Debian's packages, unpacked into a folder and never installed: they bring the
-# MSRV and targets that a machine with only the host's toolchain cannot show. Sourced by the scripts here.
+# Rust toolchains from Debian's packages, unpacked into a folder and never installed. They bring the MSRV and targets
+# that the host's toolchain does not have. Sourced by the scripts here, which set $root.
+# shellcheck source-path=SCRIPTDIR source=apt.sh
+source "$(dirname "${BASH_SOURCE[0]}")/apt.sh"
 
-# debian_rust VERSION PACKAGE... puts VERSION (such as 1.85) of rustc-web and cargo-web and of the named
-# packages (built from the same source), with all they need, into $DEBIAN_RUST and leaves it there for the next time.
+# debian_rust VERSION PACKAGE... unpacks VERSION (such as 1.85) of rustc-web, of cargo-web and of the named packages
+# (built from the same source), with what they depend on, into $DEBIAN_RUST. The folder is kept for the next time.
 debian_rust() {
     local version=$1
     shift
@@ -20,8 +22,8 @@ fetch_debian_rust() {
         echo "error: this needs Debian's packages of Rust $version, and there is no apt-get here" >&2
         return 1
     fi
-    # A machine image's package lists may name files that the archive has replaced since.
-    if [ "$(id -u)" = 0 ]; then apt-get update --quiet=2 || echo "note: some package lists are old" >&2; fi
+    # The package lists of a machine image may name files that the archive has replaced since.
+    if [ "$(id -u)" = 0 ]; then apt_update; fi
     full=$(apt-cache madison rustc-web | awk -v prefix="$version." 'index($3, prefix) == 1 && !found++ { print $3 }')
     if [ -z "$full" ]; then
         echo "error: apt knows no rustc-web $version (apt-get update may help)" >&2
@@ -29,7 +31,7 @@ fetch_debian_rust() {
     fi
     rm -rf "$DEBIAN_RUST"
     mkdir -p "$DEBIAN_RUST/debs"
-    # The Rust packages by their full version; what else they need, by apt's own list of what this machine lacks.
+    # The Rust packages by their full version, and the packages that apt would install with them on this machine.
     local wanted=("${@/%/=$full}") libraries
     libraries=$(apt-get install --simulate --no-install-recommends "${wanted[@]}" | awk '$1 == "Inst" { print $2 }')
     local package
@@ -47,7 +49,7 @@ fetch_debian_rust() {
     echo "unpacked ${wanted[*]} into $DEBIAN_RUST"
 }
 
-# debian_cargo ARGUMENT... is that toolchain's cargo.
+# debian_cargo ARGUMENT... runs that toolchain's cargo.
 debian_cargo() {
     local bin=$DEBIAN_RUST/usr/bin libraries=lib/x86_64-linux-gnu
     LD_LIBRARY_PATH=$DEBIAN_RUST/usr/$libraries:$DEBIAN_RUST/$libraries PATH=$bin:$PATH RUSTC=$bin/rustc RUSTDOC=$bin/rustdoc "$bin/cargo" "$@"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Proves the MSRV: library and mqtt-explain build, and the library's tests pass, with the Rust that Cargo.toml names as rust-version.
+# Proves the MSRV: with the Rust that Cargo.toml names as rust-version, the library and mqtt-explain build and the
+# library's tests pass.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source-path=SCRIPTDIR source=debian-rust.sh
@@ -10,6 +11,6 @@ msrv=$(sed -n 's/^rust-version = "\([0-9]*\.[0-9]*\).*"/\1/p' Cargo.toml)
 debian_rust "$msrv"
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}/msrv
 
-debian_cargo check --locked --package mqtt-wire --package mqtt-explain --all-features
+debian_cargo check --locked --package mqtt-wire --package mqtt-wire-testkit --package mqtt-explain --all-features
 debian_cargo test --locked --package mqtt-wire --all-features
-echo "msrv: mqtt-wire and mqtt-explain build, and mqtt-wire passes its tests, with $(debian_cargo --version | cut -d' ' -f1,2), all features"
+echo "msrv: mqtt-wire, mqtt-wire-testkit and mqtt-explain build, and mqtt-wire passes its tests, with $(debian_cargo --version | cut -d' ' -f1,2), all features"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Proves that what would be published is what users need, builds by itself, and builds with the oldest versions of its
-# dependencies that Cargo.toml allows.
+# Proves that the published package holds the files that users need and no others, that it builds by itself, and that
+# it builds with the oldest dependencies that Cargo.toml allows.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -8,24 +8,24 @@ target_dir=${CARGO_TARGET_DIR:-$root/target}/package
 work=$(mktemp -d "${TMPDIR:-/tmp}/mqtt-wire-package.XXXXXX")
 trap 'rm -r "$work"' EXIT
 
-# The sources, what they are licensed under, what to read, and what Cargo adds.
+# The sources, licences and documents, and what Cargo adds.
 {
     git ls-files src README.md CHANGELOG.md 'LICENSE-*' Cargo.toml
     printf '%s\n' .cargo_vcs_info.json Cargo.lock Cargo.toml.orig
 } | LC_ALL=C sort >"$work/expected"
 cargo package --quiet --locked --allow-dirty --list --package mqtt-wire | LC_ALL=C sort >"$work/packed"
-diff "$work/expected" "$work/packed" || { echo "error: < is missing in the package, > is too much in it" >&2; exit 1; }
-cargo package --quiet --locked --allow-dirty --package mqtt-wire --target-dir "$target_dir"
+diff "$work/expected" "$work/packed" || { echo "error: the package lacks files marked <, and should not have files marked >" >&2; exit 1; }
+cargo package --quiet --locked --allow-dirty --package mqtt-wire --package mqtt-wire-testkit --target-dir "$target_dir"
 
-# The library alone, for other members and tests may need later versions.
-git ls-files -z src README.md Cargo.toml | xargs -0 cp --parents --target-directory="$work"
-sed -i '/^\[dev-dependencies\]/,$d; s/^members = .*/members = []/' "$work/Cargo.toml"
+# The library and the test kit alone: other members and tests may need later versions.
+git ls-files -z src README.md Cargo.toml testkit | xargs -0 cp --parents --target-directory="$work"
+sed -i '/^\[dev-dependencies\]/,$d; s/^members = .*/members = ["testkit"]/' "$work/Cargo.toml" "$work/testkit/Cargo.toml"
 cd "$work"
 export RUSTC_BOOTSTRAP=1 # for -Z; the compiler is the same
 cargo update --quiet -Z direct-minimal-versions
-cargo tree --all-features --edges normal --depth 1 --prefix none
-for features in "" bytes serde model defmt tokio embedded-io-async; do
+cargo tree --workspace --all-features --edges normal --depth 1 --prefix none
+for features in "" bytes serde defmt tokio embedded-io-async; do
     cargo check --quiet --lib --no-default-features --features "$features" --target-dir "$target_dir"
 done
-cargo check --quiet --lib --all-features --target-dir "$target_dir"
-echo "package: $(wc -l <"$work/packed") files, which build by themselves, and with the oldest dependencies that are allowed"
+cargo check --quiet --workspace --lib --all-features --target-dir "$target_dir"
+echo "package: $(wc -l <"$work/packed") files; builds by itself, and with the oldest allowed dependencies"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks what is depended on and what is published: the licences and sources of all dependencies by cargo-deny, which it
-# installs if it is missing (some minutes), and what ci/package.sh checks. Advisories need a network: cargo deny check advisories
+# Checks the licences and sources of all dependencies with cargo-deny, and then the package (package.sh). Installs
+# cargo-deny if it is missing, which takes some minutes. Advisories need a network: cargo deny check advisories
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -10,10 +10,10 @@ for manifest in Cargo.toml fuzz/Cargo.toml; do
     cargo deny --offline --manifest-path "$manifest" --config deny.toml check licenses bans sources
 done
 
-# The library alone, without what is for tests, brings nothing twice.
+# The library itself depends on no crate in two versions.
 twice=$(cargo tree --locked --package mqtt-wire --features serde,defmt,tokio,embedded-io-async --edges normal --duplicates)
 if [ -n "$twice" ]; then
-    printf 'error: the library brings two versions of one crate:\n%s\n' "$twice" >&2
+    printf 'error: the library depends on two versions of one crate:\n%s\n' "$twice" >&2
     exit 1
 fi
 ci/package.sh

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Proves the library on targets that a desktop toolchain does not have. Slow, so not part of .ci/run.
+# Checks the library on targets that a desktop toolchain does not have. Slow, so not part of .ci/run.
 #
-#   ci/targets.sh              checks it for Cortex-M (32 bits, no operating system) and for eBPF
-#   ci/targets.sh i686 s390x   runs its tests on 32 bits and on a big-endian machine, under qemu; needs
+#   ci/targets.sh              compiles it for Cortex-M (32 bits, no operating system) and for eBPF
+#   ci/targets.sh i686 s390x   runs its tests under qemu on 32 bits and on a big-endian machine; needs
 #                              apt-get install qemu-user gcc-i686-linux-gnu gcc-s390x-linux-gnu
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -25,7 +25,7 @@ run_tests() {
     done
     settings=CARGO_TARGET_$(tr a-z- A-Z_ <<<"$triple")
     export "${settings}_LINKER=$gnu-gcc" "${settings}_RUNNER=env -u LD_LIBRARY_PATH $qemu -L /usr/$gnu"
-    # optimized, std too: the emulation takes its time
+    # Optimized, with std: emulation is slow.
     CARGO_PROFILE_DEV_OPT_LEVEL=1 debian_cargo test --locked --package mqtt-wire --all-features -Zbuild-std --target "$triple"
 }
 
@@ -43,4 +43,4 @@ for name in "$@"; do
         *) echo "error: bpfel, thumbv7em, i686 or s390x, not $name" >&2; exit 1 ;;
     esac
 done
-echo "targets: mqtt-wire holds on $*"
+echo "targets: mqtt-wire passes on $*"

@@ -1,24 +1,25 @@
-//! A small MQTT client: publishes, subscribes, and leaves a Will.
+//! A small MQTT client that publishes, subscribes, and leaves a Will.
 //!
 //! ```sh
-//! # a device that shows whether it is there: run it, watch a/status, then kill -9 it
+//! # a device that shows whether it is online: run it, watch a/status, then kill -9 it
 //! cargo run --example client --features tokio -- 127.0.0.1:1883 --id a --retain --qos 1 \
 //!     --will a/status offline --pub a/status online --sub a/command
 //! ```
 //!
-//! `--version` is 3.1, 3.1.1 or 5.0; `--qos` and `--retain` are for the Will too. What comes is
-//! printed as topic and message. Ctrl-C disconnects, so that there is no Will.
+//! `--version` is 3.1, 3.1.1 or 5.0. `--qos` and `--retain` apply to the Will too. The client prints
+//! the topic and payload of each message. Ctrl-C disconnects, so the Will is not published.
 
 use std::collections::HashSet;
 use std::error::Error;
+use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use mqtt_wire::{
-    Ack, BinaryData, Codec, Connect, Delivery, Dialect, Disconnect, Limits, Packet, PacketId,
-    Publish, QoS, ReasonCode, Subscribe, Subscription, Subscriptions, TopicFilter, TopicName,
-    Utf8Str, Version, Will,
+    Ack, BinaryData, Codec, Connect, DecodeError, Delivery, Dialect, Disconnect, Limits, Packet,
+    PacketId, Publish, QoS, ReasonCode, Reply, Subscribe, Subscription, Subscriptions, TopicFilter,
+    TopicName, TransportError, Utf8Str, Version, Will,
 };
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval_at};
@@ -49,23 +50,42 @@ async fn main() -> Result<(), Box<dyn Error>> {
         unanswered: HashSet::new(),
         unreleased: HashSet::new(),
     };
-    client.connect(&options).await?;
-    client.publish_and_subscribe(&options).await?;
-    client.listen(!options.subscribe.is_empty()).await?;
-    client.disconnect().await
+    let result = client.run(&options).await;
+    if let Err(error) = &result {
+        client.answer(error.as_ref()).await;
+    }
+    result
 }
 
 struct Client {
     packets: Framed<TcpStream, Codec>,
     incoming: Dialect,
     last_packet_id: PacketId,
-    /// What was sent and still waits for its last answer.
+    /// Packets whose last answer has not arrived yet.
     unanswered: HashSet<PacketId>,
-    /// QoS 2 messages that came and were not released.
+    /// QoS 2 messages whose PUBREL has not arrived yet.
     unreleased: HashSet<PacketId>,
 }
 
 impl Client {
+    async fn run(&mut self, options: &Options) -> Result<(), Box<dyn Error>> {
+        self.connect(options).await?;
+        self.publish_and_subscribe(options).await?;
+        self.listen(!options.subscribe.is_empty()).await?;
+        self.disconnect().await
+    }
+
+    /// Answers a bad packet, in 5.0 with a DISCONNECT.
+    async fn answer(&mut self, error: &(dyn Error + 'static)) {
+        let refused = match error.downcast_ref() {
+            Some(TransportError::<io::Error>::Decode(error)) => Some(error),
+            _ => error.downcast_ref::<DecodeError>(),
+        };
+        if let Some(Reply::Disconnect(code)) = refused.map(DecodeError::reply) {
+            let _ = self.packets.send(Disconnect::new(code).into()).await;
+        }
+    }
+
     async fn connect(&mut self, options: &Options) -> Result<(), Box<dyn Error>> {
         let will = match &options.will {
             None => None,
@@ -92,7 +112,7 @@ impl Client {
                 Ok(())
             }
             Packet::ConnAck(connack) => Err(format!("refused: {}", connack.reason_code).into()),
-            packet => Err(format!("{} in place of CONNACK", packet.packet_type()).into()),
+            packet => Err(format!("{} instead of CONNACK", packet.packet_type()).into()),
         }
     }
 
@@ -130,7 +150,7 @@ impl Client {
         self.last_packet_id
     }
 
-    /// Handles what comes: for ever, or until all that was sent is answered.
+    /// Handles incoming packets, for ever or until everything sent is answered.
     async fn listen(&mut self, for_ever: bool) -> Result<(), Box<dyn Error>> {
         let period = Duration::from_secs(KEEP_ALIVE.into());
         let mut ping = interval_at(Instant::now() + period, period);
@@ -147,7 +167,7 @@ impl Client {
                 }
                 _ = ping.tick() => {
                     if pinged {
-                        return Err("no answer to PINGREQ".into());
+                        return Err("no PINGRESP received".into());
                     }
                     pinged = true;
                     self.packets.send(Packet::PingReq).await?;
@@ -202,9 +222,9 @@ impl Client {
                 eprintln!("subscribed");
             }
             Packet::Disconnect(disconnect) => {
-                return Err(format!("the server left: {}", disconnect.reason_code).into());
+                return Err(format!("the server disconnected: {}", disconnect.reason_code).into());
             }
-            packet => return Err(format!("{} was not expected", packet.packet_type()).into()),
+            packet => return Err(format!("unexpected {}", packet.packet_type()).into()),
         }
         Ok(())
     }
@@ -217,7 +237,7 @@ impl Client {
 }
 
 fn show(publish: Publish<'_>) {
-    // this client allows no Topic Alias, so the name is there
+    // this client allows no Topic Alias, so there is a name
     let topic = publish.topic_name.map_or("", |topic| topic.as_str());
     println!("{topic} {}", String::from_utf8_lossy(publish.payload));
 }
@@ -248,7 +268,7 @@ impl Options {
                 "--will" => options.will = Some((value()?, value()?)),
                 "--pub" => options.publish.push((value()?, value()?)),
                 "--sub" => options.subscribe.push(value()?),
-                _ => return Err(format!("{option}: there is no such option").into()),
+                _ => return Err(format!("{option}: unknown option").into()),
             }
         }
         Ok(options)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Packs the corpora that fuzz/overnight.sh has left, minimised, into fuzz/kept/TARGET.xz, from where fuzz/seed.sh takes
-# them: input after input, each behind its length in four bytes, the shortest first, up to 64 KiB for a target.
+# Packs the minimized corpora of fuzz/overnight.sh into fuzz/kept/TARGET.xz, which fuzz/seed.sh unpacks. Each input is behind
+# its length in four bytes, the shortest first, up to 64 KiB for a target.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 mkdir -p kept

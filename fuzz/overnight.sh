@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Fuzzes all targets, as many at once as there are processors and each for its share of the time; then makes their
-# corpora small again, and says in a table what was done and found. Fails if a target crashed; what crashed it is in
+# Fuzzes all targets, one on each processor, each for its share of the time. Then minimizes their corpora and prints a
+# table of the results. Fails if a target crashed; the inputs that crashed it are in
 # fuzz/artifacts/TARGET.
 #
-#   fuzz/overnight.sh SECONDS            all targets, SECONDS together
-#   fuzz/overnight.sh SECONDS TARGET...  these
+#   fuzz/overnight.sh SECONDS            all targets, SECONDS in total
+#   fuzz/overnight.sh SECONDS TARGET...  these targets
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-seconds=${1:?how many seconds?}
+seconds=${1:?the number of seconds is missing}
 shift
 [ $# != 0 ] || mapfile -t targets < <(cargo fuzz list)
 [ $# = 0 ] || targets=("$@")
@@ -57,7 +57,7 @@ for target in "${targets[@]}"; do
         }' <<<"$last")")
 done
 
-printf '\n| target | seconds | executions | a second | edges | features | corpus after cmin | crashes |\n'
+printf '\n| target | seconds | executions | per second | edges | features | corpus after cmin | crashes |\n'
 printf '|---|---:|---:|---:|---:|---:|---:|---:|\n'
 printf '%s\n' "${rows[@]}"
 if [ $crashed != 0 ]; then

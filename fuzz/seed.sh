@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the seed corpora of the fuzz targets: from the packets, conversations and recorded streams in spec-vectors/, and
-# from what fuzzing has found before (kept/, see keep.sh).
+# Makes the seed corpora of the fuzz targets from the packets, conversations and recorded streams in spec-vectors/, and
+# from the corpora in kept/ (see keep.sh).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 python3 - <<'PYTHON'
@@ -11,7 +11,7 @@ import pathlib
 import struct
 
 VECTORS = pathlib.Path("../spec-vectors")
-# the order of the laws' dialects()
+# in the order of `invariants::dialects`
 VERSIONS = ["3.1", "3.1.1", "5.0"]
 ACCEPT = 6
 
@@ -21,7 +21,7 @@ def wire(packet):
 
 
 def without_length(packet):
-    """For targets that make the Remaining Length themselves."""
+    """For targets that add the Remaining Length themselves."""
     end = 1
     while end < len(packet) and packet[end] >= 0x80:
         end += 1
@@ -29,7 +29,7 @@ def without_length(packet):
 
 
 def of_packet(vector):
-    """The input of each target: what it wants to know, then the bytes of the packet."""
+    """The input for each target: its options, then the bytes of the packet."""
     packet = wire(vector)
     from_server = vector["direction"] == "server-to-client"
     for version in vector["versions"]:
@@ -41,7 +41,7 @@ def of_packet(vector):
         yield "differential", bytes([dialect]) + without_length(packet)
         if from_server:
             yield "c-peer", bytes([dialect]) + without_length(packet)
-        # where the generator draws from: no packet in itself, yet bytes that are apart from each other
+        # random bytes for the generator: they only need to differ from seed to seed
         yield "round_trip", bytes([dialect]) + packet
     if packet[:1] == b"\x10":
         yield "frame", bytes([ACCEPT, 0, 1]) + packet

@@ -10,14 +10,14 @@ use crate::wire::read::{self, Parsed};
 use crate::wire::text::{MAX_FIELD, check_text};
 use crate::wire::varint;
 
-/// What every kind of text shares: it reads as text and compares with `str`.
+/// The methods and traits that all text types share.
 macro_rules! text_traits {
     ($name:ident) => {
         impl<'a> $name<'a> {
-            /// The text. This walks it once more; [`as_bytes`](Self::as_bytes) is free.
+            /// The text. This validates the UTF-8 again; [`as_bytes`](Self::as_bytes) is free.
             #[must_use]
             pub const fn as_str(&self) -> &'a str {
-                // it was checked when the value was made
+                // always valid: it was checked when the value was created
                 match ::core::str::from_utf8(self.0) {
                     Ok(text) => text,
                     Err(_) => "",
@@ -31,7 +31,7 @@ macro_rules! text_traits {
                 self.0
             }
 
-            /// Bytes that were checked before.
+            /// A value of bytes that were checked before.
             #[inline]
             pub(crate) const fn trusted(bytes: &'a [u8]) -> Self {
                 Self(bytes)
@@ -95,10 +95,9 @@ pub(crate) use text_traits;
 
 /// A UTF-8 Encoded String: at most 65,535 bytes of UTF-8 without U+0000.
 ///
-/// The text was checked when the value was made (MQTT-1.5.3-1 and MQTT-1.5.3-2 of 3.1.1,
-/// MQTT-1.5.4-1 and MQTT-1.5.4-2 of 5.0). It is kept as bytes, so that
-/// [`as_bytes`](Self::as_bytes), comparing and hashing are free; [`as_str`](Self::as_str) walks
-/// the text once more.
+/// The text is checked when the value is created (MQTT-1.5.3-1 and MQTT-1.5.3-2 of 3.1.1,
+/// MQTT-1.5.4-1 and MQTT-1.5.4-2 of 5.0). It is stored as bytes, so
+/// [`as_bytes`](Self::as_bytes) is free; [`as_str`](Self::as_str) validates the UTF-8 again.
 ///
 /// ```
 /// use mqtt_wire::Utf8Str;
@@ -117,11 +116,11 @@ impl<'a> Utf8Str<'a> {
     /// The empty string.
     pub const EMPTY: Self = Self(b"");
 
-    /// Checks that `text` holds no U+0000 and has at most 65,535 bytes.
+    /// Creates a string; checks that `text` has at most 65,535 bytes and no U+0000.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NullCharacter`] or [`ErrorKind::FieldTooLong`].
+    /// [`ErrorKind::FieldTooLong`] or [`ErrorKind::NullCharacter`].
     pub const fn new(text: &'a str) -> Result<Self, ErrorKind> {
         let bytes = text.as_bytes();
         if bytes.len() > MAX_FIELD {
@@ -156,7 +155,7 @@ impl<'a> BinaryData<'a> {
     /// No bytes.
     pub const EMPTY: Self = Self(b"");
 
-    /// Checks that there are at most 65,535 bytes.
+    /// Creates binary data; checks that there are at most 65,535 bytes.
     ///
     /// # Errors
     ///
@@ -180,7 +179,7 @@ impl<'a> BinaryData<'a> {
         Ok((rest, Self(bytes)))
     }
 
-    /// Bytes whose length was checked before.
+    /// A value of bytes whose length was checked before.
     pub(crate) const fn trusted(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -229,16 +228,16 @@ impl serde::Serialize for BinaryData<'_> {
 /// assert_eq!(id.get(), 7);
 /// assert_eq!(PacketId::new(0), None);
 /// ```
+#[doc(alias = "pkid")]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct PacketId(u16);
 
 impl PacketId {
-    /// The identifier 1, where counting begins.
+    /// The identifier 1, the smallest.
     pub const MIN: Self = Self(1);
 
-    /// The identifier with this value; `None` for 0.
+    /// Creates an identifier; `None` for 0.
     #[must_use]
     pub const fn new(value: u16) -> Option<Self> {
         match value {
@@ -247,7 +246,7 @@ impl PacketId {
         }
     }
 
-    /// The value. It is 0 only in a packet that was decoded with
+    /// The identifier as a number. It is 0 only in a packet that was decoded with
     /// [`Waivers::PACKET_ID_ZERO`](crate::Waivers::PACKET_ID_ZERO).
     #[must_use]
     #[inline]
@@ -267,7 +266,7 @@ impl PacketId {
         Ok((rest, Self(value)))
     }
 
-    /// Encoding refuses the identifier 0, which only a waiver lets in.
+    /// Encoding rejects the identifier 0, which decoding accepts only with a waiver.
     #[inline]
     pub(crate) fn check(self) -> Result<(), Refusal> {
         match self.0 {
@@ -298,17 +297,19 @@ impl fmt::Display for PacketId {
     }
 }
 
-/// A Subscription Identifier: 1 to 268,435,455 (5.0, section 3.8.2.1.2).
+/// A Subscription Identifier of 5.0: a variable byte integer from 1 to 268,435,455 (section
+/// 3.8.2.1.2).
+#[doc(alias = "varint")]
+#[doc(alias = "variable byte integer")]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct SubscriptionId(NonZeroU32);
 
 impl SubscriptionId {
-    /// The identifier 1.
+    /// The identifier 1, the smallest.
     pub const MIN: Self = Self(NonZeroU32::MIN);
 
-    /// The identifier with this value; `None` for 0 and above 268,435,455.
+    /// Creates an identifier; `None` for 0 and for values above 268,435,455.
     #[must_use]
     pub const fn new(value: u32) -> Option<Self> {
         match NonZeroU32::new(value) {
@@ -317,7 +318,7 @@ impl SubscriptionId {
         }
     }
 
-    /// The value.
+    /// The identifier as a number.
     #[must_use]
     pub const fn get(self) -> u32 {
         self.0.get()
@@ -338,7 +339,7 @@ pub enum QoS {
 }
 
 impl QoS {
-    /// The level that the two low bits of `bits` stand for; `None` for 3.
+    /// The level in the two low bits of `bits`; `None` for 3.
     #[inline]
     pub(crate) const fn from_bits(bits: u8) -> Option<Self> {
         match bits & 0x03 {
@@ -367,14 +368,7 @@ impl fmt::Display for QoS {
     }
 }
 
-#[cfg(feature = "serde")]
-impl serde::Serialize for QoS {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u8(*self as u8)
-    }
-}
-
-/// No QoS has this level.
+/// The error for a number that is not a QoS level.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidQoS(pub u8);
@@ -403,15 +397,6 @@ impl serde::Serialize for Hex<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
-}
-
-/// Serializes a value as its text.
-#[cfg(feature = "serde")]
-pub(crate) fn as_text<S: serde::Serializer>(
-    value: &impl fmt::Display,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Decoding: from a frame, or from the bytes of one packet, to the packet.
+//! Decoding a packet from a frame, or from the bytes of one packet.
 
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, ErrorKind, Fault, Field};
@@ -11,12 +11,12 @@ use crate::packet_type::PacketType;
 use crate::rules::Waivers;
 
 impl<'a> Packet<'a> {
-    /// Decodes bytes that are one whole packet.
+    /// Decodes bytes that are exactly one packet.
     ///
-    /// If packets follow each other or arrive in pieces, framing finds their ends:
-    /// [`FrameRef::split`] over a slice, or a `FrameDecoder` over a buffer that grows.
+    /// For several packets, or packets that arrive in pieces, use framing first:
+    /// [`FrameRef::split`] for a slice, or `FrameDecoder` for a buffer that grows.
     ///
-    /// A CONNECT has to be of the version of the dialect; [`Connect::decode`] accepts any version.
+    /// A CONNECT must have the version of the dialect; [`Connect::decode`] accepts any version.
     ///
     /// # Errors
     ///
@@ -26,8 +26,8 @@ impl<'a> Packet<'a> {
         whole(bytes, Some(dialect))?.decode(dialect)
     }
 
-    /// As [`decode`](Self::decode), and reports each broken rule that the dialect waives, even if
-    /// the packet then breaks another rule.
+    /// Like [`decode`](Self::decode), but also reports each broken rule that the dialect waives,
+    /// even if decoding then fails because of another rule.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl<'a> Packet<'a> {
 }
 
 impl<'a> Connect<'a> {
-    /// Decodes bytes that are one whole CONNECT of any version: a Server does this with the first
+    /// Decodes bytes that are exactly one CONNECT, of any version, as a Server does with the first
     /// packet of a connection. [`Connect::version`] holds the version.
     ///
     /// ```
@@ -157,7 +157,7 @@ impl Frame {
     }
 }
 
-/// The only packet in `bytes`.
+/// The frame of the only packet in `bytes`.
 fn whole(bytes: &[u8], dialect: Option<Dialect>) -> Result<FrameRef<'_>, DecodeError> {
     let error = |kind, offset| {
         let packet_type = bytes

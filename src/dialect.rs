@@ -1,4 +1,4 @@
-//! Which MQTT is spoken, and by whom.
+//! The version of MQTT and the side that sends.
 
 use core::fmt;
 
@@ -62,7 +62,7 @@ impl fmt::Display for Version {
 pub enum Sender {
     /// The side that opened the connection and sent CONNECT.
     Client,
-    /// The side that answered with CONNACK.
+    /// The side that accepted the connection and sends CONNACK.
     Server,
 }
 
@@ -86,9 +86,11 @@ impl fmt::Display for Sender {
     }
 }
 
-/// The version that is spoken and the side that sends: what the bytes of a packet mean, and which
-/// rules bind them, depends on both. It also says which single rules the receiver waives or adds:
-/// none unless [`waiving`](Self::waiving) or [`enforcing`](Self::enforcing) is called.
+/// The version of MQTT and the side that sends: both decide what the bytes of a packet mean and
+/// which rules apply.
+///
+/// A dialect also holds the rules that the receiver waives or adds: none unless you call
+/// [`waiving`](Self::waiving) or [`enforcing`](Self::enforcing).
 ///
 /// A dialect belongs to one direction of a connection. A server decodes with
 /// [`Dialect::from_client`] and encodes with [`Dialect::from_server`]; a client does the reverse.
@@ -102,12 +104,12 @@ impl fmt::Display for Sender {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dialect(
     /// One word, which is cheap to pass and to compare: bit 0 is the sender, bits 2 and 1 are the
-    /// version, and bits 8 to 23 are the rules that are waived or added.
+    /// version, and bits 8 to 23 are the waived and the added rules.
     u32,
 );
 
 impl Dialect {
-    /// All plain dialects.
+    /// All plain dialects, which waive and add no rules.
     pub(crate) const ALL: [Self; 6] = [
         Self::from_client(Version::V3_1),
         Self::from_server(Version::V3_1),
@@ -117,42 +119,43 @@ impl Dialect {
         Self::from_server(Version::V5),
     ];
 
-    /// The mark of no plain dialect.
+    /// A mark that no plain dialect has.
     pub(crate) const NO_MARK: u8 = u8::MAX;
 
-    /// The place of the plain dialect in [`ALL`](Self::ALL).
+    /// The index of the plain dialect in [`ALL`](Self::ALL).
     #[inline]
     pub(crate) const fn index(self) -> usize {
         (self.0 & 0x07) as usize
     }
 
-    /// What `sender` sends in `version`.
+    /// The dialect of packets that `sender` sends in `version`.
     #[must_use]
     #[inline]
     pub const fn new(version: Version, sender: Sender) -> Self {
         Self((version as u32) << 1 | sender as u32)
     }
 
-    /// What a Client sends in `version`.
+    /// The dialect of packets from a Client in `version`.
     #[must_use]
     pub const fn from_client(version: Version) -> Self {
         Self::new(version, Sender::Client)
     }
 
-    /// What a Server sends in `version`.
+    /// The dialect of packets from a Server in `version`.
     #[must_use]
     pub const fn from_server(version: Version) -> Self {
         Self::new(version, Sender::Server)
     }
 
-    /// The same dialect with these rules waived, in place of others. Framing and decoding let
-    /// pass what breaks them; encoding knows no waivers.
+    /// The same dialect with these rules waived, instead of any waived before. Framing and decoding
+    /// then accept packets that break them; encoding ignores waivers.
     #[must_use]
     pub const fn waiving(self, waivers: Waivers) -> Self {
         self.with_rules(waivers, self.optional_rules())
     }
 
-    /// The same dialect with these rules added, in place of others. They bind decoding only.
+    /// The same dialect with these rules added, instead of any added before. They apply to decoding
+    /// only.
     #[must_use]
     pub const fn enforcing(self, rules: OptionalRules) -> Self {
         self.with_rules(self.waivers(), rules)
@@ -164,7 +167,7 @@ impl Dialect {
         Self::new(self.version(), self.sender().other())
     }
 
-    /// The version that is spoken.
+    /// The version of MQTT.
     #[must_use]
     #[inline]
     pub const fn version(self) -> Version {
@@ -185,13 +188,13 @@ impl Dialect {
         }
     }
 
-    /// The rules that are waived.
+    /// The waived rules.
     #[must_use]
     pub const fn waivers(self) -> Waivers {
         Waivers::from_bits((self.0 >> 8) as u16)
     }
 
-    /// The rules that are added.
+    /// The added rules.
     #[must_use]
     pub const fn optional_rules(self) -> OptionalRules {
         OptionalRules::from_bits((self.0 >> 8) as u16)
@@ -214,7 +217,7 @@ impl Dialect {
         self.0 <= 0x07
     }
 
-    /// A plain dialect in a byte, to store and compare; all others share one value.
+    /// A plain dialect as one byte, to store and compare; all other dialects share one value.
     #[inline]
     pub(crate) const fn mark(self) -> u8 {
         if self.is_plain() {
@@ -224,13 +227,13 @@ impl Dialect {
         }
     }
 
-    /// Whether this is the plain dialect that the mark stands for.
+    /// Whether this is the plain dialect with this mark.
     #[inline]
     pub(crate) const fn has_mark(self, mark: u8) -> bool {
         self.0 == mark as u32
     }
 
-    /// The same dialect with these rules waived and added, in place of others.
+    /// The same dialect with these rules waived and added, instead of any before.
     pub(crate) const fn with_rules(self, waivers: Waivers, rules: OptionalRules) -> Self {
         Self(self.0 & 0x07 | ((waivers.bits() | rules.bits()) as u32) << 8)
     }

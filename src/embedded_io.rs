@@ -1,4 +1,4 @@
-//! Packets over `embedded-io-async`, in buffers that the user lends.
+//! Packets over `embedded-io-async`, in buffers from the caller.
 
 use embedded_io_async::{Read, Write};
 
@@ -11,15 +11,16 @@ use crate::rules::{OptionalRules, Waivers};
 use crate::stream::PublishHead;
 use crate::transport::TransportError;
 
-/// Reads packets from a transport into a buffer that the user lends.
+/// Reads packets from an `embedded-io-async` transport into a buffer from the caller.
 ///
-/// The buffer's length limits whole packets, fixed header included: it is what to announce as
-/// Maximum Packet Size. After a refused packet the reader stays failed.
+/// The length of the buffer limits whole packets, fixed header included; announce it as Maximum
+/// Packet Size. After an error in a packet the reader stays failed.
 ///
 /// ```
 /// use embedded_io_async::{Read, Write};
 /// use mqtt_wire::{
-///     Ack, Connect, Dialect, Packet, PacketReader, PacketWriter, TransportError, Utf8Str, Version,
+///     Ack, Connect, Delivery, Dialect, Disconnect, Packet, PacketReader, PacketWriter, Reply,
+///     TransportError, Utf8Str, Version,
 /// };
 ///
 /// async fn acknowledge<R: Read, W: Write<Error = R::Error>>(
@@ -33,13 +34,25 @@ use crate::transport::TransportError;
 ///     let mut writer = PacketWriter::new(writer, &mut sent, outgoing);
 ///
 ///     writer.write(connect.into()).await?;
-///     while let Some(packet) = reader.next_packet().await? {
-///         let Packet::Publish(publish) = packet else { continue };
-///         if let Some(packet_id) = publish.delivery.packet_id() {
-///             writer.write(Packet::PubAck(Ack::new(packet_id))).await?;
+///     let ended = loop {
+///         match reader.next_packet().await {
+///             Ok(Some(Packet::Publish(publish))) => {
+///                 if let Delivery::AtLeastOnce { packet_id, .. } = publish.delivery {
+///                     writer.write(Packet::PubAck(Ack::new(packet_id))).await?;
+///                 }
+///             }
+///             Ok(Some(_)) => {}
+///             Ok(None) => break Ok(()),
+///             Err(error) => break Err(error),
+///         }
+///     };
+///     // in 5.0, send the reason for refusing a packet before you close the connection
+///     if let Err(TransportError::Decode(error)) = &ended {
+///         if let Reply::Disconnect(code) = error.reply() {
+///             writer.write(Disconnect::new(code).into()).await?;
 ///         }
 ///     }
-///     Ok(())
+///     ended
 /// }
 ///
 /// # struct Written<'a>(&'a mut Vec<u8>);
@@ -56,32 +69,39 @@ use crate::transport::TransportError;
 /// #     }
 /// # }
 /// # let connect = Connect::new(Version::V5, Utf8Str::new("meter").unwrap());
-/// # let connack_and_publish = &b"\x20\x03\x00\x00\x00\x32\x07\x00\x01a\x00\x05\x00!"[..];
-/// # let mut written = Vec::new();
-/// # let mut future = Box::pin(acknowledge(connack_and_publish, Written(&mut written), connect));
-/// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-/// # assert_eq!(future.as_mut().poll(&mut context), std::task::Poll::Ready(Ok(())));
-/// # drop(future);
-/// # assert_eq!(written[20..], *b"\x40\x02\x00\x05");
+/// # let run = |received: &'static [u8], connect| {
+/// #     let mut written = Vec::new();
+/// #     let mut future = Box::pin(acknowledge(received, Written(&mut written), connect));
+/// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+/// #     let std::task::Poll::Ready(ended) = future.as_mut().poll(&mut context) else { panic!() };
+/// #     drop(future);
+/// #     (ended, written)
+/// # };
+/// # let (ended, written) = run(b"\x20\x03\x00\x00\x00\x32\x07\x00\x01a\x00\x05\x00!", connect);
+/// # assert_eq!((ended, &written[20..]), (Ok(()), &b"\x40\x02\x00\x05"[..]));
+/// # let (ended, written) = run(b"\x20\x03\x00\x00\x00\x36", connect); // QoS 3
+/// # assert!(matches!(ended, Err(TransportError::Decode(_))));
+/// # assert_eq!(written[20..], *b"\xe0\x01\x81");
 /// ```
 #[derive(Debug)]
 pub struct PacketReader<'b, R> {
     reader: R,
     buffer: &'b mut [u8],
-    /// The bytes that arrived and belong to no packet yet are `buffer[start..end]`.
+    /// The bytes received after the last packet are `buffer[start..end]`.
     start: usize,
     end: usize,
     state: StreamState,
 }
 
 impl<'b, R: Read> PacketReader<'b, R> {
-    /// A reader of a stream in `dialect`.
+    /// A reader for a stream in `dialect`.
     #[must_use]
     pub fn new(reader: R, buffer: &'b mut [u8], dialect: Dialect) -> Self {
         Self::with_state(reader, buffer, StreamState::new(dialect))
     }
 
-    /// The reader of a Server: it waits for a CONNECT, and learns the version from it.
+    /// A reader for a connection that a Server accepts: it waits for a CONNECT and learns the
+    /// version from it.
     #[must_use]
     pub fn accept(reader: R, buffer: &'b mut [u8]) -> Self {
         Self::with_state(reader, buffer, StreamState::accept())
@@ -97,8 +117,8 @@ impl<'b, R: Read> PacketReader<'b, R> {
         }
     }
 
-    /// The same reader, whose dialect waives and adds these rules. This holds for the dialect that
-    /// [`accept`](Self::accept) learns, too.
+    /// The same reader with these rules waived and added, also in the dialect that a reader from
+    /// [`accept`](Self::accept) learns.
     #[must_use]
     pub fn with_rules(self, waivers: Waivers, rules: OptionalRules) -> Self {
         Self {
@@ -114,15 +134,18 @@ impl<'b, R: Read> PacketReader<'b, R> {
         self.state.dialect()
     }
 
-    /// The next packet; `None` if the stream ends between two packets.
+    /// Reads the next packet; `None` if the stream ends between two packets.
     ///
     /// Cancel safe if the transport's `read` is.
     ///
     /// # Errors
     ///
-    /// [`TransportError::Decode`] for the first rule that the bytes break; among them is
-    /// [`ErrorKind::PacketTooLarge`] for a packet that the buffer cannot hold. All later calls
-    /// return the same error. [`TransportError::EndInsidePacket`] and [`TransportError::Io`].
+    /// [`TransportError::Decode`] for the first rule that the bytes break, with
+    /// [`ErrorKind::PacketTooLarge`] for a packet that does not fit into the buffer; all later
+    /// calls return the same error. [`TransportError::EndInsidePacket`] if the stream ends inside a
+    /// packet, and [`TransportError::Io`] if the transport fails.
+    #[doc(alias = "cancel")]
+    #[doc(alias = "cancellation")]
     pub async fn next_packet(&mut self) -> Result<Option<Packet<'_>>, TransportError<R::Error>> {
         let Some(len) = self.next_len().await? else {
             return Ok(None);
@@ -181,10 +204,11 @@ impl<'b, R: Read> PacketReader<'b, R> {
     }
 }
 
-/// Writes packets to a transport, through a buffer that the user lends. See [`PacketReader`].
+/// Writes packets to an `embedded-io-async` transport, through a buffer from the caller. See
+/// [`PacketReader`] for an example.
 ///
-/// The buffer has to hold every packet, fixed header included, but for the payload of PUBLISH: one
-/// that does not fit is written straight from where it lies.
+/// Every packet, fixed header included, must fit into the buffer. Only the payload of a PUBLISH
+/// need not: it is then written directly to the transport.
 #[derive(Debug)]
 pub struct PacketWriter<'b, W> {
     writer: W,
@@ -193,7 +217,7 @@ pub struct PacketWriter<'b, W> {
 }
 
 impl<'b, W: Write> PacketWriter<'b, W> {
-    /// A writer of packets in `dialect`. A Server makes it when CONNECT has told the version.
+    /// A writer of packets in `dialect`. A Server knows the dialect after it has read the CONNECT.
     #[must_use]
     pub const fn new(writer: W, buffer: &'b mut [u8], dialect: Dialect) -> Self {
         Self {
@@ -203,16 +227,17 @@ impl<'b, W: Write> PacketWriter<'b, W> {
         }
     }
 
-    /// Writes a packet; whether it leaves at once is up to the transport, see
-    /// [`flush`](Self::flush).
+    /// Writes a packet. The transport may buffer it until you call [`flush`](Self::flush).
     ///
-    /// Dropping the future may leave half a packet written, after which the connection is of no
-    /// use.
+    /// Not cancel safe: if the future is dropped, a part of the packet may have been written, and
+    /// the connection cannot be used any more.
     ///
     /// # Errors
     ///
-    /// [`TransportError::Encode`] if the packet may not be sent or does not fit into the buffer;
-    /// nothing was written then. [`TransportError::Io`].
+    /// [`TransportError::Encode`] if the packet must not be sent or does not fit into the buffer;
+    /// nothing is written then. [`TransportError::Io`] if the transport fails.
+    #[doc(alias = "cancel")]
+    #[doc(alias = "cancellation")]
     pub async fn write(&mut self, packet: Packet<'_>) -> Result<(), TransportError<W::Error>> {
         let whole = packet.encode_to_slice(self.dialect, self.buffer);
         let (len, payload) = match (whole, packet) {
@@ -238,7 +263,7 @@ impl<'b, W: Write> PacketWriter<'b, W> {
     ///
     /// # Errors
     ///
-    /// [`TransportError::Io`].
+    /// [`TransportError::Io`] if the transport fails.
     pub async fn flush(&mut self) -> Result<(), TransportError<W::Error>> {
         self.writer.flush().await.map_err(TransportError::Io)
     }

@@ -1,19 +1,23 @@
-//! What was wrong: kind, place, the rule it breaks, and what to answer.
+//! Errors: the kind, the place, the rule that was broken, and the reply.
 
 mod fault;
+mod kind;
+mod statements;
 
 use core::fmt;
 
-pub(crate) use self::fault::{Fault, FaultAt, ParseFault, Refusal, fault};
 use crate::dialect::{Dialect, Sender, Version};
 use crate::packet_type::PacketType;
-use crate::property_id::PropertyId;
 use crate::reason_code::ReasonCode;
-use crate::statement::{self, Statement};
+use crate::statement::Statement;
 
-/// Why bytes were refused: kind, place, the rules they break and what to answer.
+pub(crate) use self::fault::{Fault, FaultAt, ParseFault, Refusal, fault};
+pub use self::kind::{ErrorKind, Field};
+
+/// The reason why bytes are not a valid packet: the kind of error, the byte at fault, the statements
+/// that were broken and the reply to send.
 ///
-/// It is small (16 bytes), `Copy`, and owns nothing: the bytes stay with the caller.
+/// It is small (16 bytes) and `Copy`, and it does not borrow the bytes.
 ///
 /// ```
 /// use mqtt_wire::{Dialect, ErrorKind, Packet, ReasonCode, Version};
@@ -40,14 +44,14 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    /// Which rule was broken, in short.
+    /// The kind of error.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.violation.kind()
     }
 
-    /// The byte at fault, counted from the first byte of the packet. It is the length of the
-    /// packet where something is missing at its end.
+    /// The offset of the byte at fault from the first byte of the packet. If something is missing
+    /// at the end, it is the length of the packet.
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset as usize
@@ -59,27 +63,27 @@ impl DecodeError {
         self.violation.field()
     }
 
-    /// The value at fault: the flags byte, the reason code, the property identifier, the declared
-    /// length; 0 where no single number is at fault.
+    /// The value at fault: the flags byte, the reason code, the property identifier or the declared
+    /// length. It is 0 if no single number is at fault.
     #[must_use]
     pub const fn value(&self) -> u32 {
         self.violation.value()
     }
 
-    /// The type of the packet; `None` if its first byte names none.
+    /// The type of the packet, or `None` if its first byte has no valid type.
     #[must_use]
     pub const fn packet_type(&self) -> Option<PacketType> {
         self.violation.packet_type
     }
 
-    /// The version whose rule was broken; `None` if a first packet was refused before its version
-    /// was known.
+    /// The version whose rule was broken, or `None` if the error is in a first packet whose version
+    /// was not known yet.
     #[must_use]
     pub const fn version(&self) -> Option<Version> {
         self.violation.version()
     }
 
-    /// All that is known but the place.
+    /// The error without its offset.
     #[must_use]
     pub const fn violation(&self) -> Violation {
         self.violation
@@ -96,13 +100,13 @@ impl DecodeError {
         self.violation.statements()
     }
 
-    /// The Reason Code to answer with, see [`Violation::reason_code`].
+    /// The Reason Code to send, see [`Violation::reason_code`].
     #[must_use]
     pub const fn reason_code(&self) -> Option<ReasonCode> {
         self.violation.reason_code()
     }
 
-    /// What the receiver of the refused packet answers before it closes the connection.
+    /// The reply to send before closing the connection.
     #[must_use]
     pub const fn reply(&self) -> Reply {
         self.violation.reply()
@@ -148,14 +152,14 @@ impl fmt::Display for DecodeError {
 
 impl core::error::Error for DecodeError {}
 
-/// Why a packet cannot be encoded.
+/// The reason why a packet cannot be encoded.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The packet breaks a rule: a peer that is as strict as this crate would refuse its bytes.
+    /// The packet breaks a rule: the decoder of this crate would reject its bytes.
     Violation(Violation),
-    /// The version of the dialect has no bytes for this value: it would be lost.
+    /// The version of the dialect cannot represent this value.
     NotInVersion {
         /// The type of the packet.
         packet_type: PacketType,
@@ -194,7 +198,7 @@ impl fmt::Display for EncodeError {
                 version,
             } => write!(
                 f,
-                "{packet_type}: MQTT {version} cannot say this value of {field}"
+                "{packet_type}: MQTT {version} cannot represent this value of {field}"
             ),
             Self::TooLong => f.write_str("the Remaining Length would be above 268435455"),
             Self::BufferTooSmall { needed } => {
@@ -206,18 +210,39 @@ impl fmt::Display for EncodeError {
 
 impl core::error::Error for EncodeError {}
 
-/// A broken rule: what a refused packet and a packet that must not be encoded have in common.
+/// A broken rule: the part that a [`DecodeError`] and an [`EncodeError`] have in common.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Violation {
-    pub(crate) fault: Fault,
-    pub(crate) packet_type: Option<PacketType>,
-    pub(crate) version: Option<Version>,
-    pub(crate) sender: Sender,
+    fault: Fault,
+    packet_type: Option<PacketType>,
+    version: Option<Version>,
+    sender: Sender,
 }
 
 impl Violation {
-    /// Which rule was broken, in short.
+    /// The violation of a rule that you checked yourself, for example with
+    /// [`TopicName::new`](crate::TopicName::new).
+    ///
+    /// ```
+    /// use mqtt_wire::{Dialect, Field, PacketType, TopicName, Version, Violation};
+    ///
+    /// let kind = TopicName::new("a/+").unwrap_err();
+    /// let dialect = Dialect::from_client(Version::V5);
+    /// let violation = Violation::new(kind, Field::TopicName, PacketType::Publish, dialect);
+    /// assert_eq!(violation.statement().unwrap().id(), "MQTT-3.3.2-2");
+    /// ```
+    #[must_use]
+    pub const fn new(
+        kind: ErrorKind,
+        field: Field,
+        packet_type: PacketType,
+        dialect: Dialect,
+    ) -> Self {
+        Fault::new(kind, field, 0).in_packet_type(packet_type, dialect)
+    }
+
+    /// The kind of error.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.fault.kind
@@ -229,7 +254,7 @@ impl Violation {
         self.fault.field
     }
 
-    /// The value at fault, 0 where no single number is.
+    /// The value at fault, or 0 if no single number is at fault.
     #[must_use]
     pub const fn value(&self) -> u32 {
         self.fault.value
@@ -247,32 +272,17 @@ impl Violation {
         self.version
     }
 
-    /// The side that sent, or would send, the packet. A first packet whose version is not known
-    /// comes from a Client.
+    /// The side that sent the packet, or that would send it. A first packet whose version is not
+    /// known comes from a Client.
     #[must_use]
     pub const fn sender(&self) -> Sender {
         self.sender
     }
 
-    /// The statement of the standard that was broken: the first of [`statements`](Self::statements).
+    /// The Reason Code that reports the violation to the sender.
     ///
-    /// `None` only for what is above a limit of the receiver's own choice, which no statement speaks
-    /// of: [`ErrorKind::HeadTooLarge`], and in 3.1 and 3.1.1 [`ErrorKind::PacketTooLarge`].
-    #[must_use]
-    pub fn statement(&self) -> Option<Statement> {
-        self.statements().next()
-    }
-
-    /// All statements that were broken, the most exact one first. Where the version is not known,
-    /// they are those of 5.0.
-    pub fn statements(&self) -> impl Iterator<Item = Statement> + use<> {
-        statement::broken_by(self)
-    }
-
-    /// The Reason Code that tells the sender about it.
-    ///
-    /// In 5.0 (and where the version is not known) there always is one. In 3.1 and 3.1.1 there is
-    /// one only where CONNACK has a return code for it; else the connection is just closed.
+    /// In 5.0, and if the version is not known, there always is one. In 3.1 and 3.1.1 there is one
+    /// only if CONNACK has a return code for the violation.
     #[must_use]
     pub const fn reason_code(&self) -> Option<ReasonCode> {
         let code = self.fault.kind.reason_code(self.fault.field);
@@ -290,7 +300,7 @@ impl Violation {
         }
     }
 
-    /// What the receiver of the packet answers before it closes the connection.
+    /// The reply that the receiver of the packet sends before it closes the connection.
     #[must_use]
     pub const fn reply(&self) -> Reply {
         let Some(code) = self.reason_code() else {
@@ -333,16 +343,16 @@ impl fmt::Display for Violation {
 
 impl core::error::Error for Violation {}
 
-/// What to answer to a refused packet. After each of them the connection is closed.
+/// The reply to an invalid packet. After it the receiver closes the connection.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// Nothing.
+    /// Send nothing.
     Close,
-    /// A CONNACK with this code. A Server may leave it out in 5.0.
+    /// Send a CONNACK with this code. In 5.0 a Server may omit it.
     ConnAck(ReasonCode),
-    /// A DISCONNECT with this code (5.0 only). Before a Server has sent its CONNACK, it puts the
-    /// code into the CONNACK instead (5.0 MQTT-3.14.0-1).
+    /// Send a DISCONNECT with this code (5.0 only). A Server that has not sent its CONNACK yet sends
+    /// a CONNACK with this code instead (5.0 MQTT-3.14.0-1).
     Disconnect(ReasonCode),
 }
 
@@ -356,270 +366,30 @@ impl fmt::Display for Reply {
     }
 }
 
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $text:literal, $code:ident;)*) => {
-        /// The kinds of violation. Which statement each one breaks depends on version, packet and
-        /// field: see [`Violation::statement`].
-        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
-        pub enum ErrorKind {
-            $($(#[$doc])* #[doc = concat!("In words: ", $text, ".")] $name,)*
-        }
-
-        impl ErrorKind {
-            /// All kinds.
-            pub const ALL: &'static [Self] = &[$(Self::$name),*];
-
-            /// The kind's name, as the vectors and `mqtt-explain` write it.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$name => stringify!($name),)*
-                }
-            }
-
-            const fn code(self) -> ReasonCode {
-                match self {
-                    $(Self::$name => ReasonCode::$code,)*
-                }
-            }
-        }
-
-        impl fmt::Display for ErrorKind {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self {
-                    $(Self::$name => $text,)*
-                })
-            }
-        }
-    };
-}
-
-kinds! {
-    /// Type 0, and type 15 before 5.0.
-    ReservedPacketType = "this packet type does not exist", MalformedPacket;
-    /// For example CONNACK from a Client.
-    WrongSender = "this side never sends this packet", ProtocolError;
-    /// Framing refuses it where the first packet of a Client is awaited.
-    FirstPacketNotConnect = "the first packet of a Client is not CONNECT", ProtocolError;
-    /// Bits 3 to 0 of the first byte.
-    FixedHeaderFlags = "the flags are not those of this packet", MalformedPacket;
-    /// The QoS bits of PUBLISH.
-    PublishQos3 = "QoS 3 does not exist", MalformedPacket;
-    /// Not in 3.1, where it has no meaning.
-    DupWithQos0 = "DUP is 1 although QoS is 0", MalformedPacket;
-    /// The fourth byte says that another one follows.
-    VariableByteIntegerTooLong = "a variable byte integer has more than four bytes", MalformedPacket;
-    /// Zeros that could have been left out.
-    VariableByteIntegerNotShortest = "a variable byte integer is longer than its value needs", MalformedPacket;
-    /// The whole packet, its fixed header included, is above the receiver's limit. The value is
-    /// the Remaining Length.
-    PacketTooLarge = "the packet is larger than the receiver accepts", PacketTooLarge;
-    /// Only where a PUBLISH is streamed: the bytes before its payload are above the receiver's
-    /// limit. The value is their number.
-    HeadTooLarge = "the bytes before the payload are more than the receiver buffers", QuotaExceeded;
-    /// The packet has one fixed length only, and it is not this one.
-    RemainingLength = "this packet never has this Remaining Length", MalformedPacket;
-    /// A field that has to be there is not, or not all of it.
-    Truncated = "the field runs past the end", MalformedPacket;
-    /// Bytes that belong to no field.
-    TrailingBytes = "bytes are left over after the last field", MalformedPacket;
-    /// The bytes left over in CONNECT read as Will Topic and Will Message.
-    UnannouncedWill = "bytes are left over that read as a Will although the Will Flag is 0", MalformedPacket;
-    /// The bytes left over in CONNECT read as one field.
-    UnannouncedUserName = "bytes are left over that read as a user name although the User Name Flag is 0", MalformedPacket;
-    /// The bytes left over in CONNECT read as one field.
-    UnannouncedPassword = "bytes are left over that read as a password although the Password Flag is 0", MalformedPacket;
-    /// Overlong forms and values above U+10FFFF too.
-    InvalidUtf8 = "the text is not UTF-8", MalformedPacket;
-    /// U+D800 to U+DFFF.
-    Surrogate = "the text holds an encoded surrogate", MalformedPacket;
-    /// The character U+0000.
-    NullCharacter = "the text holds U+0000", MalformedPacket;
-    /// Raised by constructors: a length prefix has two bytes.
-    FieldTooLong = "the field is longer than 65535 bytes", MalformedPacket;
-    /// CONNECT's first field.
-    UnsupportedProtocolName = "the Protocol Name is not that of this version", UnsupportedProtocolVersion;
-    /// CONNECT's second field.
-    UnsupportedProtocolLevel = "the Protocol Level is not that of this version", UnsupportedProtocolVersion;
-    /// Bit 0.
-    ConnectFlagReserved = "the reserved Connect Flag is 1", MalformedPacket;
-    /// Bits 4 and 3 without bit 2.
-    WillQosWithoutWill = "Will QoS is not 0 although the Will Flag is 0", MalformedPacket;
-    /// Bit 5 without bit 2.
-    WillRetainWithoutWill = "Will Retain is 1 although the Will Flag is 0", MalformedPacket;
-    /// Bits 4 and 3.
-    WillQos3 = "Will QoS 3 does not exist", MalformedPacket;
-    /// Bit 6 without bit 7; allowed in 5.0.
-    PasswordWithoutUserName = "the Password Flag is 1 although the User Name Flag is 0", MalformedPacket;
-    /// In 3.1.1 with Clean Session 0, in 3.1 always.
-    EmptyClientId = "the client identifier is empty", ClientIdentifierNotValid;
-    /// Bits 7 to 1 of the Connect Acknowledge Flags.
-    ConnAckFlags = "reserved Connect Acknowledge Flags are set", MalformedPacket;
-    /// A Server that refuses has no Session to speak of.
-    SessionPresentWithRefusal = "Session Present is 1 although the connection is refused", ProtocolError;
-    /// Not in the table of this packet.
-    ReasonCodeNotAllowed = "this packet never carries this code", ProtocolError;
-    /// In the table of this packet, but for the other side.
-    ReasonCodeWrongSender = "this side never sends this code", ProtocolError;
-    /// Packet Identifiers are 1 to 65535.
-    PacketIdZero = "the Packet Identifier is 0", ProtocolError;
-    /// In a 5.0 PUBLISH: empty, and no Topic Alias either.
-    EmptyTopicName = "the topic name is empty", ProtocolError;
-    /// `+` or `#`.
-    WildcardInTopicName = "the topic name holds a wildcard", ProtocolError;
-    /// Only where the receiver asks for it, see `OptionalRules::NO_DISCOURAGED_CHARACTERS`.
-    DiscouragedCharacter = "the text holds a control character or a non-character", MalformedPacket;
-    /// Only where the receiver asks for it, see `OptionalRules::SHORT_CLIENT_ID`.
-    ClientIdTooLong = "the client identifier has more than 23 characters", ClientIdentifierNotValid;
-    /// Filters have at least one character.
-    EmptyTopicFilter = "the topic filter is empty", ProtocolError;
-    /// `#` stands alone in the last level.
-    MultiLevelWildcard = "# is not alone in the last level", ProtocolError;
-    /// `+` fills a whole level.
-    SingleLevelWildcard = "+ is not alone in its level", ProtocolError;
-    /// `$share//filter` (5.0).
-    EmptyShareName = "the share name is empty", ProtocolError;
-    /// `$share/name` without a filter, or a wildcard in the name (5.0).
-    SharedSubscription = "the shared subscription is not $share/name/filter", ProtocolError;
-    /// SUBSCRIBE without a filter.
-    EmptySubscription = "a SUBSCRIBE needs at least one topic filter", ProtocolError;
-    /// UNSUBSCRIBE without a filter.
-    EmptyUnsubscription = "an UNSUBSCRIBE needs at least one topic filter", ProtocolError;
-    /// SUBACK without a code.
-    EmptySubAck = "a SUBACK needs at least one code", ProtocolError;
-    /// UNSUBACK without a code.
-    EmptyUnsubAck = "an UNSUBACK needs at least one code", ProtocolError;
-    /// Bits 7 and 6; in 3.1.1 bits 7 to 2.
-    SubscriptionOptions = "reserved Subscription Options are set", MalformedPacket;
-    /// Bits 1 and 0 of the Subscription Options.
-    SubscriptionQos3 = "a subscription asks for QoS 3", ProtocolError;
-    /// Bits 5 and 4 of the Subscription Options.
-    RetainHandling3 = "Retain Handling 3 does not exist", ProtocolError;
-    /// Bit 2 of the Subscription Options.
-    NoLocalOnShared = "No Local is 1 on a shared subscription", ProtocolError;
-    /// The properties would run past the end of the packet.
-    PropertyLength = "the Property Length runs past the end of the packet", MalformedPacket;
-    /// None of the 27 identifiers.
-    UnknownProperty = "no property has this identifier", MalformedPacket;
-    /// A known property in a packet, or a Will, that may not carry it.
-    PropertyNotAllowed = "this packet never carries this property", MalformedPacket;
-    /// All but User Property, and Subscription Identifier in PUBLISH.
-    DuplicateProperty = "the property stands here more than once", ProtocolError;
-    /// For example Receive Maximum 0.
-    PropertyValue = "the property never has this value", ProtocolError;
-    /// Subscription Identifier in a Client's PUBLISH, Session Expiry Interval in a Server's DISCONNECT.
-    PropertyWrongSender = "this side never sends this property in this packet", ProtocolError;
-    /// Authentication Data needs a method to belong to.
-    AuthenticationDataWithoutMethod = "Authentication Data stands without Authentication Method", ProtocolError;
-    /// AUTH always has one.
-    AuthenticationMethodMissing = "AUTH has no Authentication Method", ProtocolError;
-}
-
-impl ErrorKind {
-    const fn reason_code(self, field: Field) -> ReasonCode {
-        match (self, field) {
-            (Self::PropertyValue, Field::Property(PropertyId::TopicAlias)) => {
-                ReasonCode::TopicAliasInvalid
-            }
-            _ => self.code(),
+impl Fault {
+    /// The violation of a rule for this packet type in this dialect.
+    const fn in_packet_type(self, packet_type: PacketType, dialect: Dialect) -> Violation {
+        Violation {
+            fault: self,
+            packet_type: Some(packet_type),
+            version: Some(dialect.version()),
+            sender: dialect.sender(),
         }
     }
-
-    /// Whether a field runs past the end of the bytes at hand.
-    pub(crate) const fn is_short(self) -> bool {
-        matches!(self, Self::Truncated | Self::PropertyLength)
-    }
-
-    const fn shows_value(self) -> bool {
-        matches!(
-            self,
-            Self::ReservedPacketType
-                | Self::FixedHeaderFlags
-                | Self::PublishQos3
-                | Self::DupWithQos0
-                | Self::UnsupportedProtocolLevel
-                | Self::ConnectFlagReserved
-                | Self::WillQosWithoutWill
-                | Self::WillRetainWithoutWill
-                | Self::WillQos3
-                | Self::PasswordWithoutUserName
-                | Self::ConnAckFlags
-                | Self::ReasonCodeNotAllowed
-                | Self::ReasonCodeWrongSender
-                | Self::SubscriptionOptions
-                | Self::SubscriptionQos3
-                | Self::RetainHandling3
-                | Self::UnknownProperty
-        )
-    }
 }
 
-impl core::error::Error for ErrorKind {}
-
-/// A field of a packet, by the standard's own name for it.
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-#[allow(missing_docs)] // the names are the standard's, and Display writes them out
-pub enum Field {
-    /// The packet as a whole.
-    Packet,
-    /// Bits 7 to 4 of the first byte.
-    PacketType,
-    /// Bits 3 to 0 of the first byte.
-    Flags,
-    RemainingLength,
-    ProtocolName,
-    ProtocolLevel,
-    ConnectFlags,
-    KeepAlive,
-    PropertyLength,
-    PropertyIdentifier,
-    /// The value of a property.
-    Property(PropertyId),
-    ClientId,
-    /// The Property Length of the Will Properties.
-    WillPropertyLength,
-    WillTopic,
-    WillPayload,
-    UserName,
-    Password,
-    ConnAckFlags,
-    ReasonCode,
-    PacketId,
-    TopicName,
-    TopicFilter,
-    SubscriptionOptions,
-}
-
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Packet => "packet",
-            Self::PacketType => "packet type",
-            Self::Flags => "flags",
-            Self::RemainingLength => "Remaining Length",
-            Self::ProtocolName => "Protocol Name",
-            Self::ProtocolLevel => "Protocol Level",
-            Self::ConnectFlags => "Connect Flags",
-            Self::KeepAlive => "Keep Alive",
-            Self::PropertyLength => "Property Length",
-            Self::PropertyIdentifier => "property identifier",
-            Self::Property(id) => return id.fmt(f),
-            Self::ClientId => "Client Identifier",
-            Self::WillPropertyLength => "Will Property Length",
-            Self::WillTopic => "Will Topic",
-            Self::WillPayload => "Will Payload",
-            Self::UserName => "User Name",
-            Self::Password => "Password",
-            Self::ConnAckFlags => "Connect Acknowledge Flags",
-            Self::ReasonCode => "Reason Code",
-            Self::PacketId => "Packet Identifier",
-            Self::TopicName => "Topic Name",
-            Self::TopicFilter => "Topic Filter",
-            Self::SubscriptionOptions => "Subscription Options",
-        })
+impl Refusal {
+    #[cold]
+    pub(crate) fn of(self, packet_type: PacketType, dialect: Dialect) -> EncodeError {
+        match self {
+            Self::Broken(fault) => {
+                EncodeError::Violation(fault.in_packet_type(packet_type, dialect))
+            }
+            Self::NotInVersion(field) => EncodeError::NotInVersion {
+                packet_type,
+                field,
+                version: dialect.version(),
+            },
+        }
     }
 }

@@ -1,18 +1,19 @@
-//! A message that came in and goes out again: to one receiver, or to many.
-//!
-//! What travels on is the Application Message: Topic Name, payload, and of the properties those
-//! that the standard has a Server hand on unchanged: Payload Format Indicator, Content Type,
-//! Response Topic, Correlation Data and the User Properties in their order (5.0 MQTT-3.3.2-4, -20,
-//! -15, -16, -17 and -18); and Message Expiry Interval, less the time that the message waited
-//! (MQTT-3.3.2-6). All else belongs to one connection or to one copy, and stands in an
-//! [`Envelope`]: QoS, Packet Identifier, DUP (MQTT-3.3.1-3), RETAIN and Subscription Identifiers.
-//! A Topic Alias never travels (MQTT-3.3.2-7): whoever receives one puts the Topic Name that it
-//! stands for in its place. Nor does the Will Delay Interval, so that the topic and the properties
-//! of a Will are a message too.
+//! Forwarding a message that was received, to one receiver or to many.
 //!
 //! [`Forward`] is one copy of a message and needs no allocator. `SharedPublish` encodes a message
-//! once for any number of copies (feature `bytes`). Both tell what a version before 5.0 cannot say
-//! of the message.
+//! once for any number of copies (feature `bytes`). Both list the properties that 3.1 and 3.1.1
+//! cannot carry.
+//!
+//! Each copy has the fields of the Application Message: the Topic Name, the payload, and the
+//! properties that a Server must forward unchanged. These are Payload Format Indicator, Content
+//! Type, Response Topic, Correlation Data and the User Properties in order (5.0 MQTT-3.3.2-4, -20,
+//! -15, -16, -17 and -18). Message Expiry Interval is reduced by the time that the message waited
+//! (MQTT-3.3.2-6).
+//!
+//! The other fields of a copy come from an [`Envelope`]: QoS, Packet Identifier, DUP
+//! (MQTT-3.3.1-3), RETAIN and Subscription Identifiers. A Topic Alias is not forwarded
+//! (MQTT-3.3.2-7): the caller replaces it with the Topic Name. A Will Delay Interval is not
+//! forwarded either, so a Will can be forwarded like any message.
 
 #[cfg(feature = "bytes")]
 mod shared;
@@ -37,29 +38,27 @@ use crate::wire::varint;
 use crate::wire::write::BufMutWriter;
 use crate::wire::write::{BoundedPut, Put, SliceWriter};
 
-/// What one copy of a message has for itself.
-///
-/// RETAIN is up to the sender: a Server sets it for what it had retained, and in 5.0 also for a
-/// subscription with Retain As Published (MQTT-3.3.1-8 and -9 of 3.1.1, MQTT-3.3.1-12 and -13 of
-/// 5.0).
+/// The fields that differ between the copies of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Envelope<'e> {
-    /// What the receiver speaks, and which side sends.
+    /// The version of the receiver, and the side that sends.
     pub dialect: Dialect,
-    /// QoS, and with QoS 1 and 2 Packet Identifier and DUP of this copy.
+    /// QoS of this copy, with Packet Identifier and DUP for QoS 1 and 2.
     pub delivery: Delivery,
-    /// RETAIN of this copy.
+    /// RETAIN of this copy. A Server sets it for a message that it had retained, and in 5.0 keeps
+    /// it for a subscription with Retain As Published (MQTT-3.3.1-8 and -9 of 3.1.1, MQTT-3.3.1-12
+    /// and -13 of 5.0).
     pub retain: bool,
-    /// Those of the receiver's subscriptions that match (MQTT-3.3.4-3 to -5); only from a Server in
-    /// 5.0.
+    /// The Subscription Identifiers of the receiver's matching subscriptions (MQTT-3.3.4-3 to -5).
+    /// Only a Server in 5.0 sends them.
     pub subscription_ids: &'e [SubscriptionId],
-    /// How many whole seconds the message has waited. They are taken off the Message Expiry
-    /// Interval.
+    /// The time that the message has waited, in whole seconds. It is subtracted from the Message
+    /// Expiry Interval.
     pub waited: u32,
 }
 
 impl Envelope<'_> {
-    /// QoS 0, not retained, without Subscription Identifiers, and at once.
+    /// An envelope with QoS 0, RETAIN 0, no Subscription Identifiers and no time waited.
     #[must_use]
     pub const fn new(dialect: Dialect) -> Self {
         Self {
@@ -72,13 +71,12 @@ impl Envelope<'_> {
     }
 }
 
-/// Why a message is not forwarded.
+/// The reason why a message cannot be forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ForwardError {
-    /// The message has waited for its Message Expiry Interval: this copy is to be deleted (5.0
-    /// MQTT-3.3.2-5).
+    /// The Message Expiry Interval has passed: delete this copy (5.0 MQTT-3.3.2-5).
     Expired,
     /// The copy cannot be encoded.
     Encode(EncodeError),
@@ -111,10 +109,10 @@ impl core::error::Error for ForwardError {}
 /// let packet = b"\x30\x18\x00\x03a/b\x0d\x23\x00\x01\x02\x00\x00\x00\x3c\x03\x00\x02cthello";
 /// let dialect = Dialect::from_client(Version::V5);
 /// let Packet::Publish(publish) = Packet::decode(packet, dialect)? else { unreachable!() };
-/// let topic_name = publish.topic_name.expect("or what the alias stands for");
+/// let topic_name = publish.topic_name.expect("otherwise look up the Topic Alias");
 /// let length = publish.payload.len() as u32;
 ///
-/// // five seconds later, to a Client that speaks 3.1.1
+/// // five seconds later, to a Client with 3.1.1
 /// let mut envelope = Envelope::new(Dialect::from_server(Version::V3_1_1));
 /// envelope.waited = 5;
 /// let forward = Forward::new(topic_name, publish.properties, length, envelope)?;
@@ -167,38 +165,39 @@ impl<'a, 'e> Forward<'a, 'e> {
         })
     }
 
-    /// The properties of the message that the receiver's version has no bytes for: none in 5.0.
+    /// The properties of the message that the receiver's version cannot carry; none in 5.0.
     pub fn lost(&self) -> impl Iterator<Item = Property<'a>> + use<'a> {
         let version = self.copy.envelope.dialect.version();
         lost(self.properties, self.expiry, version)
     }
 
-    /// Counts the bytes of the payload.
+    /// A counter for the bytes of the payload.
     pub const fn payload(&self) -> Payload {
         Payload::new(self.payload_len)
     }
 
-    /// The number of bytes of the whole packet, payload included: what Maximum Packet Size limits.
+    /// The length of the whole packet in bytes, payload included, which Maximum Packet Size limits.
     #[must_use]
     pub const fn encoded_len(&self) -> usize {
         self.copy.remaining_length.packet_len()
     }
 
-    /// Writes all but the payload to the beginning of `buffer` and returns its length. The payload
-    /// has to follow.
+    /// Writes the packet without its payload to the beginning of `buffer` and returns the number of
+    /// bytes written. The payload must follow.
     ///
     /// # Errors
     ///
-    /// [`EncodeError::BufferTooSmall`]; nothing has been written then.
+    /// [`EncodeError::BufferTooSmall`]; nothing is written then.
     pub fn encode_to_slice(&self, buffer: &mut [u8]) -> Result<usize, EncodeError> {
         self.put(SliceWriter(buffer))
     }
 
-    /// Appends all but the payload to `buffer` and returns its length. The payload has to follow.
+    /// Appends the packet without its payload to `buffer` and returns the number of bytes written.
+    /// The payload must follow.
     ///
     /// # Errors
     ///
-    /// [`EncodeError::BufferTooSmall`] if `buffer` cannot grow; nothing has been written then.
+    /// [`EncodeError::BufferTooSmall`] if `buffer` cannot grow; nothing is written then.
     #[cfg(feature = "bytes")]
     pub fn encode(&self, buffer: &mut impl bytes::BufMut) -> Result<usize, EncodeError> {
         self.put(BufMutWriter(buffer))
@@ -219,7 +218,7 @@ impl<'a, 'e> Forward<'a, 'e> {
     }
 }
 
-/// The properties of a message have to be those of a PUBLISH or of a Will.
+/// Checks that the properties of a message are valid in a PUBLISH or in a Will.
 fn check(properties: &Properties<'_>) -> Result<(), EncodeError> {
     let dialect = Dialect::from_server(Version::V5);
     let publish = Carrier::Packet(PacketType::Publish);
@@ -230,8 +229,8 @@ fn check(properties: &Properties<'_>) -> Result<(), EncodeError> {
     }
 }
 
-/// The properties that every copy of a message has, unchanged: all but those of one copy, and the
-/// Will Delay Interval of a Will.
+/// The properties that every copy of a message has unchanged: all except those that differ between
+/// copies, and the Will Delay Interval.
 fn of_message(properties: Properties<'_>) -> Properties<'_> {
     properties.hiding(Hidden::OF_ONE_COPY.with(Hidden::WILL_DELAY))
 }
@@ -277,7 +276,7 @@ impl<'e> CopyFields<'e> {
         envelope: Envelope<'e>,
     ) -> Result<Self, ForwardError> {
         let expiry = match expiry {
-            // a message that waited for less than a second has not reached an interval of 0
+            // a message with an interval of 0 may still be sent within the first second
             Some(Property::MessageExpiryInterval(seconds))
                 if envelope.waited > 0 && envelope.waited >= seconds =>
             {

@@ -1,4 +1,4 @@
-//! Answers that fit into the Maximum Packet Size of the receiver.
+//! Packets shortened to the Maximum Packet Size of the receiver.
 
 use crate::dialect::{Dialect, Sender};
 use crate::error::{EncodeError, ErrorKind, Field, Refusal};
@@ -7,18 +7,18 @@ use crate::packet::Packet;
 use crate::property::Properties;
 
 impl Packet<'_> {
-    /// The same answer, shortened to `max_len` bytes if that is necessary: without its Reason
-    /// String, and if that is not enough, without its User Properties too. `max_len` is the Maximum
-    /// Packet Size of the receiver. Nothing is copied.
+    /// Shortens the packet to at most `max_len` bytes, if needed: first without its Reason String,
+    /// then also without its User Properties. Copies nothing.
     ///
-    /// A sender has to omit them from CONNACK (5.0 MQTT-3.2.2-19 and -20), PUBACK (3.4.2-2, -3),
+    /// `max_len` is the receiver's Maximum Packet Size. If the packet exceeds it, the sender must
+    /// omit these properties from CONNACK (5.0 MQTT-3.2.2-19 and -20), PUBACK (3.4.2-2, -3),
     /// PUBREC (3.5.2-2, -3), PUBREL (3.6.2-2, -3), PUBCOMP (3.7.2-2, -3), SUBACK (3.9.2-1, -2),
-    /// UNSUBACK (3.11.2-1, -2), DISCONNECT (3.14.2-3, -4) and AUTH (3.15.2-2, -3). Other
-    /// packets stay as they are: the User Properties of a message have to stay (3.3.2-17).
+    /// UNSUBACK (3.11.2-1, -2), DISCONNECT (3.14.2-3, -4) and AUTH (3.15.2-2, -3). Other packets
+    /// are returned unchanged; the User Properties of a message must not be dropped (3.3.2-17).
     ///
-    /// `problem_information` is false if the Client sent Request Problem Information 0. Then a
-    /// Server omits both from all these packets but CONNACK and DISCONNECT, whether they fit or not
-    /// (MQTT-3.1.2-29). The rule does not bind a Client.
+    /// Set `problem_information` to false if the Client sent Request Problem Information 0. A
+    /// Server then omits both properties from all these packets except CONNACK and DISCONNECT, even
+    /// if they fit (MQTT-3.1.2-29). This rule does not apply to a Client.
     ///
     /// ```
     /// use mqtt_wire::{Ack, Dialect, Packet, PacketId, Properties, Property, ReasonCode, Utf8Str, Version};
@@ -78,7 +78,7 @@ impl Packet<'_> {
     }
 }
 
-/// The properties of a packet that may go out without some of them.
+/// The properties of a packet, if some of them may be omitted.
 fn optional_properties<'p, 'a>(packet: &'p mut Packet<'a>) -> Option<&'p mut Properties<'a>> {
     Some(match packet {
         Packet::ConnAck(packet) => &mut packet.properties,

@@ -6,7 +6,7 @@ use crate::packet_type::PacketType;
 use crate::rules::Waivers;
 use crate::wire::varint::{self, VariableByteInteger};
 
-/// A fixed header that was read. Nothing in it is checked.
+/// A fixed header that was read but not checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FixedHeader {
     pub(crate) first_byte: u8,
@@ -16,7 +16,7 @@ pub(crate) struct FixedHeader {
 }
 
 impl FixedHeader {
-    /// Reads the fixed header at the beginning of `bytes`, if all of it is there.
+    /// Reads the fixed header at the beginning of `bytes`, if it is complete.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let (&first_byte, after) = bytes.split_first()?;
         match varint::read(after) {
@@ -34,7 +34,7 @@ impl FixedHeader {
         self.len as usize + self.remaining_length as usize
     }
 
-    /// Checks all of the fixed header.
+    /// Checks the whole fixed header.
     pub(crate) fn check(self, dialect: Dialect) -> Result<(), DecodeError> {
         let packet_type = PacketType::from_nibble(self.first_byte >> 4);
         let error = |fault, offset| DecodeError::new(fault, offset, packet_type, Some(dialect));
@@ -53,7 +53,7 @@ pub(crate) struct FirstByte {
     pub(crate) flags: u8,
 }
 
-/// Checks the first byte of a packet: type, side and flags.
+/// Checks the first byte of a packet: its type, its sender and its flags.
 #[inline]
 pub(crate) fn check_first_byte(first_byte: u8, dialect: Dialect) -> Result<PacketType, Fault> {
     let expected = Expected::of(first_byte, dialect);
@@ -134,10 +134,10 @@ fn check_remaining_length_with_waivers(
     }
 }
 
-/// The fixed headers that packets of one type have in one dialect.
+/// The fixed headers that packets of one type may have in one dialect.
 #[derive(Clone, Copy)]
 struct Expected {
-    /// The values of bits 3 to 0 of the first byte, as a set.
+    /// The allowed values of bits 3 to 0 of the first byte, as a bit set.
     flags: u16,
     /// The Remaining Length, if all packets of the type have the same.
     remaining_length: Option<u8>,
@@ -217,8 +217,8 @@ const fn check_flags(
 }
 
 impl PacketType {
-    /// Whether packets of this type exist in the version of `dialect` and may come from its
-    /// sender: AUTH exists in 5.0 only, and most types come from one side only.
+    /// Whether the version of `dialect` has packets of this type and its sender may send them:
+    /// AUTH exists only in 5.0, and most types come from only one side.
     #[must_use]
     pub const fn is_sent_in(self, dialect: Dialect) -> bool {
         self.check_sender(dialect).is_ok()
@@ -268,7 +268,7 @@ impl PacketType {
         }
     }
 
-    /// Bits 3 to 0 of the first byte of all packets but PUBLISH.
+    /// Bits 3 to 0 of the first byte, for all packets except PUBLISH.
     pub(crate) const fn flags(self) -> u8 {
         match self {
             Self::PubRel | Self::Subscribe | Self::Unsubscribe => 0x02,

@@ -1,5 +1,5 @@
-//! Framing: finds where a packet ends. It looks at the fixed header only, and at the version in the
-//! first packet of a Client.
+//! Framing: finds where a packet ends. It reads only the fixed header, and the version in the first
+//! packet of a Client.
 
 #[cfg(feature = "bytes")]
 mod decoder;
@@ -74,15 +74,15 @@ impl PartialEq for FrameRef<'_> {
 impl Eq for FrameRef<'_> {}
 
 impl<'a> FrameRef<'a> {
-    /// Finds the packet at the beginning of `bytes`, which are in `dialect`.
+    /// Finds the packet at the beginning of `bytes`, a stream in `dialect`.
     ///
-    /// `max_len` limits the whole packet, its fixed header included, as Maximum Packet Size does
-    /// (5.0, section 3.1.2.11.4).
+    /// `max_len` limits the whole packet in bytes, fixed header included, as Maximum Packet Size
+    /// does (5.0, section 3.1.2.11.4).
     ///
     /// # Errors
     ///
-    /// As early as the bytes allow: at the first byte for a packet type or flags that do not exist
-    /// in the dialect, and at the last byte of the Remaining Length if that is too long, not in its
+    /// Reported as early as possible: at the first byte for a packet type or flags that the dialect
+    /// does not have, and at the last byte of the Remaining Length if that is too long, not in its
     /// shortest form, above the limit, or impossible for this packet type.
     #[inline]
     pub fn split(
@@ -93,24 +93,24 @@ impl<'a> FrameRef<'a> {
         Self::peek(bytes, Some(dialect), max_len)
     }
 
-    /// Finds the first packet of a Client, a CONNECT, while the version is not known.
+    /// Finds the first packet of a Client, a CONNECT, before the version is known.
     ///
     /// # Errors
     ///
-    /// As [`split`](Self::split), and at the first byte for any packet other than CONNECT.
+    /// As for [`split`](Self::split), and at the first byte for any packet other than CONNECT.
     #[inline]
     pub fn split_connect(bytes: &'a [u8], max_len: u32) -> Result<Framed<Self>, DecodeError> {
         Self::peek(bytes, None, max_len)
     }
 
-    /// The whole packet.
+    /// The bytes of the whole packet.
     #[must_use]
     #[inline]
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// The packet after its fixed header.
+    /// The bytes of the packet after its fixed header.
     #[must_use]
     #[inline]
     pub fn body(&self) -> &'a [u8] {
@@ -126,8 +126,8 @@ impl<'a> FrameRef<'a> {
         self.header.packet_type
     }
 
-    /// Finds the packet at the beginning of `bytes`; without a dialect, it has to be a CONNECT.
-    #[inline(always)] // otherwise it returns its result in memory, which takes twice the time of decoding
+    /// Finds the packet at the beginning of `bytes`. Without a dialect, it must be a CONNECT.
+    #[inline(always)] // otherwise it returns its result in memory, which takes twice as long as decoding
     pub(crate) fn peek(
         bytes: &'a [u8],
         dialect: Option<Dialect>,
@@ -193,14 +193,14 @@ impl<'a> FrameRef<'a> {
         }
     }
 
-    /// Whether the fixed header was checked in this dialect. It is false for a dialect with rules
-    /// that are waived or added.
+    /// Whether the fixed header was checked in this dialect; always false for a dialect that waives
+    /// or adds rules.
     #[inline]
     pub(crate) const fn is_checked_in(&self, dialect: Dialect) -> bool {
         dialect.has_mark(self.header.checked_in)
     }
 
-    /// The version that a CONNECT names.
+    /// The version in a CONNECT.
     pub(crate) fn connect_version(&self, waivers: Waivers) -> Result<Version, DecodeError> {
         check_first_byte(self.first_byte(), None)?;
         match protocol::parse_version(self.body(), waivers) {
@@ -215,7 +215,7 @@ impl<'a> FrameRef<'a> {
     }
 }
 
-/// Checks the first byte. Without a dialect, it has to be that of a CONNECT.
+/// Checks the first byte. Without a dialect, it must be that of a CONNECT.
 #[inline]
 fn check_first_byte(first_byte: u8, dialect: Option<Dialect>) -> Result<PacketType, DecodeError> {
     let packet_type = PacketType::from_nibble(first_byte >> 4);

@@ -1,17 +1,19 @@
-//! How to put the parts together, and why they are as they are.
+//! How to put the parts together, and the reasons for the design.
 //!
 //! | page | for |
 //! |---|---|
-//! | [`server`] | a broker: CONNECT of any version, answers to what is refused, the Will |
-//! | [`client`] | a client: building packets, limits, Packet Identifiers |
-//! | [`embedded`] | without an allocator: slices in, slices out |
-//! | [`gateway`] | between two peers: translation, forwarding, devices that deviate |
-//! | [`migrating`] | from `mqttbytes`, `rumqttc`, `mqttrs` and `mqtt-proto` |
-//! | [`decisions`] | why there is a `Dialect`, why lists are views, and so on |
+//! | [`server`] | a broker: all versions of CONNECT, answers to bad packets, tokio, WebSocket, the Will |
+//! | [`client`] | a client: building packets, limits, Packet Identifiers, keep alive |
+//! | [`embedded`] | a device without an allocator: slices in, slices out |
+//! | [`gateway`] | a program between two peers: translation, fan-out, devices that deviate |
+//! | [`migrating`] | users of `mqttbytes`, `rumqttc`, `mqttrs` and `mqtt-proto` |
+//! | [`comparison`] | the choice of a codec: this crate beside six others, and the case for each of them |
+//! | [`bugs`] | real parser bugs and CVEs, with the bytes and the verdict here |
+//! | [`decisions`] | the reasons for `Dialect`, for lists as views, and so on |
 //!
-//! What each packet looks like on the wire, byte by byte, stands with its type: [`Connect`],
-//! [`ConnAck`], [`Publish`], [`Ack`], [`Subscribe`], [`SubAck`], [`Unsubscribe`], [`Disconnect`],
-//! [`Auth`]; and [`Packet::PingReq`].
+//! The page of each packet type shows its bytes on the wire: [`Connect`], [`ConnAck`], [`Publish`],
+//! [`Ack`], [`Subscribe`], [`SubAck`], [`Unsubscribe`], [`Disconnect`], [`Auth`], and
+//! [`Packet::PingReq`].
 //!
 //! [`Connect`]: crate::Connect
 //! [`ConnAck`]: crate::ConnAck
@@ -38,6 +40,12 @@ pub mod gateway {}
 
 #[doc = include_str!("guide/migrating.md")]
 pub mod migrating {}
+
+#[doc = include_str!("guide/comparison.md")]
+pub mod comparison {}
+
+#[doc = include_str!("guide/bugs.md")]
+pub mod bugs {}
 
 #[doc = include_str!("guide/decisions.md")]
 pub mod decisions {}

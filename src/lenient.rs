@@ -5,6 +5,7 @@ use crate::error::{DecodeError, ErrorKind, Fault, FaultAt, Field, ParseFault, Vi
 use crate::packet::Packet;
 use crate::packet_type::PacketType;
 use crate::property::Properties;
+use crate::property_id::PropertyId;
 use crate::rules::{OptionalRules, Waivers};
 
 impl Waivers {
@@ -45,13 +46,21 @@ impl Waivers {
             (K::RemainingLength, P::ConnAck) if value == 3 => Self::CONNACK_V5_FORM,
             (K::ReasonCodeNotAllowed, P::SubAck) if v3_1 && value == 0x80 => Self::SUBACK_FAILURE,
             (K::VariableByteIntegerNotShortest, _) if !v5 => Self::REMAINING_LENGTH_NOT_SHORTEST,
+            (K::ReasonCodeWrongSender, P::PubAck | P::PubRec) if value == 0x10 => {
+                Self::NO_MATCHING_SUBSCRIBERS
+            }
+            (K::EmptyTopicName, _)
+                if violation.field() == Field::Property(PropertyId::ResponseTopic) =>
+            {
+                Self::EMPTY_RESPONSE_TOPIC
+            }
             _ => return None,
         })
     }
 }
 
-/// Decodes without any waiver first, and then again with one more waiver as long as the dialect
-/// waives the rule that was broken. So each broken rule is reported.
+/// Decodes without waivers, then again with one more waiver each time, as long as the dialect
+/// waives the rule that was broken. This reports each broken rule.
 pub(crate) fn decode_with_waivers<T>(
     dialect: Dialect,
     mut report: impl FnMut(DecodeError),
@@ -118,13 +127,13 @@ pub(crate) fn check_optional_rules(
     found
 }
 
-/// Control characters and non-characters; U+0000 is never allowed anyway.
+/// Control characters and non-characters, except U+0000, which text never has.
 const fn is_discouraged(char: char) -> bool {
     matches!(char, '\u{1}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fdd0}'..='\u{fdef}')
         || char as u32 & 0xfffe == 0xfffe
 }
 
-/// Calls `each` with every string of a packet, in the order of the wire.
+/// Calls `each` with every string of a packet, in wire order.
 fn each_text<'a>(packet: &Packet<'a>, mut each: impl FnMut(&'a str, Field)) {
     if let Packet::Publish(packet) = packet {
         if let Some(topic_name) = packet.topic_name {

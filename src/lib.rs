@@ -1,5 +1,4 @@
-//! Strict, zero-copy MQTT 3.1, 3.1.1 and 5.0: bytes to Control Packets and Control Packets to
-//! bytes.
+//! A strict, zero-copy codec for MQTT 3.1, 3.1.1 and 5.0: bytes to Control Packets and back.
 //!
 //! ```
 //! use mqtt_wire::{
@@ -13,58 +12,69 @@
 //! let dialect = decoder.dialect().unwrap();
 //! assert_eq!(dialect, Dialect::from_client(Version::V5));
 //!
-//! // CONNECT names the message to publish if the client vanishes
+//! // the Will is the message to publish if the client vanishes
 //! let Packet::Connect(connect) = frame.decode(dialect)? else { unreachable!() };
 //! let will = connect.will.unwrap();
 //! assert_eq!((will.topic.as_str(), will.payload.as_bytes()), ("test", &b"die"[..]));
 //! assert!(will.retain);
 //!
-//! // the server answers
-//! let mut answer = Vec::new();
+//! // the server accepts the connection
+//! let mut output = Vec::new();
 //! let connack = Packet::from(ConnAck::new(ReasonCode::Success));
-//! connack.encode(dialect.reply(), &mut answer)?;
-//! assert_eq!(answer, b"\x20\x03\x00\x00\x00");
+//! connack.encode(dialect.reply(), &mut output)?;
+//! assert_eq!(output, b"\x20\x03\x00\x00\x00");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The [`guide`] shows how a server, a client, a gateway and a device without an allocator use it,
-//! how to come from other crates, and why things are as they are.
+//! # Where to start
+//!
+//! | you have | start with |
+//! |---|---|
+//! | a tokio socket, or MQTT over WebSocket | [`Codec`] |
+//! | an `embedded-io-async` transport | [`PacketReader`] and [`PacketWriter`] |
+//! | bytes that arrive in pieces | [`FrameDecoder`] |
+//! | bytes in a slice | [`FrameRef::split`], or [`Packet::decode`] for exactly one packet |
+//! | a buffer to encode into | [`Packet::encode`] or [`Packet::encode_to_slice`] |
+//!
+//! The [`guide`] has a page each for servers, clients, gateways and devices without an allocator,
+//! and explains how to migrate from other crates and why the crate is designed as it is.
 //!
 //! # The parts
 //!
-//! * [`Dialect`] says which version is spoken and which side sends. It is an argument of decode
-//!   and encode; one set of packet types serves all versions.
-//! * [`FrameRef::split`] and [`FrameDecoder`] find where a packet ends. They may answer
-//!   [`Framed::NeedMore`]; decoding a frame never does.
-//! * [`Packet`] borrows everything from the bytes. Decoding does not allocate and does not copy.
+//! * [`Dialect`] is the version and the side that sends. Framing, decoding and encoding need it;
+//!   one set of packet types serves all versions.
+//! * [`FrameRef::split`] and [`FrameDecoder`] find where a packet ends. They return
+//!   [`Framed::NeedMore`] for an incomplete packet; decoding a frame never asks for more.
+//! * [`Packet`] borrows everything from the bytes. Decoding neither allocates nor copies.
 //!   Its lists ([`Properties`], [`Subscriptions`], ...) read from the packet's bytes after
-//!   decoding, or from a slice that you lend for encoding.
-//! * [`stream`] decodes and encodes a PUBLISH without its payload, which goes by in chunks.
-//! * [`forward`] sends a message on, to one receiver or to many.
-//! * [`Packet::fit`] makes answers that fit into a Maximum Packet Size.
-//! * [`Waivers`] let single rules pass, [`OptionalRules`] add some; none by default.
-//! * [`monitor::Monitor`] watches a whole conversation.
-//! * [`WillTerms`] decides what becomes of a Will, [`TopicFilter::matches`] who gets a message.
-//! * [`DecodeError`] says which byte broke which [`Statement`] of which version, and what to
-//!   answer.
+//!   decoding, or from a slice that you pass for encoding.
+//! * [`stream`] decodes and encodes a PUBLISH without buffering its payload.
+//! * [`fanout`] forwards a message, to one receiver or to many.
+//! * [`Packet::fit`] returns a packet shortened to the receiver's Maximum Packet Size.
+//! * [`Waivers`] switch off single rules, [`OptionalRules`] add some; there are none by default.
+//! * [`monitor::Monitor`] checks a whole conversation.
+//! * [`WillTerms`] decides whether and when a Will is published; [`TopicFilter::matches`] decides
+//!   whether a subscriber gets a message.
+//! * [`DecodeError`] holds the byte at fault, the [`Statement`] of the standard that it breaks, and
+//!   the reply to send.
 //!
 //! # Features
 //!
-//! | feature | default | what it adds |
+//! | feature | default | adds |
 //! |---|---|---|
-//! | `std` | yes | `std` in the dependencies |
-//! | `alloc` | with `std`, `bytes` or `model` | `Monitor::new`, which takes the memory it needs |
-//! | `bytes` | yes | [`Frame`], [`FrameDecoder`] and [`Packet::encode`] over [`bytes`] |
-//! | `serde` | no | `Serialize` for packets and all that is in them, `Deserialize` for the model |
-//! | `model` | no | [`model`]: owned packets for tests, tools and JSON |
-//! | `arbitrary` | no | valid and nearly valid packets and conversations for fuzzers (needs `std`) |
-//! | `proptest` | no | the same as strategies, which shrink (needs `std`) |
+//! | `std` | yes | `std` support in the dependencies |
+//! | `alloc` | with `std` or `bytes` | `Monitor::new`, which allocates as needed |
+//! | `bytes` | yes | [`Frame`], [`FrameDecoder`] and [`Packet::encode`], based on [`bytes`] |
+//! | `serde` | no | `Serialize` for packets and their parts, `Deserialize` for plain values such as [`QoS`] and [`ReasonCode`] |
 //! | `tokio` | no | [`Codec`] for `tokio_util::codec` |
 //! | `embedded-io-async` | no | [`PacketReader`] and [`PacketWriter`], without an allocator |
-//! | `defmt` | no | `defmt::Format` for packets, all that is in them, errors and breaches |
+//! | `defmt` | no | `defmt::Format` for packets and their parts, errors and breaches |
 //!
-//! Without `bytes` the crate needs no allocator: decode from `&[u8]` with [`FrameRef::split`], and
+//! Without `alloc` the crate needs no allocator: decode from `&[u8]` with [`FrameRef::split`], and
 //! encode into `&mut [u8]` with [`Packet::encode_to_slice`].
+//!
+//! Owned packets, JSON, and generators of packets for fuzzers and property tests are in the crate
+//! `mqtt-wire-testkit`.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -116,6 +126,8 @@ mod property_id;
 mod protocol;
 mod reason_code;
 mod rules;
+#[cfg(feature = "serde")]
+mod serde_impls;
 mod statement;
 pub mod stream;
 #[cfg(feature = "tokio")]

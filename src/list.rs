@@ -1,4 +1,4 @@
-//! Lists inside packets: bytes that were checked during decoding, or a slice that the user lends.
+//! Lists inside packets: bytes that were checked during decoding, or a slice from the caller.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -8,9 +8,9 @@ use crate::packet_type::Carrier;
 
 /// A list of `T` inside a packet: properties, subscriptions, topic filters or Reason Codes.
 ///
-/// The list of a decoded packet reads its items from the bytes of the packet, which were checked
-/// once. For encoding, the user lends a list as a slice. Two lists are equal if their items are.
-/// A list owns nothing and allocates nothing, and iterating cannot fail.
+/// In a decoded packet, a list reads its items from the bytes of the packet, which were checked
+/// during decoding. For encoding, create a list from a slice. Two lists are equal if their items
+/// are equal. A list owns nothing and allocates nothing, and iterating cannot fail.
 ///
 /// ```
 /// use mqtt_wire::{Property, Properties};
@@ -30,11 +30,11 @@ enum Repr<'a, T> {
         dialect: Dialect,
         hidden: Hidden,
     },
-    /// The slice of the user.
+    /// A slice from the caller.
     Items(&'a [T], Hidden),
 }
 
-/// The type of the items in a [`List`]. Only this crate implements it.
+/// A type of items in a [`List`]. Only this crate implements it.
 pub trait Item<'a>: Copy + PartialEq + fmt::Debug + sealed::Read<'a> {}
 
 pub(crate) mod sealed {
@@ -44,18 +44,18 @@ pub(crate) mod sealed {
     pub trait Read<'a>: Sized {
         fn read(bytes: &'a [u8], dialect: Dialect) -> Option<(&'a [u8], Self)>;
 
-        /// Whether lists can hide such items. Only properties can be hidden.
+        /// Whether lists can hide items of this type. Only properties can be hidden.
         const CAN_HIDE: bool = false;
 
-        /// Whether a list that hides these groups leaves out the item.
+        /// Whether a list that hides these groups omits the item.
         #[inline]
         fn is_hidden(&self, _: Hidden) -> bool {
             false
         }
     }
 
-    /// Groups of properties that a list leaves out, although its bytes or its slice hold them:
-    /// the one way in which a packet goes out without some of its properties.
+    /// Groups of properties that a list omits although its bytes or its slice hold them. This is
+    /// the only way to send a packet without some of its properties.
     #[derive(Clone, Copy, PartialEq, Eq)]
     pub struct Hidden(u8);
 
@@ -67,8 +67,8 @@ pub(crate) mod sealed {
         pub(crate) const REASON_STRING: Self = Self(2);
         /// All User Properties.
         pub(crate) const USER_PROPERTIES: Self = Self(4);
-        /// Properties of one copy of a message: Message Expiry Interval, Topic Alias and
-        /// Subscription Identifier.
+        /// The properties that differ between copies of a message: Message Expiry Interval, Topic
+        /// Alias and Subscription Identifier.
         pub(crate) const OF_ONE_COPY: Self = Self(8);
 
         pub(crate) const fn with(self, more: Self) -> Self {
@@ -89,7 +89,7 @@ pub(crate) mod sealed {
 pub(crate) use sealed::Hidden;
 
 impl<'a, T> List<'a, T> {
-    /// No items.
+    /// The empty list.
     pub const EMPTY: Self = Self::new(&[]);
 
     /// A list of the items in a slice.
@@ -98,18 +98,18 @@ impl<'a, T> List<'a, T> {
         Self(Repr::Items(items, Hidden::NONE))
     }
 
-    /// Whether there are no items.
+    /// Whether the list has no items.
     #[must_use]
     #[inline]
     pub const fn is_empty(&self) -> bool {
         match self.0 {
-            // a list that hides items shows at least one
+            // a list that hides items still has a visible one, see `hiding`
             Repr::Wire { bytes, .. } => bytes.is_empty(),
             Repr::Items(items, _) => items.is_empty(),
         }
     }
 
-    /// Bytes that were checked as items of this packet or Will, in this dialect.
+    /// A list of bytes that were checked as items of this packet or Will, in this dialect.
     #[inline]
     pub(crate) const fn checked(bytes: &'a [u8], carrier: Carrier, dialect: Dialect) -> Self {
         Self(Repr::Wire {
@@ -120,7 +120,7 @@ impl<'a, T> List<'a, T> {
         })
     }
 
-    /// The slice of the user, if it is the whole list.
+    /// The caller's slice, if it is the whole list.
     #[inline]
     pub(crate) const fn lent(&self) -> Option<&'a [T]> {
         match self.0 {
@@ -129,7 +129,7 @@ impl<'a, T> List<'a, T> {
         }
     }
 
-    /// Whether the list was decoded from such a packet, so that it needs no second check.
+    /// Whether the list was decoded for this carrier and dialect, so that it needs no second check.
     #[inline]
     pub(crate) fn is_checked_for(&self, target: Carrier, target_dialect: Dialect) -> bool {
         match self.0 {
@@ -140,8 +140,8 @@ impl<'a, T> List<'a, T> {
         }
     }
 
-    /// The bytes of the list, if encoding in `version` yields the same. In 3.1 it may not, because
-    /// decoding ignores unused bits and encoding writes them as 0.
+    /// The bytes of the list, if encoding in `version` produces the same bytes. In 3.1 it may not,
+    /// because decoding ignores unused bits and encoding writes them as 0.
     #[inline]
     pub(crate) fn wire_of(&self, version: Version) -> Option<&'a [u8]> {
         match self.0 {
@@ -198,7 +198,7 @@ impl<'a, T: Item<'a>> List<'a, T> {
         }
     }
 
-    /// The number of items. On a decoded packet this walks the list.
+    /// The number of items. On a decoded packet this reads the whole list.
     #[must_use]
     pub fn len(&self) -> usize {
         match self.0 {
@@ -207,7 +207,7 @@ impl<'a, T: Item<'a>> List<'a, T> {
         }
     }
 
-    /// The same list, which hides these groups too. Nothing is copied.
+    /// The same list with these groups hidden too. Copies nothing.
     pub(crate) fn hiding(mut self, more: Hidden) -> Self {
         let (Repr::Wire { hidden, .. } | Repr::Items(_, hidden)) = &mut self.0;
         *hidden = hidden.with(more);
@@ -339,7 +339,7 @@ impl<'a, T: Item<'a>> Iterator for Iter<'a, T> {
         }
     }
 
-    /// The same as by `next`, but the kind of list is asked for once and not for each item.
+    /// Does the same as a loop over `next`, but checks the kind of list once, not for each item.
     #[inline]
     fn fold<B, F: FnMut(B, T) -> B>(self, init: B, each: F) -> B {
         match self.0 {
@@ -351,7 +351,7 @@ impl<'a, T: Item<'a>> Iterator for Iter<'a, T> {
     }
 }
 
-/// Lists that hide items: their code is kept apart, so that the loops over other lists stay small.
+/// The code for lists that hide items, kept apart so that the loops over other lists stay small.
 impl<'a, T: Item<'a>> Iter<'a, T> {
     #[cold]
     #[inline(never)]
@@ -418,7 +418,7 @@ mod tests {
     use crate::{PacketId, ReasonCode, ReasonCodes, SubAck};
 
     #[test]
-    fn a_list_is_its_items() {
+    fn lists_compare_and_print_their_items() {
         let one = [ReasonCode::Success];
         let two = [ReasonCode::Success, ReasonCode::NotAuthorized];
         let list = ReasonCodes::from(&two[..]);

@@ -1,10 +1,10 @@
-//! The types of Control Packets, and what carries properties.
+//! The types of Control Packets, and the carriers of properties.
 
 use core::fmt;
 
 macro_rules! packet_types {
     ($($name:ident = $value:literal, $text:literal;)*) => {
-        /// The type of a Control Packet, section 2.2.1 of 3.1.1 and 2.1.2 of 5.0.
+        /// The type of a Control Packet (section 2.2.1 of 3.1.1, 2.1.2 of 5.0).
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
@@ -59,7 +59,7 @@ impl fmt::Display for PacketType {
     }
 }
 
-/// What carries properties: a packet, or the Will inside CONNECT.
+/// A carrier of properties: a packet, or the Will inside CONNECT.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Carrier {
     Will,
@@ -67,7 +67,7 @@ pub(crate) enum Carrier {
 }
 
 impl Carrier {
-    /// The carrier as a bit of a set: no packet type has the bit of the Will.
+    /// The carrier as a bit of a set. The Will has bit 0, which is no packet type.
     #[inline]
     pub(crate) const fn bit(self) -> u16 {
         match self {

@@ -1,4 +1,4 @@
-//! Properties of 5.0: the values, and how each one is parsed, written and shown.
+//! Properties of 5.0: their values, parsed, written and displayed.
 
 mod block;
 
@@ -16,7 +16,7 @@ use crate::wire::read::{self, Parsed};
 use crate::wire::varint;
 use crate::wire::write::Put;
 
-/// The properties of a packet or of a Will, in the order of the wire. Before 5.0 there are none.
+/// The properties of a packet or of a Will, in wire order. In 3.1 and 3.1.1 there are none.
 ///
 /// A property appears at most once, except for User Property, and for Subscription Identifier in a
 /// PUBLISH from a Server.
@@ -41,7 +41,7 @@ impl<'a> Properties<'a> {
         self.iter().find(|property| property.id() == id)
     }
 
-    /// The User Properties in their order, each a name and a value.
+    /// The User Properties in order, each as a name and a value.
     pub fn user_properties(&self) -> impl Iterator<Item = (Utf8Str<'a>, Utf8Str<'a>)> + use<'a> {
         self.iter().filter_map(|property| match property {
             Property::UserProperty(name, value) => Some((name, value)),
@@ -61,7 +61,6 @@ macro_rules! properties {
             derive(serde::Serialize),
             serde(rename_all = "snake_case")
         )]
-        #[non_exhaustive]
         pub enum Property<'a> {
             $(#[doc = concat!("`", stringify!($byte), "` ", $text, ".")]
             #[doc = ""]
@@ -162,7 +161,7 @@ impl Property<'_> {
 impl<'a> list::sealed::Read<'a> for Property<'a> {
     const CAN_HIDE: bool = true;
 
-    // a function of its own, so that the loops over properties stay small enough to be inlined
+    // not inlined, so that the loops over properties stay small enough to be inlined
     #[inline(never)]
     fn read(bytes: &'a [u8], _: Dialect) -> Option<(&'a [u8], Self)> {
         let (&byte, value) = bytes.split_first()?;
@@ -197,8 +196,8 @@ trait Value<'a>: Copy {
     }
 }
 
-/// `Type: parser of the number, number to value, writer(value to number), length`. The text of a
-/// value is its number.
+/// `Type: parser of the number, number to value, writer(value to number), length`. A value is
+/// displayed as its number.
 macro_rules! numbers {
     ($($type:ty: $parse:path, $new:expr, $put:ident($get:expr), $len:expr;)*) => {
         $(impl<'a> Value<'a> for $type {

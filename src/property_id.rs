@@ -5,42 +5,44 @@ use core::fmt;
 use crate::dialect::Sender;
 use crate::packet_type::{Carrier, PacketType};
 
-/// Table 2-4 of 5.0: passes all rows to the macro `$define`. `PropertyId` is made from them here,
+/// Table 2-4 of 5.0: passes all rows to the macro `$define`. They define `PropertyId` here, and
 /// `Property` with its parser, writer and text in `property.rs`.
 ///
 /// A row holds the identifier, the name, the fields with their types, the name in the standard,
-/// everything that may carry the property, the statement that forbids a second one, and the
+/// the carriers that may have the property, the statement that forbids a second one, and the
 /// statement that limits its value.
 macro_rules! property_table {
     ($define:ident) => {
         $define! {
-            /// Whether the payload is UTF-8 text. This crate does not look into payloads.
+            /// Whether the payload is UTF-8 text. This crate does not check payloads.
             0x01 PayloadFormatIndicator(value: bool) = "Payload Format Indicator",
                 [Publish Will], once "U-dup-01" value "U-val-01";
-            /// Seconds after which the Server deletes the message undelivered.
+            /// Seconds after which the Server deletes a copy of the message that it has not begun
+            /// to deliver (MQTT-3.3.2-5).
             0x02 MessageExpiryInterval(value: u32) = "Message Expiry Interval",
                 [Publish Will], once "U-dup-02" value "";
             /// The type of the payload, for example a MIME type.
             0x03 ContentType(value: Utf8Str<'a>) = "Content Type",
                 [Publish Will], once "U-dup-03" value "";
-            /// The topic that a response is published to (MQTT-3.3.2-14: no wildcard).
+            /// The Topic Name for responses (MQTT-3.3.2-14: no wildcard).
             0x08 ResponseTopic(value: TopicName<'a>) = "Response Topic",
                 [Publish Will], once "U-dup-08" value "";
             /// Data that links a response to its request; the requester chooses it.
             0x09 CorrelationData(value: BinaryData<'a>) = "Correlation Data",
                 [Publish Will], once "U-dup-09" value "";
-            /// In a Server's PUBLISH there may be several, even equal ones; a Client's PUBLISH has none
-            /// (MQTT-3.3.4-6).
+            /// The identifier of a subscription. A Server's PUBLISH may have several, even equal
+            /// ones; a Client's PUBLISH has none (MQTT-3.3.4-6).
             0x0b SubscriptionIdentifier(value: SubscriptionId) = "Subscription Identifier",
                 [Publish Subscribe], once "U-dup-0b" value "U-val-0b";
-            /// Seconds that the Session outlives the connection; `u32::MAX` means for ever. Not in a
-            /// Server's DISCONNECT (MQTT-3.14.2-2).
+            /// Seconds that the Session outlives the connection; `u32::MAX` means that it never
+            /// expires. Not in a Server's DISCONNECT (MQTT-3.14.2-2).
             0x11 SessionExpiryInterval(value: u32) = "Session Expiry Interval",
                 [Connect ConnAck Disconnect], once "U-dup-11" value "";
             /// The Client Identifier that the Server chose for a Client that sent an empty one.
             0x12 AssignedClientIdentifier(value: Utf8Str<'a>) = "Assigned Client Identifier",
                 [ConnAck], once "U-dup-12" value "";
-            /// Seconds. The Client uses it in place of its own Keep Alive.
+            /// Seconds. The Client must use it instead of the Keep Alive that it sent
+            /// (MQTT-3.2.2-21).
             0x13 ServerKeepAlive(value: u16) = "Server Keep Alive",
                 [ConnAck], once "U-dup-13" value "";
             /// The name of the method of extended authentication.
@@ -49,34 +51,39 @@ macro_rules! property_table {
             /// Data whose format the authentication method defines.
             0x16 AuthenticationData(value: BinaryData<'a>) = "Authentication Data",
                 [Connect ConnAck Auth], once "U-dup-16" value "";
-            /// Whether the Server may send Reason Strings and User Properties with every packet.
+            /// Whether the Server may put Reason Strings and User Properties into every packet. If
+            /// false, only into PUBLISH, CONNACK and DISCONNECT (MQTT-3.1.2-29).
             0x17 RequestProblemInformation(value: bool) = "Request Problem Information",
                 [Connect], once "U-dup-17" value "U-val-17";
-            /// Seconds between the end of the connection and the publication of the Will.
+            /// Seconds between the end of the connection and the publication of the Will. It is
+            /// published earlier if the Session ends (MQTT-3.1.2-8), and not at all if the Client
+            /// reconnects before (MQTT-3.1.3-9).
             0x18 WillDelayInterval(value: u32) = "Will Delay Interval",
                 [Will], once "U-dup-18" value "";
-            /// Whether the Client asks for Response Information.
+            /// Whether the Client asks for Response Information in the CONNACK.
             0x19 RequestResponseInformation(value: bool) = "Request Response Information",
                 [Connect], once "U-dup-19" value "U-val-19";
-            /// A base from which the Client may build Response Topics.
+            /// The basis from which the Client can build Response Topics.
             0x1a ResponseInformation(value: Utf8Str<'a>) = "Response Information",
                 [ConnAck], once "U-dup-1a" value "";
-            /// Another Server to use.
+            /// Another Server for the Client to use.
             0x1c ServerReference(value: Utf8Str<'a>) = "Server Reference",
                 [ConnAck Disconnect], once "U-dup-1c" value "";
-            /// The reason in words, for people to read.
+            /// The reason in words, for diagnosis by people.
             0x1f ReasonString(value: Utf8Str<'a>) = "Reason String",
                 [ConnAck PubAck PubRec PubRel PubComp SubAck UnsubAck Disconnect Auth], once "U-dup-1f" value "";
-            /// The number of QoS 1 and QoS 2 messages that the sender processes at once.
+            /// The number of QoS 1 and QoS 2 messages that the sender of this property is willing
+            /// to process at once.
             0x21 ReceiveMaximum(value: NonZeroU16) = "Receive Maximum",
                 [Connect ConnAck], once "U-dup-21" value "U-val-21";
-            /// The largest Topic Alias that the sender accepts; 0 means none.
+            /// The largest Topic Alias that the sender of this property accepts; 0 means none.
             0x22 TopicAliasMaximum(value: u16) = "Topic Alias Maximum",
                 [Connect ConnAck], once "U-dup-22" value "";
             /// A number that replaces the Topic Name (MQTT-3.3.2-8: not 0).
             0x23 TopicAlias(value: NonZeroU16) = "Topic Alias",
                 [Publish], once "U-dup-23" value "MQTT-3.3.2-8";
-            /// The highest QoS that the Server supports: 0 or 1. A Server that supports QoS 2 omits it.
+            /// The highest QoS that the Server supports: 0 or 1. A Server that supports QoS 2 omits
+            /// it.
             #[cfg_attr(feature = "serde", serde(rename = "maximum_qos"))]
             0x24 MaximumQoS(value: QoS) = "Maximum QoS",
                 [ConnAck], once "U-dup-24" value "U-val-24";
@@ -86,7 +93,8 @@ macro_rules! property_table {
             /// A name and a value, both free text. Names may repeat.
             0x26 UserProperty(name: Utf8Str<'a>, value: Utf8Str<'a>) = "User Property",
                 [Connect ConnAck Publish PubAck PubRec PubRel PubComp Subscribe SubAck Unsubscribe UnsubAck Disconnect Auth Will], once "" value "";
-            /// The size in bytes of the largest packet, fixed header included, that the sender accepts.
+            /// The size in bytes of the largest packet, fixed header included, that the sender of
+            /// this property accepts.
             0x27 MaximumPacketSize(value: NonZeroU32) = "Maximum Packet Size",
                 [Connect ConnAck], once "U-dup-27" value "U-val-27";
             /// Whether the Server supports Topic Filters with wildcards.
@@ -118,7 +126,6 @@ macro_rules! property_ids {
         /// The identifier of a property.
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
         pub enum PropertyId {
             $(#[doc = concat!("`", stringify!($byte), "` ", $text, ".")] $name = $byte,)*
         }
@@ -151,7 +158,7 @@ macro_rules! property_ids {
             }
         }
 
-        /// Each property, and the set of its carriers.
+        /// The properties by identifier, each with the set of its carriers.
         static TABLE: [Option<(PropertyId, u16)>; 0x2b] = {
             let mut table = [None; 0x2b];
             $(table[$byte] = Some((PropertyId::$name, 0 $(| carrier!($carrier).bit())*));)*
@@ -163,7 +170,7 @@ macro_rules! property_ids {
 property_table!(property_ids);
 
 impl PropertyId {
-    /// Whether a packet of this type may carry the property, when `sender` sends it.
+    /// Whether a packet of this type from `sender` may carry the property.
     #[must_use]
     pub fn is_allowed(self, packet_type: PacketType, sender: Sender) -> bool {
         let carrier = Carrier::Packet(packet_type);
@@ -183,14 +190,14 @@ impl PropertyId {
         Some(id)
     }
 
-    /// The property with this identifier, and whether `carrier` may carry it.
+    /// The property with this identifier, and whether `carrier` may have it.
     #[inline]
     pub(crate) fn find(identifier: u32, carrier: Carrier) -> Option<(Self, bool)> {
         let (id, carriers) = (*TABLE.get(identifier as usize)?)?;
         Some((id, carriers & carrier.bit() != 0))
     }
 
-    /// Whether the carrier may hold the property, from one side at least.
+    /// Whether the carrier may have the property, from at least one side.
     #[inline]
     pub(crate) fn has_carrier(self, carrier: Carrier) -> bool {
         match TABLE.get(usize::from(self as u8)) {
@@ -199,7 +206,7 @@ impl PropertyId {
         }
     }
 
-    /// Whether the carrier may hold the property, but only when the other side sends it.
+    /// Whether the carrier may have the property only from the other side.
     #[inline]
     pub(crate) fn is_for_other_side(self, carrier: Carrier, sender: Sender) -> bool {
         matches!(
@@ -216,7 +223,7 @@ impl PropertyId {
         )
     }
 
-    /// Whether a carrier may hold the property more than once.
+    /// Whether the carrier may have the property more than once.
     #[inline]
     pub(crate) fn repeats_in(self, carrier: Carrier) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! Protocol Name and Protocol Level, the first two fields of CONNECT: they name the version.
+//! Protocol Name and Protocol Level, the first two fields of CONNECT, which give the version.
 
 use core::convert::Infallible;
 
@@ -21,7 +21,7 @@ pub(crate) fn parse_version<'a, E: ParseFault<'a>>(
     match wrong_version(input, &Version::ALL)? {}
 }
 
-/// Parses the two fields of this version, and returns the input behind them.
+/// Parses the two fields of this version, and returns the input after them.
 #[inline]
 pub(crate) fn expect_version<'a, E: ParseFault<'a>>(
     input: &'a [u8],
@@ -51,7 +51,7 @@ fn strip_version(input: &[u8], version: Version, waivers: Waivers) -> Option<&[u
     }
 }
 
-/// Names the fault of a Protocol Name and Protocol Level that match no `candidate`.
+/// Finds the fault in a Protocol Name and Protocol Level that match none of the `candidates`.
 #[cold]
 fn wrong_version<'a, E: ParseFault<'a>>(
     input: &'a [u8],

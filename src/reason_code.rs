@@ -1,4 +1,5 @@
-//! Reason Codes of 5.0, which packet may carry which from which side, and the return codes of 3.x.
+//! The Reason Codes of 5.0, with the packets and sides that may send them, and the return codes of
+//! 3.1 and 3.1.1.
 
 use core::fmt;
 
@@ -10,9 +11,8 @@ macro_rules! reason_codes {
        both [$($both:ident)*], server [$($server:ident)*], client [$($client:ident)*];)*) => {
         /// The result of an operation: a Reason Code of 5.0.
         ///
-        /// It also stands for the return codes of 3.1 and 3.1.1, which mean the same: those of
-        /// CONNACK (see [`ReturnCode`]) and of SUBACK. Encoding for 3.1 or 3.1.1 refuses a code
-        /// that has no such counterpart.
+        /// It also represents the return codes of CONNACK (see [`ReturnCode`]) and SUBACK in 3.1
+        /// and 3.1.1. Encoding for 3.1 or 3.1.1 rejects a code that has no counterpart there.
         ///
         /// [`Success`](Self::Success) is called Normal disconnection in DISCONNECT and Granted
         /// QoS 0 in SUBACK.
@@ -27,7 +27,7 @@ macro_rules! reason_codes {
             /// All 43 codes.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// The standard's name of the code.
+            /// The name of the code in the standard.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -54,8 +54,8 @@ macro_rules! reason_codes {
             table
         };
 
-        /// Bit `type` where the Server may send the code in that packet, bit `16 + type` where the
-        /// Client may: table 2-6 with the sides of the packets' own tables.
+        /// Bit `type` is set if the Server may send the code in that packet, bit `16 + type` if the
+        /// Client may. From table 2-6; the sides are from the tables in the packets' sections.
         static CARRIERS: [u32; 256] = {
             let mut table = [0; 256];
             $(table[$byte] = 0 $(| (0x1_0001 << PacketType::$both as u32))*
@@ -113,22 +113,22 @@ reason_codes! {
 }
 
 impl ReasonCode {
-    /// Normal disconnection: what `0x00` is called in DISCONNECT.
+    /// Normal disconnection: the name of `0x00` in DISCONNECT.
     pub const NORMAL_DISCONNECTION: Self = Self::Success;
-    /// Granted QoS 0: what `0x00` is called in SUBACK.
+    /// Granted QoS 0: the name of `0x00` in SUBACK.
     pub const GRANTED_QOS_0: Self = Self::Success;
 
-    /// Whether the code says that the operation failed: `0x80` and above.
+    /// Whether the code means that the operation failed: `0x80` and above.
     #[must_use]
     pub const fn is_failure(self) -> bool {
         self as u8 >= 0x80
     }
 
-    /// Whether a packet of this type may carry the code in 5.0, when `sender` sends it.
+    /// Whether a packet of this type from `sender` may carry the code in 5.0.
     ///
-    /// Two codes of DISCONNECT are taken from both sides although one table of the standard says
-    /// otherwise: `0x9B`, which section 3.3.4 tells the Client to use, and `0x8C`, which table 2-6
-    /// lists and table 3-10 forgets.
+    /// Two codes of DISCONNECT are allowed from both sides although a table of the standard
+    /// disagrees: `0x9B`, which section 3.3.4 tells the Client to use, and `0x8C`, which is in
+    /// table 2-6 but not in table 3-10.
     #[must_use]
     #[inline]
     pub fn is_allowed(self, packet_type: PacketType, sender: Sender) -> bool {
@@ -151,7 +151,7 @@ impl fmt::Display for ReasonCode {
     }
 }
 
-/// For callers whose operation failed with a code.
+/// So that a caller can return the code of a failed operation as an error.
 impl core::error::Error for ReasonCode {}
 
 impl From<ReasonCode> for u8 {
@@ -160,21 +160,14 @@ impl From<ReasonCode> for u8 {
     }
 }
 
-#[cfg(feature = "serde")]
-impl serde::Serialize for ReasonCode {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:#04x}", *self as u8))
-    }
-}
-
-/// No Reason Code has this value.
+/// The error for a byte that is no Reason Code, or no return code.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownReasonCode(pub u8);
 
 impl fmt::Display for UnknownReasonCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no Reason Code has the value {:#04x}", self.0)
+        write!(f, "unknown Reason Code {:#04x}", self.0)
     }
 }
 
@@ -182,7 +175,7 @@ impl core::error::Error for UnknownReasonCode {}
 
 /// The return codes of CONNACK in 3.1 and 3.1.1 (section 3.2.2.3 of 3.1.1).
 ///
-/// Packets hold the [`ReasonCode`] that means the same:
+/// Packets hold the [`ReasonCode`] with the same meaning:
 ///
 /// | return code | Reason Code |
 /// |---|---|
@@ -194,7 +187,7 @@ impl core::error::Error for UnknownReasonCode {}
 /// | `5` | `0x87` Not authorized |
 ///
 /// `From` and `TryFrom` convert in both directions; all other Reason Codes have no return code.
-/// The return codes of SUBACK are numbers that Reason Codes have too: `0` to `2` and `0x80`.
+/// The return codes of SUBACK, `0` to `2` and `0x80`, are Reason Codes with the same number.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReturnCode {
@@ -227,7 +220,7 @@ impl fmt::Display for ReturnCode {
     }
 }
 
-/// For callers whose connection was refused with a code.
+/// So that a caller can return the code of a refused connection as an error.
 impl core::error::Error for ReturnCode {}
 
 impl From<ReturnCode> for u8 {
@@ -253,7 +246,7 @@ impl From<ReturnCode> for ReasonCode {
 impl TryFrom<ReasonCode> for ReturnCode {
     type Error = ReasonCode;
 
-    /// Gives the code back if 3.x has no return code for it.
+    /// Fails with the code itself if 3.1 and 3.1.1 have no return code for it.
     fn try_from(code: ReasonCode) -> Result<Self, ReasonCode> {
         Ok(match code {
             ReasonCode::Success => Self::Accepted,
@@ -313,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_the_side_of_a_code() {
+    fn codes_are_limited_to_their_sides() {
         use PacketType::{Auth, Disconnect, PubAck};
         use Sender::{Client, Server};
         let allowed = |code: ReasonCode, packet| {

@@ -1,4 +1,4 @@
-//! Single rules that a receiver waives, and single rules that it adds: two plain sets.
+//! The rules that a receiver waives and the optional rules that it adds: two plain sets.
 //!
 //! Both share one word inside [`Dialect`](crate::Dialect), so no two members have the same bit.
 
@@ -12,21 +12,21 @@ macro_rules! set {
         pub struct $type(u16);
 
         impl $type {
-            /// None.
+            /// The empty set.
             pub const NONE: Self = Self(0);
             $($(#[$doc])* pub const $name: Self = Self(1 << $bit);)*
-            /// All of them.
+            /// All members.
             pub const ALL: Self = Self(0 $(| 1 << $bit)*);
 
             const NAMES: &'static [(&'static str, Self)] = &[$((stringify!($name), Self::$name)),*];
 
-            /// Both sets together.
+            /// The union of both sets.
             #[must_use]
             pub const fn with(self, other: Self) -> Self {
                 Self(self.0 | other.0)
             }
 
-            /// Whether all of `other` are in this set.
+            /// Whether this set contains all members of `other`.
             #[must_use]
             #[inline]
             pub const fn contains(self, other: Self) -> bool {
@@ -37,13 +37,13 @@ macro_rules! set {
                 self.0
             }
 
-            /// The members among these bits.
+            /// The set of the members among these bits.
             #[inline]
             pub(crate) const fn from_bits(bits: u16) -> Self {
                 Self(bits & Self::ALL.0)
             }
 
-            /// Whether there are none.
+            /// Whether the set is empty.
             #[must_use]
             #[inline]
             pub const fn is_empty(self) -> bool {
@@ -56,7 +56,7 @@ macro_rules! set {
                 members.filter(move |(_, member)| self.contains(*member))
             }
 
-            /// The member with this name.
+            /// The member with this name, for example `"PACKET_ID_ZERO"` of [`Waivers`].
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
                 let mut members = Self::NAMES.iter();
@@ -81,11 +81,11 @@ macro_rules! set {
 }
 
 set! {
-    /// Rules that a peer may break: none by default, and nothing else is ever lenient.
+    /// A set of rules that the peer may break; empty by default. All other rules stay strict.
     ///
-    /// Each waiver names one rule, and the programs that are known to break it. Waived or not, a
-    /// broken rule is told: [`Packet::decode_waiving`](crate::Packet::decode_waiving) reports
-    /// each one that it let pass. Encoding knows no waivers.
+    /// Each waiver is for one rule, and names the programs that are known to break it.
+    /// [`Packet::decode_waiving`](crate::Packet::decode_waiving) reports each broken rule that it
+    /// waived. Encoding ignores waivers.
     ///
     /// ```
     /// use mqtt_wire::{Dialect, ErrorKind, Packet, Version, Waivers};
@@ -103,42 +103,47 @@ set! {
     Waivers:
     /// Will QoS and Will Retain are ignored while the Will Flag is 0, as in 3.1.
     WILL_FLAGS = 0;
-    /// 3.1 and 3.1.1: a password without a user name, as clients send that swapped the two flags.
+    /// 3.1 and 3.1.1: a password without a user name. Clients that swap the two flags send it.
     PASSWORD_WITHOUT_USER_NAME = 1;
-    /// 3.1 and 3.1.1: an empty client identifier that is not allowed, for a Server that wants to
-    /// see the packet which it answers with return code 2.
+    /// 3.1 and 3.1.1: an empty client identifier where it is not allowed. Lets a Server read the
+    /// packet that it refuses with return code 2.
     EMPTY_CLIENT_ID = 2;
     /// Bytes after the last field of CONNECT are ignored (Nyamuk sends two).
     CONNECT_TRAILING_BYTES = 3;
-    /// Bit 7 of the Protocol Level is ignored: mosquitto's bridges set it.
+    /// Bit 7 of the Protocol Level is ignored (mosquitto's bridges set it).
     BRIDGE_PROTOCOL_LEVEL = 4;
     /// Packet Identifier 0 (SolaX inverters, HEATMAT thermostats, older Adafruit_MQTT). Such a
-    /// packet cannot be answered: encoding refuses the identifier.
+    /// packet cannot be acknowledged: encoding rejects the identifier.
     PACKET_ID_ZERO = 5;
     /// 3.1.1 and 5.0: flags 0010 on PUBACK, PUBREC, PUBCOMP, SUBACK and UNSUBACK (Orange
     /// LiveObjects).
     ACK_FLAGS = 6;
-    /// 3.1: flags 0000 on UNSUBSCRIBE, as some of its clients send it.
+    /// 3.1: flags 0000 on UNSUBSCRIBE, which some clients of 3.1 send.
     UNSUBSCRIBE_FLAGS = 7;
     /// 3.1.1 and 5.0: flags 0010 on CONNECT (qmqtt).
     CONNECT_FLAGS = 8;
-    /// 3.1 and 3.1.1: a refusing CONNACK in the form of 5.0 with no properties, which mosquitto
-    /// sends to a level that it does not know.
+    /// 3.1 and 3.1.1: a refusing CONNACK in the form of 5.0 without properties. mosquitto sends it
+    /// in response to a Protocol Level that it does not know.
     CONNACK_V5_FORM = 9;
-    /// 3.1: `80` in a SUBACK, which is a failure ever since 3.1.1.
+    /// 3.1: return code `0x80` in a SUBACK, which means failure since 3.1.1.
     SUBACK_FAILURE = 10;
     /// 3.1 and 3.1.1: a Remaining Length in more bytes than it needs.
     REMAINING_LENGTH_NOT_SHORTEST = 11;
+    /// 5.0: Reason Code `0x10` (No matching subscribers) in a PUBACK or PUBREC of a Client.
+    NO_MATCHING_SUBSCRIBERS = 14;
+    /// 5.0: an empty Response Topic, in a PUBLISH or in a Will (MQTTX). The property then holds an
+    /// empty [`TopicName`](crate::TopicName), which encoding refuses.
+    EMPTY_RESPONSE_TOPIC = 15;
 }
 
 set! {
-    /// Rules that a receiver may add, where the standard leaves it the choice: none by default.
-    /// They bind decoding only.
+    /// A set of optional rules of the standard that a receiver may add; empty by default. They
+    /// apply to decoding only.
     ///
     /// ```
     /// use mqtt_wire::{Dialect, ErrorKind, OptionalRules, Packet, Version};
     ///
-    /// let publish = b"\x30\x04\x00\x02a\x07"; // the topic rings a bell
+    /// let publish = b"\x30\x04\x00\x02a\x07"; // the topic has the control character U+0007
     /// let dialect = Dialect::from_client(Version::V3_1_1);
     /// assert!(Packet::decode(publish, dialect).is_ok());
     ///
@@ -147,9 +152,9 @@ set! {
     /// assert_eq!((error.kind(), error.offset()), (ErrorKind::DiscouragedCharacter, 5));
     /// ```
     OptionalRules:
-    /// Strings hold no control characters (U+0001 to U+001F, U+007F to U+009F) and no
-    /// non-characters (U+FDD0 to U+FDEF, and the last two of each plane): sections 1.5.3 of 3.1.1
-    /// and 1.5.4 of 5.0.
+    /// Strings have no control characters (U+0001 to U+001F, U+007F to U+009F) and no
+    /// non-characters (U+FDD0 to U+FDEF, and the last two of each plane): section 1.5.3 of 3.1.1,
+    /// section 1.5.4 of 5.0.
     NO_DISCOURAGED_CHARACTERS = 12;
     /// 3.1: a client identifier has at most 23 characters.
     SHORT_CLIENT_ID = 13;

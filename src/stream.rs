@@ -1,11 +1,12 @@
-//! PUBLISH in parts: the head first, and the payload in chunks of any size.
+//! PUBLISH in parts: the head first, then the payload in chunks of any size.
 //!
-//! What is large in MQTT is the payload. [`Splitter`] cuts a stream of bytes into whole packets as
-//! framing does, but hands on the head of a large PUBLISH as soon as it is there and then whatever
-//! comes of its payload, so that no buffer need be larger than [`StreamLimits::whole`].
-//! `StreamDecoder` does the same over a buffer of its own (feature `bytes`).
-//! [`PublishHead`] is what both hand on, and also what is encoded in front of a payload that comes
-//! from elsewhere: [`PublishHead::encode_to_slice`]. A [`Payload`] counts its bytes.
+//! The payload is usually the largest part of a packet. [`Splitter`] splits a byte stream into
+//! whole packets as framing does, but returns a large PUBLISH in parts: its head once that is
+//! complete, then its payload as it arrives. So no buffer needs to be larger than
+//! [`StreamLimits::whole`]. `StreamDecoder` does the same and has a buffer (feature `bytes`).
+//!
+//! A head decodes to a [`PublishHead`]. To send a payload without copying it, encode a
+//! [`PublishHead`] and write the payload after it. A [`Payload`] counts the bytes of a payload.
 //!
 //! ```
 //! use mqtt_wire::stream::{Part, Splitter, StreamLimits};
@@ -25,10 +26,10 @@
 //! # Ok::<(), mqtt_wire::DecodeError>(())
 //! ```
 //!
-//! Waivers and optional rules hold as they do for whole packets. Two waivers matter to PUBLISH:
-//! [`Waivers::PACKET_ID_ZERO`] and [`Waivers::REMAINING_LENGTH_NOT_SHORTEST`]. Nobody looks into
-//! payloads: whether one that Payload Format Indicator calls text is UTF-8 is up to the receiver
-//! (5.0, section 3.3.2.3.2).
+//! Waivers and optional rules apply as they do to whole packets. Two waivers concern PUBLISH:
+//! [`Waivers::PACKET_ID_ZERO`] and [`Waivers::REMAINING_LENGTH_NOT_SHORTEST`]. This crate does not
+//! check payloads: if Payload Format Indicator marks a payload as UTF-8 text, the receiver may
+//! check that (5.0, section 3.3.2.3.2).
 
 #[cfg(feature = "bytes")]
 mod decoder;
@@ -54,32 +55,32 @@ use crate::wire::varint::{self, VariableByteInteger};
 use crate::wire::write::BufMutWriter;
 use crate::wire::write::{Put, SliceWriter};
 
-/// How large packets may be, in bytes, fixed header included.
+/// Size limits for packets and heads, in bytes, fixed header included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamLimits {
-    /// Every packet that is handed on as a whole, and the head of a PUBLISH that is not: nobody
-    /// needs a larger buffer than this, or than the five bytes of a fixed header.
+    /// The limit for packets that are returned whole, and for the head of a PUBLISH in parts. A
+    /// buffer of this size is enough, if it has room for a fixed header of five bytes.
     pub whole: u32,
-    /// Every PUBLISH, payload included. One of up to `whole` bytes is handed on as a whole, a
-    /// larger one in parts. In 5.0 this is the Maximum Packet Size to announce (MQTT-3.1.2-24,
+    /// The limit for a PUBLISH, payload included. One of at most `whole` bytes is returned whole,
+    /// a larger one in parts. In 5.0 this is the Maximum Packet Size to announce (MQTT-3.1.2-24,
     /// MQTT-3.2.2-15).
     pub publish: u32,
 }
 
-/// What comes next in a stream: whole packets `F`, heads `H` and payload in chunks `C`.
+/// The next part of a stream: a whole packet `F`, a head `H`, or a chunk of payload `C`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part<F, H, C> {
-    /// Nothing yet: at least this many bytes are missing. In a payload that is 1.
+    /// The next part is not complete. At least this many bytes are missing; in a payload, 1.
     NeedMore(NonZeroUsize),
-    /// A whole packet: all but PUBLISH, and PUBLISH of up to [`StreamLimits::whole`] bytes.
+    /// A whole packet: any packet except a PUBLISH above [`StreamLimits::whole`] bytes.
     Frame(F),
-    /// The head of a larger PUBLISH, whose payload follows.
+    /// The head of a larger PUBLISH. Its payload follows.
     Head(H),
     /// Bytes of the payload, at least one.
     Payload {
         /// The bytes.
         chunk: C,
-        /// How many are still to come; 0 in the last chunk.
+        /// The number of payload bytes after this chunk; 0 for the last chunk.
         left: u32,
     },
 }
@@ -87,31 +88,30 @@ pub enum Part<F, H, C> {
 /// A part of a stream, borrowed.
 pub type PartRef<'a> = Part<FrameRef<'a>, HeadRef<'a>, &'a [u8]>;
 
-/// Cuts a stream into whole packets and parts of PUBLISH packets. It buffers nothing: the bytes
-/// that it does not take stay with the caller.
+/// Splits a byte stream into whole packets and parts of PUBLISH packets, without a buffer: the
+/// caller keeps the bytes that it does not consume.
 ///
-/// What comes out does not depend on where the stream was cut, but for the size of the chunks. An
-/// error has the kind and the offset that decoding the whole packet would give; a head is judged
-/// field by field, as soon as the Topic Name, the Packet Identifier, or all of the properties are
-/// there.
+/// The result does not depend on where the stream was cut, except for the size of the chunks. An
+/// error has the same kind and offset as an error from decoding the whole packet. A head is checked
+/// in steps: when the Topic Name, the Packet Identifier, and all properties are complete.
 #[derive(Debug)]
 pub struct Splitter {
     state: StreamState,
     limits: StreamLimits,
     /// Bytes of the payload that have not arrived yet.
     payload: Payload,
-    /// A head that is not complete is parsed again when this many bytes are there.
+    /// An incomplete head is parsed again once this many bytes have arrived.
     wanted: usize,
 }
 
 impl Splitter {
-    /// A splitter of a stream in `dialect`.
+    /// A splitter for a stream in `dialect`.
     #[must_use]
     pub const fn new(dialect: Dialect, limits: StreamLimits) -> Self {
         Self::with_state(StreamState::new(dialect), limits)
     }
 
-    /// A splitter of a connection that a Server accepts: it waits for a CONNECT, and learns the
+    /// A splitter for a connection that a Server accepts: it waits for a CONNECT and learns the
     /// version from it.
     #[must_use]
     pub const fn accept(limits: StreamLimits) -> Self {
@@ -127,8 +127,8 @@ impl Splitter {
         }
     }
 
-    /// The same splitter, whose dialect waives and adds these rules. This holds for the dialect
-    /// that [`accept`](Self::accept) learns, too.
+    /// The same splitter with these rules waived and added, also in the dialect that a splitter
+    /// from [`accept`](Self::accept) learns.
     #[must_use]
     pub fn with_rules(self, waivers: Waivers, rules: OptionalRules) -> Self {
         Self {
@@ -144,15 +144,15 @@ impl Splitter {
         self.state.dialect()
     }
 
-    /// Takes the next part from the beginning of `input`. Where it answers
-    /// [`Part::NeedMore`], the same bytes with more behind them are the next input.
+    /// Returns the next part, and advances `input` past it. After [`Part::NeedMore`], call it again
+    /// with the same bytes and more after them.
     ///
     /// # Errors
     ///
-    /// See [`FrameRef::split`]; for a CONNECT whose version is to be learnt, a Protocol Name or
-    /// Protocol Level of no version; for the head of a PUBLISH, the first rule that its bytes
-    /// break, and [`ErrorKind::HeadTooLarge`] for one above [`StreamLimits::whole`]. The same
-    /// error comes again from then on.
+    /// See [`FrameRef::split`]; for a CONNECT whose version is not known, also an unsupported
+    /// Protocol Name or Protocol Level; for the head of a PUBLISH, also the first rule that its
+    /// bytes break, and [`ErrorKind::HeadTooLarge`] if it is above [`StreamLimits::whole`]. After
+    /// an error, all later calls return the same error.
     #[inline]
     pub fn next_part<'a>(&mut self, input: &mut &'a [u8]) -> Result<PartRef<'a>, DecodeError> {
         self.state.check()?;
@@ -203,7 +203,7 @@ impl Splitter {
         })
     }
 
-    /// Takes the head of a PUBLISH whose fixed header has been judged.
+    /// Takes the head of a PUBLISH whose fixed header was checked.
     fn take_head<'a>(
         &mut self,
         header: FixedHeader,
@@ -211,7 +211,7 @@ impl Splitter {
         input: &mut &'a [u8],
     ) -> Result<PartRef<'a>, DecodeError> {
         let bytes = *input;
-        // what is behind the limit is not looked at, however much of it is there
+        // bytes beyond the limit are ignored, however many have arrived
         let limit = (self.limits.whole as usize).max(header.len.into());
         let visible = bytes.get(..limit).unwrap_or(bytes);
         let next = NextField::find(visible, header, dialect);
@@ -227,7 +227,7 @@ impl Splitter {
             }
             Err(error) => error,
         };
-        // a field that ends inside the packet is not all there yet, or will never be
+        // a short field that ends inside the packet may not have arrived yet
         match missing(next.end, bytes) {
             _ if !error.kind().is_short() || !is_inside => Err(error),
             _ if is_too_large => Err(next.too_large(dialect)),
@@ -240,24 +240,24 @@ impl Splitter {
     }
 }
 
-/// How much is missing in `bytes` up to `end`.
+/// The number of bytes that are missing in `bytes` up to `end`.
 #[inline]
 fn missing(end: usize, bytes: &[u8]) -> Option<NonZeroUsize> {
     NonZeroUsize::new(end.saturating_sub(bytes.len()))
 }
 
-/// The first field of a head that is not there, or its last one: places in the packet.
+/// The first incomplete field of a head, or its last field. All values are offsets in the packet.
 struct NextField {
     field: Field,
     /// Where the field begins.
     at: usize,
-    /// Up to where the bytes tell how long it is.
+    /// The end of the bytes that give its length.
     known: usize,
     end: usize,
 }
 
 impl NextField {
-    /// Walks over the fields as far as `bytes` go. The lengths are not judged.
+    /// Walks over the fields in `bytes`. Does not check their lengths.
     fn find(bytes: &[u8], header: FixedHeader, dialect: Dialect) -> Self {
         let next = |field, at, known, length: usize| Self {
             field,
@@ -327,8 +327,8 @@ impl<'a> HeadRef<'a> {
     ///
     /// # Errors
     ///
-    /// The first rule that the bytes break: none in the dialect of the [`Splitter`], which has
-    /// judged them.
+    /// The first rule that the bytes break. There is none in the dialect of the [`Splitter`], which
+    /// has checked the head.
     pub fn decode(&self, dialect: Dialect) -> Result<PublishHead<'a>, DecodeError> {
         self.decode_waiving(dialect, |_| {})
     }
@@ -337,7 +337,7 @@ impl<'a> HeadRef<'a> {
     ///
     /// # Errors
     ///
-    /// As [`decode`](Self::decode).
+    /// As for [`decode`](Self::decode).
     pub fn decode_waiving(
         &self,
         dialect: Dialect,
@@ -375,8 +375,8 @@ impl<'a> HeadRef<'a> {
     }
 }
 
-/// A PUBLISH without the bytes of its payload: what a stream hands on first, and what is encoded
-/// in front of a payload that comes from elsewhere.
+/// A PUBLISH without the bytes of its payload: the first part of a large PUBLISH that is received
+/// or sent in parts.
 ///
 /// ```
 /// use std::io::{IoSlice, Write};
@@ -405,7 +405,7 @@ pub struct PublishHead<'a> {
     pub topic_name: Option<TopicName<'a>>,
     /// See [`Publish::properties`].
     pub properties: Properties<'a>,
-    /// The length of the payload in bytes: so many have to follow the head.
+    /// The length of the payload in bytes. Exactly this many must follow the head.
     pub payload_len: u32,
 }
 
@@ -422,28 +422,27 @@ impl<'a> PublishHead<'a> {
         }
     }
 
-    /// Counts the bytes of the payload.
+    /// A counter for the bytes of the payload.
     pub const fn payload(&self) -> Payload {
         Payload::new(self.payload_len)
     }
 
-    /// The number of bytes of the whole packet in `dialect`, payload included: what Maximum Packet
-    /// Size limits.
+    /// The length of the whole packet in bytes, payload included, which Maximum Packet Size limits.
     ///
     /// # Errors
     ///
-    /// As [`encode_to_slice`](Self::encode_to_slice), but for the room.
+    /// As for [`encode_to_slice`](Self::encode_to_slice), except [`EncodeError::BufferTooSmall`].
     pub fn encoded_len(&self, dialect: Dialect) -> Result<usize, EncodeError> {
         let dialect = dialect.plain();
         Ok(packet::measure(self, PacketType::Publish, dialect)?.packet_len())
     }
 
-    /// Writes the head to the beginning of `buffer` and returns the head's length. The payload has
-    /// to follow it: exactly `payload_len` bytes.
+    /// Writes the head to the beginning of `buffer` and returns the length of the head in bytes.
+    /// Exactly `payload_len` bytes of payload must follow.
     ///
     /// # Errors
     ///
-    /// As [`Packet::encode_to_slice`]; nothing has been written then.
+    /// As for [`Packet::encode_to_slice`]; nothing is written then.
     pub fn encode_to_slice(
         &self,
         dialect: Dialect,
@@ -453,12 +452,12 @@ impl<'a> PublishHead<'a> {
         packet::encode(self, PacketType::Publish, dialect.plain(), out)
     }
 
-    /// Appends the head to `buffer` and returns the head's length. The payload has to follow it:
-    /// exactly `payload_len` bytes.
+    /// Appends the head to `buffer` and returns the length of the head in bytes. Exactly
+    /// `payload_len` bytes of payload must follow.
     ///
     /// # Errors
     ///
-    /// As [`Packet::encode`]; nothing has been written then.
+    /// As for [`Packet::encode`]; nothing is written then.
     #[cfg(feature = "bytes")]
     pub fn encode(
         &self,
@@ -505,14 +504,13 @@ impl<'a> From<Publish<'a>> for PublishHead<'a> {
             retain: publish.retain,
             topic_name: publish.topic_name,
             properties: publish.properties,
-            // no packet is as long, and encoding says so
+            // no packet can be this long, and encoding reports that
             payload_len: u32::try_from(publish.payload.len()).unwrap_or(u32::MAX),
         }
     }
 }
 
-/// Counts the bytes of a payload that is read or written in chunks, so that there are exactly as
-/// many as its head announced.
+/// Counts the bytes of a payload that is read or written in chunks, up to the length in its head.
 ///
 /// ```
 /// use mqtt_wire::stream::PublishHead;
@@ -536,25 +534,25 @@ impl Payload {
         Self { left }
     }
 
-    /// How many bytes are still to come.
+    /// The number of bytes still to come.
     #[must_use]
     pub const fn left(&self) -> u32 {
         self.left
     }
 
-    /// Whether all bytes have come.
+    /// Whether all bytes were counted.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.left == 0
     }
 
-    /// Counts bytes: those that belong to the payload, and those behind its end.
+    /// Counts `bytes`. Returns those that belong to the payload, and those after its end.
     pub fn split<'b>(&mut self, bytes: &'b [u8]) -> (&'b [u8], &'b [u8]) {
         let (chunk, rest) = match bytes.split_at_checked(self.left as usize) {
             Some(parts) => parts,
             None => (bytes, &[][..]),
         };
-        self.left -= chunk.len() as u32; // it is not longer than what was left
+        self.left -= chunk.len() as u32; // the chunk has at most `left` bytes
         (chunk, rest)
     }
 }

@@ -1,4 +1,4 @@
-//! The codec for tokio: frames come in, packets go out.
+//! The codec for tokio, which reads frames and writes packets.
 
 use core::mem;
 use std::io;
@@ -14,25 +14,46 @@ use crate::transport::TransportError;
 
 /// A [`Decoder`] and [`Encoder`] for `tokio_util::codec::Framed`, `FramedRead` and `FramedWrite`.
 ///
-/// What comes in is a [`Frame`], from which a packet is borrowed; what goes out is a [`Packet`],
-/// which is copied into the write buffer. Nothing is reserved because a peer announces a length.
-/// After a refused frame the decoder stays failed. A packet that may not be sent leaves the write
-/// buffer as it was.
+/// It reads [`Frame`]s, which decode to packets without a copy, and writes [`Packet`]s, which it
+/// encodes into the write buffer. The read buffer grows only as bytes arrive, never because of a
+/// length that the peer announced. After an error the decoder stays failed. A packet that must not
+/// be sent leaves the write buffer unchanged.
 ///
 /// ```
 /// use std::io;
 ///
 /// use futures_util::{SinkExt, StreamExt};
 /// use mqtt_wire::{
-///     Codec, ConnAck, Connect, Delivery, Disconnect, Limits, Packet, Publish, ReasonCode,
-///     TransportError, TopicName, Utf8Str, Version,
+///     Codec, ConnAck, Connect, Disconnect, Limits, Packet, Publish, ReasonCode, Reply, TopicName,
+///     TransportError, Utf8Str, Version,
 /// };
 /// use tokio::io::{AsyncRead, AsyncWrite};
 /// use tokio_util::codec::Framed;
 ///
+/// type Error = TransportError<io::Error>;
+///
 /// // a server learns the version from the CONNECT
-/// async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin) -> Result<(), TransportError<io::Error>> {
+/// async fn serve<S: AsyncRead + AsyncWrite + Unpin>(socket: S) -> Result<(), Error> {
 ///     let mut packets = Framed::new(socket, Codec::server(Limits::default()));
+///     let served = serve_packets(&mut packets).await;
+///     // before it closes the connection, it sends the reason for refusing a packet
+///     if let Err(TransportError::Decode(error)) = &served {
+///         let reply = match error.reply() {
+///             Reply::ConnAck(code) => Some(Packet::from(ConnAck::new(code))),
+///             Reply::Disconnect(code) => Some(Packet::from(Disconnect::new(code))),
+///             Reply::Close => None,
+///         };
+///         if let (Some(reply), Some(_)) = (reply, packets.codec().outgoing()) {
+///             packets.send(reply).await?;
+///         }
+///     }
+///     served
+/// }
+///
+/// async fn serve_packets<S>(packets: &mut Framed<S, Codec>) -> Result<(), Error>
+/// where
+///     S: AsyncRead + AsyncWrite + Unpin,
+/// {
 ///     while let Some(frame) = packets.next().await.transpose()? {
 ///         let Some(incoming) = packets.codec().incoming() else { break };
 ///         match frame.decode(incoming)? {
@@ -45,7 +66,7 @@ use crate::transport::TransportError;
 ///     Ok(())
 /// }
 ///
-/// // a client chooses it
+/// // a client chooses the version
 /// async fn greet(socket: impl AsyncRead + AsyncWrite + Unpin) -> Result<(), Box<dyn std::error::Error>> {
 ///     let version = Version::V5;
 ///     let mut packets = Framed::new(socket, Codec::client(version, Limits::default()));
@@ -68,16 +89,32 @@ use crate::transport::TransportError;
 /// # let (greeted, served) = tokio::join!(greet(client), serve(server));
 /// # greeted?;
 /// # served?;
+/// #
+/// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// # let (mut client, server) = tokio::io::duplex(64);
+/// # client.write_all(b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x00\x00\x00\x01c\x36").await?; // QoS 3
+/// # assert!(matches!(serve(server).await, Err(TransportError::Decode(_))));
+/// # let mut replies = Vec::new();
+/// # client.read_to_end(&mut replies).await?;
+/// # assert_eq!(replies, b"\x20\x03\x00\x00\x00\xe0\x01\x81");
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # WebSocket
+///
+/// MQTT over WebSocket has the same byte stream, in binary messages of the subprotocol `mqtt`. Wrap
+/// the received messages in an `AsyncRead` with `tokio_util::io::StreamReader`, and use this codec
+/// with `FramedRead` on it. Packets and WebSocket messages have independent boundaries: a message
+/// may hold a part of a packet, or several packets (MQTT-6.0.0-2 of 3.1.1 and 5.0).
+#[doc(alias = "WebSocket")]
 #[derive(Debug)]
 pub struct Codec {
     decoder: FrameDecoder,
 }
 
 impl Codec {
-    /// A Server's codec: it waits for a CONNECT and learns the version from it.
+    /// A codec for a Server: it waits for a CONNECT and learns the version from it.
     #[must_use]
     pub fn server(limits: Limits) -> Self {
         Self {
@@ -85,7 +122,7 @@ impl Codec {
         }
     }
 
-    /// A Client's codec.
+    /// A codec for a Client that uses `version`.
     #[must_use]
     pub fn client(version: Version, limits: Limits) -> Self {
         Self {
@@ -93,20 +130,20 @@ impl Codec {
         }
     }
 
-    /// The same codec, which waives and adds these rules for what comes in.
+    /// The same codec with these rules waived and added for the frames that it reads.
     #[must_use]
     pub fn with_rules(mut self, waivers: Waivers, rules: OptionalRules) -> Self {
         self.decoder = self.decoder.with_rules(waivers, rules);
         self
     }
 
-    /// The dialect of the frames that come in; a Server has none before its first frame.
+    /// The dialect of the frames to read; `None` for a Server before its first frame.
     #[must_use]
     pub const fn incoming(&self) -> Option<Dialect> {
         self.decoder.dialect()
     }
 
-    /// The dialect of the packets that go out; a Server has none before its first frame.
+    /// The dialect of the packets to write; `None` for a Server before its first frame.
     #[must_use]
     pub fn outgoing(&self) -> Option<Dialect> {
         self.incoming().map(Dialect::reply)
@@ -123,8 +160,8 @@ impl Codec {
     }
 }
 
-/// A packet that the bytes do not hold yet is `None`; a stream that ends inside a packet is
-/// [`TransportError::EndInsidePacket`].
+/// Decoding returns `None` while the next packet is incomplete, and
+/// [`TransportError::EndInsidePacket`] if the stream ends then.
 impl Decoder for Codec {
     type Item = Frame;
     type Error = TransportError<io::Error>;

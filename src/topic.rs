@@ -6,7 +6,7 @@ use crate::error::{ErrorKind, Field, ParseFault, fault};
 use crate::wire::read::{self, Parsed};
 use crate::wire::text::{self, BadText, MAX_FIELD, check_text_slowly, find_wildcard, is_plain};
 
-/// A Topic Name: text of at least one character that holds no wildcard.
+/// A Topic Name: text of at least one character without wildcards.
 ///
 /// MQTT-4.7.1-1, MQTT-4.7.3-1 and MQTT-4.7.3-2 of 3.1.1; MQTT-4.7.0-1, MQTT-4.7.3-1 and
 /// MQTT-4.7.3-2 of 5.0.
@@ -23,7 +23,7 @@ use crate::wire::text::{self, BadText, MAX_FIELD, check_text_slowly, find_wildca
 pub struct TopicName<'a>(&'a [u8]);
 
 impl<'a> TopicName<'a> {
-    /// Checks that `name` is a topic name.
+    /// Creates a topic name; checks that `name` is valid.
     ///
     /// # Errors
     ///
@@ -43,8 +43,7 @@ impl<'a> TopicName<'a> {
         }
     }
 
-    /// The levels of the name: what stands between its slashes. There is at least one; a level
-    /// may be empty.
+    /// The levels of the name, separated by `/`. There is at least one; a level may be empty.
     pub fn levels(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.0.split(|&byte| byte == b'/')
     }
@@ -71,8 +70,8 @@ impl<'a> TopicName<'a> {
 
 text_traits!(TopicName);
 
-/// A Topic Filter: text of at least one character in which `#` stands alone in the last level
-/// and `+` alone in its level, if they stand there at all.
+/// A Topic Filter: text of at least one character, in which the wildcard `+` is a whole level and
+/// `#` is the whole last level.
 ///
 /// MQTT-4.7.1-2, MQTT-4.7.1-3 and MQTT-4.7.3-1 of 3.1.1; MQTT-4.7.1-1, MQTT-4.7.1-2 and
 /// MQTT-4.7.3-1 of 5.0.
@@ -89,10 +88,10 @@ text_traits!(TopicName);
 pub struct TopicFilter<'a>(&'a [u8]);
 
 impl<'a> TopicFilter<'a> {
-    /// Checks that `filter` is a topic filter.
+    /// Creates a topic filter; checks that `filter` is valid.
     ///
-    /// Whether a filter that begins with `$share/` is a well-formed shared subscription matters
-    /// in 5.0 only, and is checked when a packet is decoded or encoded in 5.0.
+    /// A filter that begins with `$share/` must be a well-formed shared subscription only in 5.0.
+    /// That is checked when a packet is decoded or encoded in 5.0.
     ///
     /// # Errors
     ///
@@ -110,7 +109,7 @@ impl<'a> TopicFilter<'a> {
         }
     }
 
-    /// The levels of the filter: what stands between its slashes.
+    /// The levels of the filter, separated by `/`.
     pub fn levels(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.0.split(|&byte| byte == b'/')
     }
@@ -121,25 +120,25 @@ impl<'a> TopicFilter<'a> {
         find_wildcard(self.0).is_some()
     }
 
-    /// The two parts of a shared subscription; `None` if the filter does not begin with
-    /// `$share/`, or not as a well-formed one. 5.0 only: before, such a filter is as any other.
+    /// The two parts of a shared subscription; `None` if the filter does not begin with `$share/`
+    /// or is not well-formed. Only for 5.0: earlier versions give `$share/` no meaning.
     #[must_use]
     pub fn shared(&self) -> Option<SharedSubscription<'a>> {
         split_share(self.0).ok()?
     }
 
-    /// Whether a message with this topic name is for subscribers of the filter.
+    /// Whether the filter matches a topic name.
     ///
-    /// `+` stands for one level, which may be empty, and `#` for all that is left, which may be
-    /// nothing: `sport/#` matches `sport` too. Neither stands for a first level that begins with
-    /// `$` (MQTT-4.7.2-1 of 3.1.1 and 5.0; 3.1 is silent, and its servers do the same). Names are
-    /// compared byte by byte, with upper and lower case apart (MQTT-4.7.3-4 of 3.1.1 and 5.0).
+    /// `+` matches one level, which may be empty. `#` matches all remaining levels, also none:
+    /// `sport/#` matches `sport` too. Neither matches a first level that begins with `$`
+    /// (MQTT-4.7.2-1 of 3.1.1 and 5.0; 3.1 has no such rule, but its servers do the same). Names
+    /// are compared byte by byte, so case matters (MQTT-4.7.3-4 of 3.1.1 and 5.0).
     ///
-    /// A well-formed [shared subscription](Self::shared) matches by the filter inside (5.0,
-    /// section 4.8.2; servers that share in 3.1.1 do it in the same way). Anything else that
-    /// begins with `$share/` is compared as it stands.
+    /// A well-formed [shared subscription](Self::shared) matches if the filter inside it does
+    /// (5.0, section 4.8.2; servers with shared subscriptions in 3.1.1 do the same). Any other
+    /// filter that begins with `$share/` is compared as a plain filter.
     ///
-    /// It takes time in proportion to the shorter text, and neither recurses nor allocates.
+    /// Takes time in proportion to the shorter text; neither recurses nor allocates.
     ///
     /// ```
     /// use mqtt_wire::{TopicFilter, TopicName};
@@ -174,19 +173,20 @@ impl<'a> TopicFilter<'a> {
         names.next().is_none()
     }
 
-    /// Parses a filter. In 5.0 shared subscriptions have a grammar.
+    /// Parses a filter. Only 5.0 has a grammar for shared subscriptions.
     #[inline(always)]
     pub(crate) fn parse<E: ParseFault<'a>>(
         input: &'a [u8],
         version: Version,
     ) -> Parsed<'a, Self, E> {
-        let field = Field::TopicFilter;
-        let (rest, bytes) = read::text(input, field, check_filter)?;
-        if version == Version::V5 {
-            if let Err(bad) = check_share(bytes) {
-                return bad.fault(bytes, field);
+        let check = |bytes: &[u8]| {
+            let may_be_shared = version == Version::V5 && bytes.starts_with(SHARE);
+            if is_plain_filter(bytes) && !may_be_shared {
+                return Ok(());
             }
-        }
+            check_filter_in(version, bytes)
+        };
+        let (rest, bytes) = read::text(input, Field::TopicFilter, check)?;
         Ok((rest, Self(bytes)))
     }
 
@@ -202,7 +202,7 @@ impl<'a> TopicFilter<'a> {
         check_share(self.0).map_err(|bad| bad.kind)
     }
 
-    /// Whether 5.0 reads the filter as a shared subscription.
+    /// Whether the filter is a shared subscription in 5.0, well-formed or not.
     #[inline]
     pub(crate) fn is_shared(&self) -> bool {
         self.0.starts_with(SHARE)
@@ -215,15 +215,15 @@ text_traits!(TopicFilter);
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SharedSubscription<'a> {
-    /// The Share Name, which names the group of subscribers.
+    /// The Share Name: the name of the group of subscribers.
     pub name: Utf8Str<'a>,
-    /// The filter that is matched against topic names.
+    /// The filter to match topic names against.
     pub filter: TopicFilter<'a>,
 }
 
 const SHARE: &[u8] = b"$share/";
 
-/// Checks all but that the name is not empty.
+/// Checks everything except that the name is not empty.
 #[inline]
 const fn check_name(bytes: &[u8]) -> Result<(), BadText> {
     if is_plain::<true>(bytes) {
@@ -254,8 +254,8 @@ const fn check_filter(bytes: &[u8]) -> Result<(), BadText> {
     check_filter_slowly(bytes)
 }
 
-/// Whether `bytes` are at least eight, ASCII without U+0000, and their wildcards fill their levels:
-/// eight bytes at a time. What is not plain may still be right.
+/// Whether there are at least eight `bytes`, all ASCII without U+0000, and all wildcards fill their
+/// levels. Checks eight bytes at a time. Other filters may still be valid.
 const fn is_plain_filter(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some((chunk, after)) = rest.split_first_chunk() {
@@ -270,7 +270,7 @@ const fn is_plain_filter(bytes: &[u8]) -> bool {
     }
 }
 
-/// Checks eight bytes of a filter, which stand at `at`.
+/// Checks the eight bytes of a filter at `at`.
 #[inline]
 const fn is_plain_word(word: [u8; 8], filter: &[u8], at: usize) -> bool {
     let word = u64::from_le_bytes(word);
@@ -287,7 +287,7 @@ const fn is_plain_word(word: [u8; 8], filter: &[u8], at: usize) -> bool {
     true
 }
 
-/// Whether the wildcard at a place has its level to itself, and `#` is in the last one.
+/// Whether the wildcard at `at` is a whole level, and for `#` the last one.
 #[inline]
 const fn fills_level(bytes: &[u8], at: usize) -> bool {
     let Some((before, after)) = bytes.split_at_checked(at) else {
@@ -326,13 +326,33 @@ const fn check_filter_slowly(bytes: &[u8]) -> Result<(), BadText> {
     Ok(())
 }
 
-#[inline]
-fn check_share(bytes: &[u8]) -> Result<(), BadText> {
-    split_share(bytes).map(|_| ())
+/// Checks a filter. In 5.0 shared subscriptions have a grammar.
+#[inline(never)]
+fn check_filter_in(version: Version, bytes: &[u8]) -> Result<(), BadText> {
+    use ErrorKind::{MultiLevelWildcard, SingleLevelWildcard};
+    let checked = check_filter(bytes);
+    match checked {
+        _ if version != Version::V5 => checked,
+        Ok(()) => check_share(bytes),
+        // a fault in the share name is the more exact one
+        Err(bad) if matches!(bad.kind, MultiLevelWildcard | SingleLevelWildcard) => {
+            check_share(bytes).and(checked)
+        }
+        Err(_) => checked,
+    }
 }
 
-/// The parts of a checked filter; `None` if it is no shared subscription.
 #[inline]
+fn check_share(bytes: &[u8]) -> Result<(), BadText> {
+    if bytes.starts_with(SHARE) {
+        split_share(bytes).map(|_| ())
+    } else {
+        Ok(())
+    }
+}
+
+/// The parts of a filter whose text was checked; `None` if it is no shared subscription. Wildcards
+/// behind the share name are not checked.
 fn split_share(bytes: &[u8]) -> Result<Option<SharedSubscription<'_>>, BadText> {
     let Some(rest) = bytes.strip_prefix(SHARE) else {
         return Ok(None);
@@ -344,8 +364,8 @@ fn split_share(bytes: &[u8]) -> Result<Option<SharedSubscription<'_>>, BadText> 
     if name.is_empty() {
         return bad(ErrorKind::EmptyShareName, SHARE.len());
     }
-    if let b"+" | b"#" = name {
-        return bad(ErrorKind::SharedSubscription, SHARE.len());
+    if let Some(at) = find_wildcard(name) {
+        return bad(ErrorKind::SharedSubscription, SHARE.len() + at);
     }
     match rest.split_first() {
         Some((_, filter)) if !filter.is_empty() => Ok(Some(SharedSubscription {
@@ -361,7 +381,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn topic_names_hold_no_wildcards() {
+    fn topic_names_have_no_wildcards() {
         assert!(TopicName::new("/").is_ok());
         assert!(TopicName::new("$SYS/é").is_ok());
         for name in ["+", "a/#", "é#", "a long topic name with a + in it"] {
@@ -372,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_stand_between_slashes() {
+    fn slashes_separate_levels() {
         for (text, levels) in [
             ("a", &["a"][..]),
             ("/", &["", ""]),
@@ -416,8 +436,8 @@ mod tests {
     }
 
     #[test]
-    fn the_fast_filter_check_agrees_with_the_plain_one() {
-        // all filters of eight and of nine of four characters
+    fn the_fast_filter_check_agrees_with_the_slow_one() {
+        // all filters of length eight and nine from four characters
         for filter in 0..1 << 18 {
             let filter: [u8; 9] = core::array::from_fn(|place| b"a/+#"[filter >> (2 * place) & 3]);
             for filter in [&filter[..8], &filter] {
@@ -425,7 +445,7 @@ mod tests {
                 assert_eq!(is_plain_filter(filter), is_filter, "{filter:?}");
             }
         }
-        // every byte value at every place of every length up to 20, between slashes
+        // every byte value at every position for every length up to 20, between slashes
         for length in 1..=20 {
             for place in 0..length {
                 for value in 0..=255 {
@@ -439,6 +459,60 @@ mod tests {
                     assert_eq!(check_filter(filter).is_ok(), is_filter, "{filter:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn in_5_0_a_fault_in_the_share_name_comes_before_one_in_the_filter() {
+        use ErrorKind::{
+            EmptyShareName, MultiLevelWildcard, NullCharacter, SharedSubscription,
+            SingleLevelWildcard,
+        };
+        let check = |version, filter: &str| {
+            let result = check_filter_in(version, filter.as_bytes());
+            result.map_err(|bad| (bad.kind, bad.at)).unwrap_err()
+        };
+        for (filter, v3_1_1, v5) in [
+            (
+                "$share/#/a",
+                (MultiLevelWildcard, 7),
+                (SharedSubscription, 7),
+            ),
+            (
+                "$share/g#/a",
+                (MultiLevelWildcard, 8),
+                (SharedSubscription, 8),
+            ),
+            (
+                "$share/g+/a",
+                (SingleLevelWildcard, 8),
+                (SharedSubscription, 8),
+            ),
+            (
+                "$share/g+",
+                (SingleLevelWildcard, 8),
+                (SharedSubscription, 8),
+            ),
+            (
+                "$share/+/#/a",
+                (MultiLevelWildcard, 9),
+                (SharedSubscription, 7),
+            ),
+            ("$share//#/a", (MultiLevelWildcard, 8), (EmptyShareName, 7)),
+            (
+                "$share/g/#/a",
+                (MultiLevelWildcard, 9),
+                (MultiLevelWildcard, 9),
+            ),
+            (
+                "$share/g/a+",
+                (SingleLevelWildcard, 10),
+                (SingleLevelWildcard, 10),
+            ),
+            ("$share/#\0/a", (NullCharacter, 8), (NullCharacter, 8)),
+        ] {
+            assert_eq!(check(Version::V3_1_1, filter), v3_1_1, "{filter}");
+            assert_eq!(check(Version::V5, filter), v5, "{filter}");
         }
     }
 

@@ -1,32 +1,32 @@
-//! What can go wrong where packets travel over a transport.
+//! The error of reading packets from a transport and writing them to it.
 
 use core::fmt;
 
 use crate::error::{DecodeError, EncodeError};
 
-/// Why packets did not travel: the one error of `Codec`, `PacketReader` and `PacketWriter`, where
-/// `E` is what the transport itself reports.
+/// The error of `Codec`, `PacketReader` and `PacketWriter`. `E` is the error of the transport.
 ///
-/// After all but [`Encode`](Self::Encode) and [`NoVersion`](Self::NoVersion) the connection is of
-/// no use.
+/// After [`Encode`](Self::Encode) and [`NoVersion`](Self::NoVersion) the connection can still be
+/// used; after the others, close it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TransportError<E> {
     /// The transport failed.
     Io(E),
-    /// The peer sent what it may not send. [`DecodeError::reply`] says what to answer.
+    /// The peer broke a rule. Send [`DecodeError::reply`], if it is a packet, before you close the
+    /// connection.
     Decode(DecodeError),
-    /// The packet may not be sent. Nothing was written.
+    /// The packet must not be sent. Nothing was written.
     Encode(EncodeError),
     /// The stream ended inside a packet.
     EndInsidePacket {
-        /// The bytes of the packet that came, at least 1.
+        /// The number of bytes of the packet that were received, at least 1.
         received: usize,
-        /// The bytes that are missing at least, as `Framed::NeedMore` counts them.
+        /// The minimum number of missing bytes, see `Framed::NeedMore`.
         missing: usize,
     },
-    /// A Server was to send something before a CONNECT told it the version to say it in. Nothing
-    /// was written.
+    /// A Server cannot encode a packet before it has received a CONNECT, because the version is
+    /// unknown. Nothing was written.
     NoVersion,
 }
 
@@ -57,10 +57,10 @@ impl<E: fmt::Display> fmt::Display for TransportError<E> {
             Self::Encode(error) => error.fmt(f),
             Self::EndInsidePacket { received, missing } => write!(
                 f,
-                "the stream ended inside a packet: {received} bytes came, and at least {missing} \
-                 are missing"
+                "the stream ended inside a packet: {received} bytes received, at least {missing} \
+                 missing"
             ),
-            Self::NoVersion => f.write_str("no CONNECT has told the version to answer in"),
+            Self::NoVersion => f.write_str("version unknown: no CONNECT received yet"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of a Will when a connection ends.
+//! The fate of a Will when a connection ends.
 
 use core::fmt;
 use core::time::Duration;
@@ -8,11 +8,11 @@ use crate::packet::{ConnAck, Connect, Disconnect};
 use crate::reason_code::ReasonCode;
 use crate::statement::Statement;
 
-/// What a Server has to remember of an accepted connection to know what becomes of its Will.
+/// The terms of an accepted connection that decide whether and when its Will is published.
 ///
-/// The Will itself stays in the CONNECT, which is kept as it is (a `Frame`, or a copy of its
-/// bytes) and decoded again when the Will is published. Before 5.0 no Will waits, and the numbers
-/// mean nothing.
+/// The Will itself stays in the CONNECT. A Server keeps the CONNECT as it is (a `Frame`, or a copy of
+/// its bytes) and decodes it again when it publishes the Will. Before 5.0 no Will waits, and the
+/// numbers have no meaning.
 ///
 /// ```
 /// use mqtt_wire::{
@@ -28,9 +28,12 @@ use crate::statement::Statement;
 /// let connack = ConnAck::new(ReasonCode::Success);
 /// let terms = WillTerms::new(&connect, &connack).expect("an accepted CONNECT with a Will");
 ///
-/// // the connection breaks; the Will waits, and goes out unless the Client is back before
-/// let wait = WillFate::PublishAfter(Duration::from_secs(10));
-/// assert_eq!(terms.fate(Ending::NetworkFailure), wait);
+/// // the connection breaks, and the Will waits
+/// let WillFate::PublishAfter { delay, terms } = terms.fate(Ending::NetworkFailure) else {
+///     unreachable!()
+/// };
+/// assert_eq!(delay, Duration::from_secs(10));
+/// // if the Client is back before, the Will is not published
 /// assert_eq!(terms.fate(Ending::TakenOver { clean_start: false }), WillFate::Discard);
 ///
 /// // ten seconds later
@@ -49,7 +52,7 @@ pub struct WillTerms {
     /// Seconds between the end of the connection and the Will (5.0, section 3.1.3.2.2).
     pub will_delay_interval: u32,
     /// Seconds that the Session outlives the connection; `u32::MAX` is for ever (5.0, section
-    /// 3.2.2.3.2): what CONNACK says, and if that says nothing, what CONNECT does.
+    /// 3.2.2.3.2). The value is that of the DISCONNECT, else of the CONNACK, else of the CONNECT.
     pub session_expiry_interval: u32,
     /// The Session Expiry Interval of the CONNECT: whether a DISCONNECT may change it depends on
     /// this one (5.0, section 3.14.2.2.2).
@@ -75,25 +78,25 @@ impl WillTerms {
         })
     }
 
-    /// What becomes of the Will when the connection ends in this way. While a Will waits it is
-    /// asked again when the Client is back or the Session ends.
+    /// The fate of the Will when the connection ends in this way. If the Will has to wait, ask
+    /// the terms in [`WillFate::PublishAfter`] again when the Client is back or the Session ends.
     ///
     /// * DISCONNECT with `0x00`, which is any DISCONNECT before 5.0, deletes the Will
-    ///   (MQTT-3.14.4-3 of 3.1.1 and 5.0). All other codes let it go out. So does a DISCONNECT
-    ///   that is none: one that sets a Session Expiry Interval although the CONNECT had 0 (5.0,
-    ///   section 3.14.2.2.2). It is a Protocol Error, which
+    ///   (MQTT-3.14.4-3 of 3.1.1 and 5.0). With any other code the Will is published. It is
+    ///   published too after a DISCONNECT that sets a Session Expiry Interval although the CONNECT
+    ///   had 0 (5.0, section 3.14.2.2.2): that is a Protocol Error, which
     ///   [`Monitor`](crate::monitor::Monitor) reports.
     /// * Any other end publishes it: at once before 5.0, and in 5.0 when the Will Delay Interval
     ///   has passed or the Session ends, whichever is first (MQTT-3.1.2-8 of 3.1.1 and 5.0). A
     ///   Server that shuts down may do so when it is back.
-    /// * A Client that is back within the delay keeps the Will from going out (5.0
-    ///   MQTT-3.1.3-9), unless the old Session ends: Clean Start is 1, or the Session Expiry
+    /// * A Client that is back within the delay prevents the publication (5.0 MQTT-3.1.3-9),
+    ///   unless the old Session ends: Clean Start is 1, or the Session Expiry
     ///   Interval is 0. Without a delay the Will is published when the old connection closes
     ///   (5.0, section 3.1.4).
     ///
-    /// 3.1 names only failures of the network and Keep Alive as causes; its Wills are treated as
-    /// those of 3.1.1. Its chapter on Keep Alive says that a silent Client is treated as if it had
-    /// sent DISCONNECT, its chapter on the Will that the Will is published: it is.
+    /// 3.1 names only failures of the network and Keep Alive as causes. Its Wills are treated as
+    /// those of 3.1.1. Its chapters contradict each other about a silent Client; the Will is
+    /// published, as its chapter on the Will demands.
     #[must_use]
     pub fn fate(&self, ending: Ending) -> WillFate {
         self.decide(ending).0
@@ -145,7 +148,13 @@ impl WillTerms {
         };
         let fate = match delay.min(expiry) {
             0 => WillFate::Publish,
-            seconds => WillFate::PublishAfter(Duration::from_secs(u64::from(seconds))),
+            seconds => WillFate::PublishAfter {
+                delay: Duration::from_secs(u64::from(seconds)),
+                terms: Self {
+                    session_expiry_interval: expiry,
+                    ..*self
+                },
+            },
         };
         (fate, Rule::Publish)
     }
@@ -160,7 +169,7 @@ impl WillTerms {
     }
 }
 
-/// Why something becomes of a Will.
+/// The reason for the fate of a Will.
 #[derive(Clone, Copy)]
 enum Rule {
     Publish,
@@ -168,7 +177,7 @@ enum Rule {
     Returned,
 }
 
-/// How a connection ends, as its Server sees it; or what happens while its Will waits.
+/// How a connection ends, as its Server sees it; or an event while its Will waits.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ending {
@@ -178,18 +187,18 @@ pub enum Ending {
     KeepAliveExpired,
     /// The Client closed the connection without DISCONNECT.
     ClosedByClient,
-    /// The Server closed the connection, with DISCONNECT or without: for a packet that it refused,
-    /// a DISCONNECT too, for any other Protocol Error, because it shuts down, or as it likes.
+    /// The Server closed the connection, with DISCONNECT or without. The reason may be a packet that
+    /// it refused (a DISCONNECT too), another Protocol Error, a shutdown, or any other one.
     ClosedByServer,
-    /// The Client sent DISCONNECT. Made from a [`Disconnect`] too.
+    /// The Client sent DISCONNECT. It is created from a [`Disconnect`] with `From`.
     Disconnect {
-        /// The Reason Code; without meaning before 5.0.
+        /// The Reason Code. It has no meaning before 5.0.
         reason_code: ReasonCode,
         /// The new Session Expiry Interval, if there is one.
         session_expiry_interval: Option<u32>,
     },
-    /// There is a new connection with the Client Identifier: while this one is open (Session taken
-    /// over), or while its Will waits.
+    /// The Client Identifier has a new connection, while this one is open (Session taken over) or
+    /// while its Will waits.
     TakenOver {
         /// Clean Start of the new connection.
         clean_start: bool,
@@ -236,7 +245,7 @@ impl From<&Disconnect<'_>> for Ending {
     }
 }
 
-/// What becomes of a Will.
+/// Whether and when a Will is published.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WillFate {
@@ -244,9 +253,15 @@ pub enum WillFate {
     Discard,
     /// It is published now.
     Publish,
-    /// It is published when this time has passed since the connection was closed, unless the
-    /// Client is back or the Session ends before: ask [`WillTerms::fate`] then.
-    PublishAfter(Duration),
+    /// It waits.
+    PublishAfter {
+        /// It is published when this time has passed since the connection was closed, unless the
+        /// Client is back or the Session ends before.
+        delay: Duration,
+        /// The terms while it waits, for the second call of [`WillTerms::fate`]: a DISCONNECT may
+        /// have changed the Session Expiry Interval.
+        terms: WillTerms,
+    },
 }
 
 impl fmt::Display for WillFate {
@@ -254,8 +269,8 @@ impl fmt::Display for WillFate {
         match self {
             Self::Discard => f.write_str("discard the Will Message"),
             Self::Publish => f.write_str("publish the Will Message"),
-            Self::PublishAfter(time) => {
-                write!(f, "publish the Will Message after {} s", time.as_secs())
+            Self::PublishAfter { delay, .. } => {
+                write!(f, "publish the Will Message after {} s", delay.as_secs())
             }
         }
     }

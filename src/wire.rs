@@ -1,4 +1,4 @@
-//! The bytes of the data types of section 1.5: read, written, and text checked.
+//! Reading, writing and checking the bytes of the data types of section 1.5.
 
 pub(crate) mod read;
 pub(crate) mod text;

@@ -1,12 +1,13 @@
-//! How much memory is held: by what was received, never by what was announced.
+//! Memory use depends on the bytes received, never on a length that a peer announced.
 #![cfg(feature = "bytes")]
 
-mod laws;
+#[path = "it/invariants/mod.rs"]
+mod invariants;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use laws::{Start, dialects, frame};
+use invariants::{Start, dialects, frame};
 use mqtt_wire::monitor::{Exchange, Monitor};
 use mqtt_wire::stream::{Part, StreamDecoder, StreamLimits};
 use mqtt_wire::{
@@ -25,7 +26,7 @@ fn starts() -> impl Iterator<Item = (Start, u8)> {
 }
 
 #[test]
-fn an_announcement_of_256_mb_costs_nothing() {
+fn an_announced_length_of_256_mb_allocates_nothing() {
     for (start, first_byte) in starts() {
         let (decoder, most) = most_held(|| {
             let mut decoder = start.decoder(NO_LIMITS);
@@ -40,7 +41,7 @@ fn an_announcement_of_256_mb_costs_nothing() {
 }
 
 #[test]
-fn ten_thousand_announcements_of_256_mb_take_less_than_one_mb() {
+fn ten_thousand_announced_lengths_hold_less_than_one_mb() {
     let (decoders, most) = most_held(|| {
         let mut decoders = Vec::with_capacity(10_000);
         for _ in 0..10_000 {
@@ -56,7 +57,7 @@ fn ten_thousand_announcements_of_256_mb_take_less_than_one_mb() {
 }
 
 #[test]
-fn lengths_within_a_packet_cost_nothing() {
+fn lengths_inside_a_packet_allocate_nothing() {
     let announced: [(&[u8], u8); 4] = [
         // a Property Length of 256 MB, a topic, a client identifier and a property of 64 kB
         (b"\0\x01t\xff\xff\xff\x7f", 0x30),
@@ -75,13 +76,13 @@ fn lengths_within_a_packet_cost_nothing() {
 }
 
 #[test]
-fn no_packet_within_the_default_limits_takes_more_than_twice_its_limit() {
+fn memory_for_a_packet_is_bounded_by_its_limit() {
     for (start, first_byte) in starts() {
         let limit = match start {
             Start::In(_) => 1 << 20,
             Start::Accept => 64 << 10,
         };
-        // in small pieces, to the last byte but one of the largest packet
+        // in small pieces, all but the last byte of the largest packet
         let largest = frame(first_byte, &vec![0; limit - 4]);
         assert_eq!(largest.len(), limit);
         let (_, most) = most_held(|| {
@@ -91,7 +92,7 @@ fn no_packet_within_the_default_limits_takes_more_than_twice_its_limit() {
                 assert!(matches!(decoder.next_frame(), Ok(Framed::NeedMore(_))));
             }
         });
-        // a buffer that grows is copied once in a while
+        // a growing buffer is sometimes copied
         assert!(most <= 2 * limit + limit, "{most} bytes");
 
         let too_large = frame(first_byte, &vec![0; limit - 3]);
@@ -105,7 +106,7 @@ fn no_packet_within_the_default_limits_takes_more_than_twice_its_limit() {
 }
 
 #[test]
-fn a_failed_decoder_stays_failed_and_holds_nothing_but_what_is_the_callers_to_take() {
+fn a_failed_decoder_stays_failed_and_buffers_nothing_more() {
     for (start, first_byte) in starts() {
         let before = HELD.get();
         let mut decoder = start.decoder(Limits::default());
@@ -127,7 +128,7 @@ fn a_failed_decoder_stays_failed_and_holds_nothing_but_what_is_the_callers_to_ta
 }
 
 #[test]
-fn a_failed_decoder_of_parts_takes_nothing_more_either() {
+fn a_failed_stream_decoder_buffers_nothing_more() {
     let limits = StreamLimits {
         whole: 100,
         publish: u32::MAX,
@@ -144,7 +145,7 @@ fn a_failed_decoder_of_parts_takes_nothing_more_either() {
 }
 
 #[test]
-fn a_publish_of_256_mb_passes_through_the_memory_for_its_head() {
+fn a_publish_of_256_mb_streams_through_a_small_buffer() {
     let dialect = Dialect::from_client(Version::V3_1_1);
     let limits = StreamLimits {
         whole: 100,
@@ -165,7 +166,7 @@ fn a_publish_of_256_mb_passes_through_the_memory_for_its_head() {
 }
 
 #[test]
-fn a_stream_without_end_is_held_one_packet_at_a_time() {
+fn an_endless_stream_is_held_one_packet_at_a_time() {
     let dialect = Dialect::from_client(Version::V3_1_1);
     let packet = frame(0x30, &[&b"\0\x01t"[..], &[0; 995]].concat());
     for size in [1, 7, 999, 5_000] {
@@ -203,7 +204,7 @@ fn a_monitor_holds_one_entry_for_each_identifier_in_use() {
             let length = packet.encoded_len(dialect).unwrap();
             monitor.observe(dialect, &packet, length, |_| breaches += 1);
         };
-        // the same again and again, and answers to nothing
+        // repeated messages, and answers to nothing
         for _ in 0..3 {
             for sender in [Sender::Client, Sender::Server] {
                 for packet_id in ids() {
@@ -220,12 +221,12 @@ fn a_monitor_holds_one_entry_for_each_identifier_in_use() {
         assert!(breaches > 0);
     });
     let entries = 2 * ids().count();
-    // a list that grows has room for twice its items, and is copied once in a while
+    // a growing list has room for twice its items, and is sometimes copied
     assert!(most <= 3 * entries * size_of::<Exchange>(), "{most} bytes");
 }
 
 #[test]
-fn the_count_counts() {
+fn the_allocator_counts() {
     let (_, most) = most_held(|| {
         drop(std::hint::black_box(vec![0_u8; 300]));
         std::hint::black_box(vec![0_u8; 200])
@@ -242,18 +243,18 @@ thread_local! {
     static MOST: Cell<isize> = const { Cell::new(0) };
 }
 
-// SAFETY: everything is handed on to the system's allocator.
+// SAFETY: every call goes to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.set(HELD.get() + layout.size() as isize);
         MOST.set(MOST.get().max(HELD.get()));
-        // SAFETY: the caller keeps the same promises.
+        // SAFETY: the caller keeps this contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         HELD.set(HELD.get() - layout.size() as isize);
-        // SAFETY: the caller keeps the same promises.
+        // SAFETY: the caller keeps this contract.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -261,7 +262,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Runs `work` and tells how many bytes this thread held more than before, at most.
+/// Runs `work` and returns by how many bytes the memory of this thread grew at most.
 fn most_held<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = HELD.get();
     MOST.set(before);

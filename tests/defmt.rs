@@ -1,11 +1,11 @@
-//! What `defmt` writes: the texts of a packet are in it, and its kinds have their own formats.
+//! The output of `defmt`: it holds the texts of a packet, and each kind of error has a format.
 #![cfg(feature = "defmt")]
 
 use std::sync::Mutex;
 
 use mqtt_wire::{Dialect, Packet, Properties, Property, Version};
 
-/// Keeps what is written, for one test at a time.
+/// Keeps the output of one test.
 #[defmt::global_logger]
 struct Log;
 
@@ -36,7 +36,7 @@ fn contains(frame: &[u8], text: &[u8]) -> bool {
     frame.windows(text.len()).any(|part| part == text)
 }
 
-/// One test, since the log is one.
+/// A single test, because there is a single log.
 #[test]
 fn packets_and_errors_are_written() {
     let dialect = Dialect::from_client(Version::V5);
@@ -57,7 +57,7 @@ fn packets_and_errors_are_written() {
         "{list:?}"
     );
 
-    // equal items, but for the format that writes the comma before the second
+    // equal items, except for the format that writes the comma before the second
     let twice = written(Properties::new(&[Property::TopicAliasMaximum(0x1234); 2]));
     let ends: Vec<_> = (2..=twice.len())
         .filter(|&end| twice[..end].ends_with(&[0x34, 0x12]))

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Compares what a program reads in packets with what tshark, an independent decoder, reads there.
+"""Compares the fields that a program reads in packets with those of tshark, an independent decoder.
 
     python3 tests/tshark.py -- PROGRAM [ARGUMENT...]
 
 PROGRAM speaks the JSON Lines of `mqtt-explain judge`. The packets are those of the valid vectors
-and of the recorded streams, every member of the program's JSON is compared, and tshark must have
-nothing to complain about. It is no judge of invalid packets, most of which it takes without a
-word: a stream ends here with the first packet that the program refuses. The exit status is 1 if
-there is a disagreement that is not explained below.
+and of the recorded streams. Every member of the program's JSON is compared, and tshark must not
+complain. tshark accepts most invalid packets, so it cannot judge them: a stream ends here with the
+first packet that the program rejects. The exit status is 1 if there is a disagreement that is not
+explained below.
 """
 import io
 import json
@@ -23,17 +23,17 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).parent.parent
 
-# Disagreements with tshark 4.0 that are known, and why.
+# Known disagreements with tshark 4.0, and their reasons.
 EXPLAINED = {
-    r".*: tshark complains: Trailing stray characters": "it takes Binary Data for text, which a byte 00 ends",
-    r"PUBLISH: tshark complains: Unknown topic alias": "no rule of one packet: it was not set before",
-    r".*: tshark complains: Unknown version \(.*\)": "a connection that does not begin with CONNECT",
-    r"CONNACK.reason_code: '0x84', tshark '0x01'": "an answer to Protocol Level 9, which it reads as if in 5.0",
-    r"SUBSCRIBE.subscriptions.\d+.qos: 1, tshark 253": "in 3.1 it does not leave out the six unused bits",
-    r"SUBACK.reason_codes.\d+: '0x01', tshark '0xfd'": "in 3.1 it does not leave out the six unused bits",
+    r".*: tshark complains: Trailing stray characters": "it reads Binary Data as text that ends at a byte 00",
+    r"PUBLISH: tshark complains: Unknown topic alias": "the alias was not set before; that is no rule of a single packet",
+    r".*: tshark complains: Unknown version \(.*\)": "the connection does not begin with CONNECT",
+    r"CONNACK.reason_code: '0x84', tshark '0x01'": "it reads an answer to Protocol Level 9 as 5.0",
+    r"SUBSCRIBE.subscriptions.\d+.qos: 1, tshark 253": "in 3.1 it does not mask the six unused bits",
+    r"SUBACK.reason_codes.\d+: '0x01', tshark '0xfd'": "in 3.1 it does not mask the six unused bits",
 }
 
-# What tells tshark the version, before a vector that is no CONNECT.
+# Tells tshark the version before a vector that is not a CONNECT.
 CONNECT = {
     "3.1": b"\x10\x0f\0\6MQIsdp\3\2\0\x3c\0\1c",
     "3.1.1": b"\x10\x0d\0\4MQTT\4\2\0\x3c\0\1c",
@@ -77,7 +77,7 @@ RETURN_CODES = dict(enumerate(["0x00", "0x84", "0x85", "0x88", "0x86", "0x87"]))
 VERSIONS = {3: "3.1", 4: "3.1.1", 5: "5.0"}
 
 
-# --- what to compare: connections of (name, version, [(sender, bytes)])
+# --- the input: connections of (name, version, [(sender, bytes)])
 
 
 def vectors():
@@ -123,11 +123,11 @@ def split(stream):
         stream = stream[end:]
 
 
-# --- what the program says
+# --- the program's output
 
 
 def judge(program, connections):
-    """For each connection and sender the packets, with None for the first that is refused."""
+    """For each connection and sender the packets, with None for the first that is rejected."""
     questions, lines = [], []
     for index, (_, version, parts) in enumerate(connections):
         for sender in ("client", "server"):
@@ -143,7 +143,7 @@ def judge(program, connections):
     return packets
 
 
-# --- what tshark says
+# --- tshark's output
 
 
 def write_capture(connections, path):
@@ -198,7 +198,7 @@ def dissect(connections):
         with open(f"{folder}/pdml", "w+b") as pdml:
             subprocess.run(command, stdout=pdml, stderr=subprocess.DEVNULL, check=True)
             pdml.seek(0)
-            # values are compared by their raw bytes: what XML cannot hold is not needed to show them
+            # values are compared by their raw bytes, so characters that XML cannot hold do not matter
             clean = io.BytesIO(NOT_XML.sub(b"?", pdml.read()))
             for _, element in ElementTree.iterparse(clean):
                 if element.tag != "packet":
@@ -238,14 +238,14 @@ class Fields:
         return self.texts(name)[0]
 
     def hexes(self, name):
-        # not "show", which leaves out what is not printable
+        # not "show", which omits unprintable characters
         return [field.get("value", "") for field in self.found[name]]
 
     def hex(self, name):
         return self.hexes(name)[0]
 
     def properties(self, name="properties"):
-        """All of them, as a member of a packet; nothing if there are none."""
+        """All properties, as a member of a packet; no member if there are none."""
         properties = []
         for field in (field for group in self.found[name] for field in group):
             kind, digits = field.get("name").removeprefix("mqtt."), field.get("value", "")
@@ -266,7 +266,7 @@ class Fields:
 
 
 def packet_of(proto):
-    """A packet as the program's JSON, out of tshark's fields."""
+    """A packet in the form of the program's JSON, from tshark's fields."""
     fields = Fields(proto)
     packet = {"type": TYPES[fields.number("msgtype")], **fields.properties()}
     name = packet["type"].lower()
@@ -320,7 +320,7 @@ def packet_of(proto):
 
 
 def complaints(proto):
-    """What tshark has to say against a packet."""
+    """tshark's complaints about a packet."""
     return [field.get("show") for field in proto.iterfind(".//field[@name='_ws.expert.message']")]
 
 
@@ -360,7 +360,7 @@ def main():
     connections = list(vectors())
     folder = ROOT / "spec-vectors/streams"
     connections += streams(folder, lambda name: (folder / name).read_bytes())
-    collection = ROOT / "../shared/streams"  # where it is at hand
+    collection = ROOT / "../shared/streams"  # if it exists
     if collection.exists():
         with tarfile.open(collection / "streams.tar.gz") as archive:
             connections += streams(collection, lambda name: archive.extractfile(name).read())

@@ -1,5 +1,5 @@
 // A client on MQTT.js with the command line of examples/client.rs.
-// Its first argument is the folder that MQTT.js is installed in.
+// The first argument is the folder in which MQTT.js is installed.
 
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 const [folder, address, ...args] = process.argv.slice(2);
 const mqtt = createRequire(`${folder}/`)("mqtt");
 
-// parseArgs knows no option with two values: they are put together
+// parseArgs has no options with two values, so the two are joined
 for (let at = 0; at < args.length; at += 1) {
   if (["--will", "--pub"].includes(args[at])) {
     args.splice(at + 1, 2, JSON.stringify(args.slice(at + 1, at + 3)));

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs real clients against real brokers: a client that is killed leaves its Will, one that says
-good-bye does not. Called by ../interop.sh, which installs and builds what it needs.
+"""Runs real clients against real brokers: a killed client leaves its Will, a client
+that disconnects does not. Called by ../interop.sh, which installs and builds what it needs.
 
     run.py --examples FOLDER --rumqttc PROGRAM --python PROGRAM --node-modules FOLDER
 """
@@ -64,7 +64,7 @@ class Program:
         self.kill()
 
     def expect(self, wanted, never=()):
-        """Waits for a line that is `wanted`, or begins so if `wanted` ends with an asterisk."""
+        """Waits for a line that is `wanted`, or that begins with it if `wanted` ends with an asterisk."""
         deadline = time.monotonic() + PATIENCE
         with self.changed:
             while True:
@@ -137,7 +137,7 @@ MOSQUITTO_VERSIONS = {"3.1": "mqttv31", "3.1.1": "mqttv311", "5.0": "mqttv5"}
 
 
 class Client:
-    """A kind of client, with the command line of examples/client.rs unless it says otherwise."""
+    """A kind of client, with the command line of examples/client.rs by default."""
 
     versions = ("3.1", "3.1.1", "5.0")
     subscribed = "subscribed"
@@ -192,11 +192,11 @@ def mosquitto_pub(port, topic, message, qos, retain=False, version="3.1.1"):
             raise Failure(str(client))
 
 
-# ---- what is checked -----------------------------------------------------------------------
+# ---- the checks ----------------------------------------------------------------------------
 
 
 def killed_client_leaves_its_will(port, client, version):
-    """The scenario that the project began with."""
+    """Two subscribers, of 3.1.1 and 5.0, receive the Will."""
     with contextlib.ExitStack() as stack:
         watchers = [
             stack.enter_context(mosquitto_sub(port, "-t", "test", "-i", "alive", "-q", 2)),

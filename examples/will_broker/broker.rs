@@ -1,4 +1,4 @@
-//! All Sessions: who gets which message, retained messages, and Wills.
+//! All Sessions, the routing of messages, retained messages, and Wills.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,10 +15,10 @@ use tokio::time::{Instant, sleep_until};
 use super::message::{Message, Outgoing};
 use super::session::{Session, Subscribed};
 
-/// Subscriptions of one client.
+/// The most subscriptions of one client.
 const MAX_SUBSCRIPTIONS: usize = 1000;
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Debug)]
 pub struct Broker {
     state: Mutex<State>,
@@ -28,48 +28,48 @@ pub struct Broker {
 #[derive(Debug)]
 struct State {
     clients: HashMap<Arc<str>, Client>,
-    /// By topic name.
+    /// The key is the topic name.
     retained: BTreeMap<String, Arc<Message>>,
     connections: u64,
 }
 
-/// A client that is connected, or whose Session outlives its connection.
+/// A client that is connected, or has a Session that outlives its connection.
 #[derive(Debug)]
 struct Client {
     session: Session,
     expiry_interval: u32,
     will: Option<KeptWill>,
-    /// The number of its connection, or of the last one.
+    /// The number of its current or last connection.
     connection: u64,
     presence: Presence,
 }
 
 #[derive(Debug)]
 enum Presence {
-    /// Its connection is told that there is something to send.
+    /// Wakes its connection when there is something to send.
     Connected(Arc<Notify>),
-    /// What ends its Session and publishes its Will.
+    /// The task that ends its Session and publishes its Will.
     Away(Option<AbortHandle>),
 }
 
-/// A Will, which stays in the CONNECT that brought it.
+/// A Will, which stays in its CONNECT.
 #[derive(Debug)]
 struct KeptWill {
     connect: Frame,
     terms: WillTerms,
 }
 
-/// What a connection knows its client by.
+/// The handle of a connection to its client.
 #[derive(Debug, Clone)]
 pub struct Link {
     pub client_id: Arc<str>,
     connection: u64,
-    /// Fires when there may be something to send, or another connection takes over.
+    /// Notified when there may be something to send, or another connection takes over.
     pub wake: Arc<Notify>,
 }
 
 impl Broker {
-    /// A broker without clients, which hands lines about what happens to `log`.
+    /// A broker without clients. It passes a line for each event to `log`.
     pub fn new(log: fn(String)) -> Self {
         let state = State {
             clients: HashMap::new(),
@@ -92,7 +92,7 @@ impl Broker {
             .expect("nothing panics while it holds the state")
     }
 
-    /// Accepts a client, and throws its other connection out. The second value is Session Present.
+    /// Accepts a client and closes its other connection. The second value is Session Present.
     pub fn connect(&self, connect: &Connect<'_>, frame: &Frame) -> (Link, bool) {
         let mut state = self.state();
         state.connections += 1;
@@ -127,7 +127,7 @@ impl Broker {
         (link, session_present)
     }
 
-    /// Ends what is left of the client's last connection, and its Session if that ends with it.
+    /// Ends the rest of the client's last connection, and the Session if it ends with the connection.
     fn end_previous(&self, state: &mut State, client_id: &Arc<str>, clean_start: bool) {
         let Some(client) = state.clients.get_mut(client_id) else {
             return;
@@ -151,7 +151,7 @@ impl Broker {
         }
     }
 
-    /// A connection ended.
+    /// Handles the end of a connection.
     pub fn disconnect(self: &Arc<Self>, link: &Link, ending: Ending) {
         let mut state = self.state();
         let Some(client) = state.client(link) else {
@@ -163,9 +163,6 @@ impl Broker {
         } = ending
         {
             client.expiry_interval = seconds;
-            if let Some(will) = &mut client.will {
-                will.terms.session_expiry_interval = seconds;
-            }
         }
         let expiry_interval = client.expiry_interval;
         let fate = client
@@ -174,7 +171,12 @@ impl Broker {
             .map_or(WillFate::Discard, |will| will.terms.fate(ending));
         client.presence = Presence::Away(None);
         let will_delay = match fate {
-            WillFate::PublishAfter(delay) => Some(delay),
+            WillFate::PublishAfter { delay, terms } => {
+                if let Some(will) = &mut client.will {
+                    will.terms = terms;
+                }
+                Some(delay)
+            }
             WillFate::Publish => {
                 self.publish_waiting_will(&mut state, link);
                 None
@@ -194,7 +196,7 @@ impl Broker {
         }
     }
 
-    /// Publishes the Will of a client and ends its Session when their time has come.
+    /// Publishes the Will of a client and ends its Session when they are due.
     async fn wait(self: Arc<Self>, link: Link, will_delay: Option<Duration>, expiry_interval: u32) {
         let now = Instant::now();
         if let Some(delay) = will_delay {
@@ -231,7 +233,7 @@ impl Broker {
             unreachable!("it was decoded before")
         };
         self.log(format!(
-            "the Will of {client_id:?} is published on {}",
+            "published the Will of {client_id:?} on {}",
             will.topic
         ));
         let publish = will.to_publish(Delivery::AtMostOnce);
@@ -241,12 +243,12 @@ impl Broker {
         };
     }
 
-    /// Hands a message to all that subscribed to it; whether there is anybody.
+    /// Passes a message to all its subscribers. Returns whether there are any.
     pub fn publish(&self, message: Message) -> bool {
         self.state().route(message)
     }
 
-    /// Does something with the Session of a connection; `None` if another one has taken over.
+    /// Calls a function with the Session of a connection; `None` if another connection has taken over.
     pub fn with_session<T>(&self, link: &Link, act: impl FnOnce(&mut Session) -> T) -> Option<T> {
         let mut state = self.state();
         state.client(link).map(|client| act(&mut client.session))
@@ -297,7 +299,7 @@ impl State {
         (client.connection == link.connection).then_some(client)
     }
 
-    /// Whether the client has not come back since this connection.
+    /// Whether this is still the client's last connection.
     fn is_away(&mut self, link: &Link) -> bool {
         let client = self.client(link);
         client.is_some_and(|client| matches!(client.presence, Presence::Away(_)))
@@ -351,7 +353,7 @@ impl Client {
         }
     }
 
-    /// Queues a message; for a client that is away only if its QoS is not 0.
+    /// Queues a message. For a client that is not connected, only if its QoS is not 0.
     fn push(&mut self, outgoing: Outgoing) {
         match &self.presence {
             Presence::Connected(wake) => wake.notify_one(),

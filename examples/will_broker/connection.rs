@@ -1,4 +1,4 @@
-//! A socket, from CONNECT to its end.
+//! One connection, from CONNECT to its end.
 
 use std::convert::Infallible;
 use std::io;
@@ -26,13 +26,13 @@ const LIMITS: Limits = Limits {
     packet: 1 << 20,
     first_packet: 64 << 10,
 };
-/// QoS 2 messages that a client may have open at once (5.0).
+/// The most unreleased QoS 2 messages from a client (5.0).
 const RECEIVE_MAXIMUM: NonZeroU16 = NonZeroU16::new(100).unwrap();
-/// How long a client may take to send its CONNECT, and to read what it is sent.
+/// The time that a client has to send its CONNECT, and to read a packet.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long a Will waits for its client to read why it is thrown out.
+/// The time that a client has to read the last packet, before its Will is published.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// Messages that are sent before the next packet is read.
+/// The number of messages to send before the next packet is read.
 const BATCH: usize = 64;
 
 type Packets = Framed<TcpStream, Codec>;
@@ -73,7 +73,7 @@ pub async fn serve(socket: TcpStream, address: SocketAddr, broker: Arc<Broker>) 
     connection.close(end).await;
 }
 
-/// The first frame, which is a CONNECT; anything else is answered, if there is an answer.
+/// The first frame, which is a CONNECT. A bad one gets its answer, if there is one.
 async fn first_frame(packets: &mut Packets) -> Option<(Frame, Dialect)> {
     let error = match timeout(PATIENCE, packets.next()).await.ok()?? {
         Ok(frame) => {
@@ -89,7 +89,7 @@ async fn first_frame(packets: &mut Packets) -> Option<(Frame, Dialect)> {
     let Reply::ConnAck(code) = error.reply() else {
         return None;
     };
-    // for a version that nobody knows, the nearest one: the value is the Protocol Level
+    // for an unknown version, answer in the nearest one: the value is the Protocol Level
     let version = error.version().unwrap_or(match error.value() {
         0..5 => Version::V3_1_1,
         _ => Version::V5,
@@ -102,26 +102,26 @@ async fn first_frame(packets: &mut Packets) -> Option<(Frame, Dialect)> {
     None
 }
 
-/// A connection that was accepted.
+/// An accepted connection.
 struct Connection {
     packets: Packets,
     incoming: Dialect,
     outgoing: Dialect,
     /// In seconds.
     keep_alive: u16,
-    /// That of the CONNECT.
+    /// The value in the CONNECT.
     session_expiry_interval: u32,
-    /// That of the client.
+    /// The limit of the client.
     maximum_packet_size: usize,
     broker: Arc<Broker>,
     link: Link,
 }
 
-/// Why a connection ends.
+/// The reason for the end of a connection.
 enum End {
-    /// The client left or vanished.
+    /// The client closed the connection, or the network failed.
     Left(Ending),
-    /// The broker closes it, and says this in 5.0.
+    /// The broker closes it, in 5.0 with this code.
     Closed(Ending, ReasonCode),
     /// Another connection of the client has taken over.
     TakenOver,
@@ -134,7 +134,7 @@ impl From<TransportError<io::Error>> for End {
             TransportError::EndInsidePacket { .. } => Self::Left(Ending::ClosedByClient),
             TransportError::Decode(error) => error.into(),
             TransportError::Encode(error) => error.into(),
-            TransportError::NoVersion => unreachable!("CONNECT has told the version"),
+            TransportError::NoVersion => unreachable!("the version is known since CONNECT"),
         }
     }
 }
@@ -145,7 +145,7 @@ impl From<DecodeError> for End {
     }
 }
 
-/// What a client asks for has no words in its version.
+/// The answer cannot be encoded in the client's version.
 impl From<EncodeError> for End {
     fn from(_: EncodeError) -> Self {
         Self::refused(ReasonCode::ImplementationSpecificError)
@@ -174,7 +174,7 @@ impl Connection {
                     last_heard = Instant::now();
                     let frame = frame.ok_or(End::Left(Ending::ClosedByClient))??;
                     self.answer(&frame).await?;
-                    // many packets come with one read: others have their turn between them
+                    // one read may bring many packets: let other connections run between them
                     tokio::task::consume_budget().await;
                 }
                 () = self.link.wake.notified() => {}
@@ -205,12 +205,12 @@ impl Connection {
             reason_code: ReasonCode::Success,
             properties: Properties::new(&properties),
         };
-        // before a CONNACK there is no DISCONNECT
+        // a DISCONNECT may not come before the CONNACK
         let sent = self.send(connack.into()).await;
         sent.map_err(|_| End::Left(Ending::ClosedByServer))
     }
 
-    /// Sends what waits for the client, and all that was written before.
+    /// Sends the messages that wait for the client, and flushes.
     async fn send_pending(&mut self) -> Result<(), End> {
         for _ in 0..BATCH {
             let Some(next) = self.with_session(Session::next)? else {
@@ -248,12 +248,12 @@ impl Connection {
         match (publish, packet_id) {
             (Some(publish), _) if publish.remaining() <= self.maximum_packet_size => {
                 self.packets.write_buffer_mut().put(publish);
-                match self.packets.write_buffer().len() >= self.packets.backpressure_boundary() {
-                    true => self.flush().await,
-                    false => Ok(()),
+                if self.packets.write_buffer().len() < self.packets.backpressure_boundary() {
+                    return Ok(());
                 }
+                self.flush().await
             }
-            // what has expired or is too large counts as delivered (5.0 MQTT-3.1.2-25)
+            // an expired or too large message counts as delivered (5.0 MQTT-3.1.2-25)
             (_, Some(packet_id)) => self.with_session(|session| session.finish(packet_id)),
             (_, None) => Ok(()),
         }
@@ -281,12 +281,12 @@ impl Connection {
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(unsubscribe).await,
             Packet::PingReq => self.send(Packet::PingResp).await,
             Packet::Disconnect(disconnect) => Err(self.judge_disconnect(&disconnect)),
-            // a second CONNECT, and AUTH without a method; the rest only a Server sends
+            // a second CONNECT, or AUTH without a method; only a Server sends the rest
             _ => Err(End::refused(ReasonCode::ProtocolError)),
         }
     }
 
-    /// PUBREL or PUBCOMP.
+    /// Sends PUBREL or PUBCOMP.
     fn step(&self, packet_id: PacketId, is_known: bool) -> Ack<'static> {
         let mut ack = Ack::new(packet_id);
         if !is_known && self.is_v5() {
@@ -348,9 +348,12 @@ impl Connection {
         let mut codes = self.with_session(|session| {
             let filters = unsubscribe.topic_filters.iter();
             let existed = filters.map(|it| session.subscriptions.remove(it.as_str()).is_some());
-            let codes = existed.map(|existed| match existed {
-                true => ReasonCode::Success,
-                false => ReasonCode::NoSubscriptionExisted,
+            let codes = existed.map(|existed| {
+                if existed {
+                    ReasonCode::Success
+                } else {
+                    ReasonCode::NoSubscriptionExisted
+                }
             });
             codes.collect::<Vec<_>>()
         })?;
@@ -361,7 +364,8 @@ impl Connection {
         self.send(Packet::UnsubAck(unsuback)).await
     }
 
-    /// A Session that was to end with the connection stays so (5.0, section 3.14.2.2.2).
+    /// Checks the Session Expiry Interval: if it was 0, DISCONNECT cannot raise it (5.0, section
+    /// 3.14.2.2.2).
     fn judge_disconnect(&self, disconnect: &Disconnect<'_>) -> End {
         match disconnect.session_expiry_interval() {
             Some(1..) if self.session_expiry_interval == 0 => {
@@ -371,7 +375,7 @@ impl Connection {
         }
     }
 
-    /// Tells the client why, if that can be said, and the broker.
+    /// Sends the reason to the client, if its version has one, and reports the end to the broker.
     async fn close(mut self, end: End) {
         let (ending, code) = match end {
             End::Left(ending) => (Some(ending), None),
@@ -409,7 +413,7 @@ impl Connection {
             .ok_or(End::TakenOver)
     }
 
-    /// Writes a packet, which is sent with others when all is flushed.
+    /// Writes a packet into the buffer, which `flush` sends.
     async fn send(&mut self, packet: Packet<'_>) -> Result<(), End> {
         if packet.encoded_len(self.outgoing)? > self.maximum_packet_size {
             return Err(End::refused(ReasonCode::PacketTooLarge));

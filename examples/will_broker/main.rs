@@ -1,18 +1,19 @@
-//! A small MQTT broker for 3.1, 3.1.1 and 5.0, to read and to copy from.
+//! A small MQTT broker for 3.1, 3.1.1 and 5.0, as an example to read and copy from.
 //!
 //! ```sh
 //! cargo run --example will_broker --features tokio -- 127.0.0.1:1883
 //! ```
 //!
-//! It has QoS 0 to 2, retained messages, wildcards, Wills with their delay, Keep Alive, Sessions
-//! in memory that outlive connections, and takeover. Shared subscriptions, Topic Aliases and
-//! extended authentication are refused as 5.0 has it, and anybody may do anything. What it keeps
-//! for each client is bounded; the number of clients and of retained topics is not.
+//! It has QoS 0 to 2, retained messages, wildcards, Wills with their delay, Keep Alive, Sessions in
+//! memory that outlive connections, and takeover. It refuses shared subscriptions, Topic Aliases and
+//! extended authentication, in the way that 5.0 defines. Every client may do everything. The memory
+//! for each client is bounded; the numbers of clients and of retained topics are not. Nor is it fast
+//! with many clients: it compares each message with every subscription.
 //!
-//! * `connection`: a socket, from CONNECT to its end
-//! * `broker`: all Sessions, who gets which message, retained messages and Wills
-//! * `session`: what is on its way to one client, and what came from it
-//! * `message`: an Application Message while it is kept
+//! * `connection`: one connection, from CONNECT to its end
+//! * `broker`: all Sessions, the routing of messages, retained messages and Wills
+//! * `session`: the messages on their way to and from one client
+//! * `message`: an Application Message that is kept
 
 mod broker;
 mod connection;
@@ -36,7 +37,7 @@ async fn main() -> io::Result<()> {
     serve(listener, Arc::new(Broker::new(|line| println!("{line}")))).await
 }
 
-/// Serves every client that connects, for ever.
+/// Serves all clients that connect; never returns.
 pub async fn serve(listener: TcpListener, broker: Arc<Broker>) -> io::Result<()> {
     loop {
         match listener.accept().await {
@@ -44,7 +45,7 @@ pub async fn serve(listener: TcpListener, broker: Arc<Broker>) -> io::Result<()>
                 socket.set_nodelay(true).ok();
                 tokio::spawn(connection::serve(socket, address, broker.clone()));
             }
-            // too many open files, for example: it passes
+            // for example too many open files, which is temporary
             Err(error) => {
                 eprintln!("accept: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;

@@ -1,4 +1,4 @@
-//! An Application Message while it is kept.
+//! An Application Message that is kept.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use mqtt_wire::fanout::{Envelope, PublishBuf, SharedPublish};
 use mqtt_wire::{Delivery, Dialect, EncodeError, Publish, QoS, SubscriptionId, TopicName, Version};
 use tokio::time::Instant;
 
-/// A message as it was published; all copies share its bytes.
+/// A published message. All copies share its bytes.
 #[derive(Debug)]
 pub struct Message {
     topic: String,
@@ -23,8 +23,8 @@ pub struct Message {
 }
 
 impl Message {
-    /// Keeps what a PUBLISH says. The payload is copied: shared with the frame it would keep the
-    /// connection's whole read buffer alive.
+    /// Keeps the message of a PUBLISH. The payload is copied, because a part of the frame would keep the
+    /// whole read buffer of the connection alive.
     pub fn new(
         topic: TopicName<'_>,
         publish: Publish<'_>,
@@ -53,19 +53,19 @@ impl Message {
             .is_some_and(|seconds| self.age() >= seconds)
     }
 
-    /// In seconds.
+    /// The time since it was published, in seconds.
     fn age(&self) -> u32 {
         u32::try_from(self.published.elapsed().as_secs()).unwrap_or(u32::MAX)
     }
 }
 
-/// A message on its way to one subscriber.
+/// A message to be sent to one subscriber.
 #[derive(Debug)]
 pub struct Outgoing {
     pub message: Arc<Message>,
     pub qos: QoS,
     pub retain: bool,
-    /// Those of the subscriptions that it is sent for.
+    /// The identifiers of the subscriptions that it matches.
     pub subscription_ids: Vec<SubscriptionId>,
 }
 
@@ -78,7 +78,7 @@ impl Outgoing {
         };
         let mut waited = self.message.age();
         if let (true, Some(seconds)) = (delivery.dup(), self.message.expiry_interval) {
-            // it had not expired when its delivery began, which has to come to an end
+            // the message had not expired when its delivery began, so the delivery has to go on
             waited = waited.min(seconds.saturating_sub(1));
         }
         let envelope = Envelope {

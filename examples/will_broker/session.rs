@@ -1,4 +1,4 @@
-//! What is on its way to one client, and what came from it.
+//! The messages on their way to and from one client.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroU16;
@@ -8,9 +8,9 @@ use mqtt_wire::{PacketId, QoS, SubscriptionId, SubscriptionOptions, TopicFilter,
 
 use super::message::{Message, Outgoing};
 
-/// Messages that wait for a client; those that come later are dropped.
+/// The number of messages that wait for a client. Later ones are dropped.
 const MAX_QUEUED: usize = 1000;
-/// Messages that a client has not acknowledged, whatever more it would take.
+/// The number of messages that a client has not acknowledged, even if it would accept more.
 const MAX_IN_FLIGHT: usize = 100;
 
 /// The Session State of a client, which may outlive its connection (section 4.1).
@@ -20,14 +20,14 @@ pub struct Session {
     queue: VecDeque<Outgoing>,
     /// In the order in which they were first sent; those of this connection come first.
     in_flight: VecDeque<InFlight>,
-    /// How many of those were sent in this connection.
+    /// The number of those sent in this connection.
     sent: usize,
-    /// How many may be.
+    /// The limit of `sent`.
     max_sent: usize,
     last_packet_id: PacketId,
-    /// QoS 2 messages that came and were not released.
+    /// QoS 2 messages from the client whose PUBREL has not arrived yet.
     unreleased: HashSet<PacketId>,
-    /// How many of them an earlier connection left.
+    /// The number of those from earlier connections.
     unreleased_before: usize,
 }
 
@@ -47,11 +47,11 @@ struct InFlight {
 enum Stage {
     /// PUBLISH was sent.
     Published(Arc<Outgoing>),
-    /// PUBREC came.
+    /// PUBREC arrived.
     Received,
 }
 
-/// What is to be sent next.
+/// The next packet to send.
 #[derive(Debug)]
 pub enum Next {
     Publish {
@@ -76,15 +76,15 @@ impl Session {
         }
     }
 
-    /// A connection begins: what the last one left open is to be sent again.
+    /// Begins a connection. Everything that the last one left open is sent again.
     pub fn resume(&mut self, receive_maximum: u16) {
         self.sent = 0;
         self.max_sent = usize::from(receive_maximum).min(MAX_IN_FLIGHT);
         self.unreleased_before = self.unreleased.len();
     }
 
-    /// The one copy of a message that the client gets, if any of its subscriptions matches: with
-    /// the highest QoS among them, and the identifiers of all.
+    /// The copy of a message for the client, if any of its subscriptions matches. It has the highest QoS
+    /// among them and the identifiers of all.
     pub fn copy_for(
         &self,
         client_id: &Arc<str>,
@@ -116,7 +116,7 @@ impl Session {
         }
     }
 
-    /// Takes out what is to be sent next, within the client's Receive Maximum.
+    /// Takes out the next packet to send, within the client's Receive Maximum.
     pub fn next(&mut self) -> Option<Next> {
         if let Some(InFlight { packet_id, stage }) = self.in_flight.get(self.sent) {
             let (packet_id, stage) = (*packet_id, stage.clone());
@@ -170,7 +170,7 @@ impl Session {
             .position(|it| it.packet_id == packet_id)
     }
 
-    /// PUBACK, PUBCOMP, or a PUBREC that refuses: the message is done with.
+    /// Ends a delivery, after PUBACK, PUBCOMP, or a PUBREC that refuses the message.
     pub fn finish(&mut self, packet_id: PacketId) {
         if let Some(at) = self.find(packet_id) {
             self.in_flight.remove(at);
@@ -178,7 +178,7 @@ impl Session {
         }
     }
 
-    /// PUBREC; whether there is such a message.
+    /// Handles a PUBREC. Returns whether there is such a message.
     pub fn received(&mut self, packet_id: PacketId) -> bool {
         let found = self
             .find(packet_id)
@@ -186,18 +186,18 @@ impl Session {
         found.map(|it| it.stage = Stage::Received).is_some()
     }
 
-    /// A PUBLISH with QoS 2 came; whether it is a new one.
+    /// Handles a PUBLISH with QoS 2. Returns whether it is new.
     pub fn hold(&mut self, packet_id: PacketId) -> bool {
         self.unreleased.insert(packet_id)
     }
 
-    /// Whether more QoS 2 messages came in this connection, and were not released, than may.
+    /// Whether this connection has more unreleased QoS 2 messages than it may have.
     pub fn holds_too_many(&self, receive_maximum: NonZeroU16) -> bool {
         let allowed = usize::from(receive_maximum.get());
         self.unreleased.len() > self.unreleased_before + allowed
     }
 
-    /// PUBREL came; whether there is such a message.
+    /// Handles a PUBREL. Returns whether there is such a message.
     pub fn release(&mut self, packet_id: PacketId) -> bool {
         self.unreleased.remove(&packet_id)
     }

@@ -1,45 +1,24 @@
 //! `mqtt-explain encode`: from JSON back to bytes.
 
 use std::fmt;
-use std::io::{self, BufWriter, Read, Write};
-use std::path::PathBuf;
+use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use clap::Args;
-use mqtt_wire::{Dialect, EncodeError, Sender, Version, model};
+use mqtt_wire::{Dialect, EncodeError, Sender, Version};
+use mqtt_wire_testkit as model;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::judge::{encode_hex, read_sender, read_version};
-use crate::{Side, UNUSABLE, parse_version, read_file};
+use crate::cli::{EncodeOptions, UNUSABLE};
+use crate::files::{read_file, read_stdin};
+use crate::hex;
+use crate::names::{read_sender, read_version};
 
-#[derive(Args)]
-pub struct Options {
-    /// A file of JSON; without it, or with `-`, the standard input is read
-    #[arg(value_name = "FILE")]
-    input: Option<PathBuf>,
-
-    /// The version of packets that do not name theirs: 3.1, 3.1.1 or 5.0
-    #[arg(long, value_name = "VERSION", value_parser = parse_version)]
-    mqtt: Option<Version>,
-
-    /// Only what this side sends; it sends the packets that do not name their sender
-    #[arg(long, value_name = "SIDE")]
-    from: Option<Side>,
-
-    /// A line of hex for each packet
-    #[arg(long)]
-    hex: bool,
-}
-
-pub fn run(options: &Options) -> io::Result<ExitCode> {
+/// Encodes all packets of the input. Returns the exit status.
+pub fn run(options: &EncodeOptions) -> io::Result<ExitCode> {
     let text = match &options.input {
         Some(path) if path.as_os_str() != "-" => read_file(path)?,
-        _ => {
-            let mut text = Vec::new();
-            io::stdin().lock().read_to_end(&mut text)?;
-            text
-        }
+        _ => read_stdin()?,
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let done = encode_all(&text, options, &mut out);
@@ -57,9 +36,13 @@ pub fn run(options: &Options) -> io::Result<ExitCode> {
     }
 }
 
-/// Writes all packets, up to the first that cannot be: behind a hole the rest would mean
-/// something else.
-fn encode_all(text: &[u8], options: &Options, out: &mut impl Write) -> Result<(), (String, Fault)> {
+/// Writes all packets up to the first one that cannot be encoded: without it, the packets after it
+/// could have another meaning.
+fn encode_all(
+    text: &[u8],
+    options: &EncodeOptions,
+    out: &mut impl Write,
+) -> Result<(), (String, Fault)> {
     let mut values = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
     loop {
         let end_of_last = values.byte_offset();
@@ -86,20 +69,21 @@ fn encode_all(text: &[u8], options: &Options, out: &mut impl Write) -> Result<()
     }
 }
 
-fn encode_one(json: Value, options: &Options, out: &mut impl Write) -> Result<(), Fault> {
+fn encode_one(json: Value, options: &EncodeOptions, out: &mut impl Write) -> Result<(), Fault> {
     let Some(sent) = Sent::read(json, options)? else {
         return Ok(());
     };
     let dialect = sent.dialect(options)?;
     let bytes = sent.packet.encode(dialect).map_err(Fault::Refused)?;
-    let written = match options.hex {
-        true => writeln!(out, "{}", encode_hex(&bytes)),
-        false => out.write_all(&bytes),
+    let written = if options.hex {
+        writeln!(out, "{}", hex::encode(&bytes))
+    } else {
+        out.write_all(&bytes)
     };
     written.map_err(Fault::Output)
 }
 
-/// A packet and what its JSON says about it.
+/// A packet, and the version and side that its JSON names.
 struct Sent {
     packet: model::Packet,
     version: Option<Version>,
@@ -107,9 +91,9 @@ struct Sent {
 }
 
 impl Sent {
-    /// Reads a packet, or an object with one as `--json` and `judge` write it; none if the other
-    /// side sends it.
-    fn read(json: Value, options: &Options) -> Result<Option<Self>, Fault> {
+    /// Reads a packet, or an object that contains one, as `--json` and `judge` write it. Returns
+    /// `None` for a packet of the side that is not wanted.
+    fn read(json: Value, options: &EncodeOptions) -> Result<Option<Self>, Fault> {
         #[derive(Deserialize)]
         struct Names {
             version: Option<String>,
@@ -125,7 +109,7 @@ impl Sent {
             }));
         }
         let neither = || {
-            let message = "neither a packet nor an object with the member `packet`";
+            let message = "expected a packet, or an object with the member `packet`";
             Fault::Unreadable(message.to_owned())
         };
         if !json.is_object() {
@@ -138,7 +122,12 @@ impl Sent {
         let version = version.map_err(Fault::Unreadable)?;
         let sender = names.from.as_deref().map(read_sender).transpose();
         let sender = sender.map_err(Fault::Unreadable)?;
-        if sender.is_some() && options.sender().is_some_and(|side| Some(side) != sender) {
+        if sender.is_some()
+            && options
+                .from
+                .map(Sender::from)
+                .is_some_and(|side| Some(side) != sender)
+        {
             return Ok(None);
         }
         let verdict = json
@@ -160,29 +149,23 @@ impl Sent {
         }
     }
 
-    fn dialect(&self, options: &Options) -> Result<Dialect, Fault> {
+    fn dialect(&self, options: &EncodeOptions) -> Result<Dialect, Fault> {
         let of_connect = match &self.packet {
             model::Packet::Connect(connect) => Some(connect.version),
             _ => None,
         };
         let version = self.version.or(of_connect).or(options.mqtt);
-        let version = version.ok_or(Fault::Missing("the version is not known: see --mqtt"))?;
+        let version = version.ok_or(Fault::Missing("unknown version; use --mqtt"))?;
         let sides = [Sender::Client, Sender::Server].map(|side| Dialect::new(version, side));
         let packet_type = self.packet.packet_type();
-        let sender = self.sender.or(options.sender());
+        let sender = self.sender.or(options.from.map(Sender::from));
         match (sender, sides.map(|side| packet_type.is_sent_in(side))) {
             (Some(sender), _) => Ok(Dialect::new(version, sender)),
-            (None, [true, true]) => Err(Fault::Missing("who sends it is not known: see --from")),
+            (None, [true, true]) => Err(Fault::Missing("unknown sender; use --from")),
             (None, [false, true]) => Ok(Dialect::from_server(version)),
-            // or nobody, which will be told
+            // or neither side, which is an error of the encoder
             (None, [_, false]) => Ok(Dialect::from_client(version)),
         }
-    }
-}
-
-impl Options {
-    fn sender(&self) -> Option<Sender> {
-        self.from.map(Sender::from)
     }
 }
 
@@ -194,9 +177,10 @@ fn read_packet(json: Value, place: &str) -> Result<model::Packet, Fault> {
             path => format!("{place}{path}"),
         };
         let error = error.into_inner().to_string();
-        let hint = match error.contains("\"hidden (") {
-            true => " (--show-secrets writes it)",
-            false => "",
+        let hint = if error.contains("\"hidden (") {
+            " (write the JSON with --show-secrets)"
+        } else {
+            ""
         };
         Fault::Unreadable(match place.as_str() {
             "" => format!("{error}{hint}"),
@@ -222,7 +206,7 @@ impl fmt::Display for Fault {
             Self::NotJson(error) => write!(f, "not JSON: {error}"),
             Self::Unreadable(message) => f.write_str(message),
             Self::Missing(message) => f.write_str(message),
-            Self::NoPacket(verdict) => write!(f, "there is no packet: the verdict is {verdict:?}"),
+            Self::NoPacket(verdict) => write!(f, "nothing to encode: the verdict is {verdict:?}"),
             Self::Refused(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),
         }

@@ -1,23 +1,23 @@
-//! `mqtt-explain judge`: verdicts for programs, a line of JSON for a line of JSON.
+//! `mqtt-explain judge`: a verdict in JSON for each line of JSON.
 //!
-//! It lets tests in any language, and other codecs, compare themselves with this one. So nothing
-//! is hidden here: passwords are shown as they are.
+//! With it, tests in any language can compare another codec with this one. So nothing is hidden,
+//! not even passwords.
 
 use std::io::{self, BufRead, Write};
 use std::time::Duration;
 
-use mqtt_wire::monitor::{Breach, Monitor};
-use mqtt_wire::{
-    DecodeError, Dialect, FrameRef, Framed, Packet, ReasonCode, ReturnCode, Sender, Version,
-    Waivers,
-};
+use mqtt_wire::monitor::Breach;
+use mqtt_wire::{DecodeError, Dialect, FrameRef, Framed, Packet, Waivers};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::json::sender_name;
-use crate::terms::{self, Remedy};
+use crate::decode_rules::{NeededWaivers, decode};
+use crate::hex;
+use crate::names::{read_sender, read_version};
+use crate::report::json::{BreachObject, ErrorObject};
+use crate::watch::{self, Beginning};
 
-/// Answers each line of `input`; the answer is whether all of them could be read.
+/// Writes an answer to each line of `input`. Returns whether all lines could be read.
 pub fn run(mut input: impl BufRead, mut output: impl Write) -> io::Result<bool> {
     let mut all_read = true;
     let mut line = Vec::new();
@@ -34,75 +34,6 @@ pub fn run(mut input: impl BufRead, mut output: impl Write) -> io::Result<bool> 
         line.clear();
     }
     Ok(all_read)
-}
-
-/// What was wrong with a packet, in words for programs.
-#[derive(Debug, Serialize)]
-pub struct Fault {
-    kind: &'static str,
-    offset: usize,
-    field: String,
-    statement: Option<String>,
-    statements: Vec<String>,
-    reason_code: Option<String>,
-    waiver: Option<&'static str>,
-}
-
-impl From<DecodeError> for Fault {
-    /// A fault that was waived.
-    fn from(error: DecodeError) -> Self {
-        let waiver = Waivers::of(&error.violation());
-        Self::new(error, waiver.unwrap_or_default())
-    }
-}
-
-impl Fault {
-    pub fn new(error: DecodeError, waiver: Waivers) -> Self {
-        Self {
-            kind: error.kind().name(),
-            offset: error.offset(),
-            field: error.field().to_string(),
-            statement: error.statement().map(|statement| statement.to_string()),
-            statements: error.statements().map(|it| it.to_string()).collect(),
-            reason_code: code_byte(error).map(|code| format!("{code:#04x}")),
-            waiver: terms::names(waiver).first().copied(),
-        }
-    }
-}
-
-/// A broken rule of the conversation, in words for programs.
-#[derive(Debug, Serialize)]
-pub struct BreachNames {
-    kind: &'static str,
-    from: &'static str,
-    statements: Vec<String>,
-    reason_code: Option<String>,
-}
-
-impl From<&Breach> for BreachNames {
-    fn from(breach: &Breach) -> Self {
-        let code = breach.reason_code().map(u8::from);
-        Self {
-            kind: breach.kind().name(),
-            from: sender_name(breach.sender()),
-            statements: breach.statements().map(|it| it.to_string()).collect(),
-            reason_code: code.map(|code| format!("{code:#04x}")),
-        }
-    }
-}
-
-/// The Reason Code of 5.0, or the return code of CONNACK that says the same before 5.0.
-pub fn code_byte(error: DecodeError) -> Option<u8> {
-    let code = error.reason_code()?;
-    match error.version() {
-        Some(Version::V3_1 | Version::V3_1_1) => return_code(code),
-        Some(Version::V5) | None => Some(code.into()),
-    }
-}
-
-/// The return code of CONNACK that stands for a Reason Code before 5.0.
-pub fn return_code(code: ReasonCode) -> Option<u8> {
-    ReturnCode::try_from(code).ok().map(|code| code as u8)
 }
 
 /// A line of the input: a packet, or a conversation.
@@ -148,30 +79,32 @@ impl Question {
 
 fn read_packets(json: Value) -> Result<Packets, String> {
     #[derive(Deserialize)]
-    struct Terms {
+    #[serde(expecting = "an object")]
+    struct Line {
         version: String,
         #[serde(default)]
         waivers: Vec<String>,
     }
 
     #[derive(Deserialize)]
+    #[serde(expecting = "an object")]
     struct Piece {
         from: String,
         hex: String,
         milliseconds: Option<u64>,
     }
 
-    let terms = Terms::deserialize(&json).map_err(|error| error.to_string())?;
-    let version = read_version(&terms.version)?;
+    let line = Line::deserialize(&json).map_err(|error| error.to_string())?;
+    let version = read_version(&line.version)?;
     let mut waivers = Waivers::NONE;
-    for name in &terms.waivers {
+    for name in &line.waivers {
         let waiver = Waivers::from_name(name).ok_or_else(|| format!("unknown waiver {name:?}"))?;
         waivers = waivers | waiver;
     }
     let sent = |piece: Piece| -> Result<Sent, String> {
         Ok(Sent {
             dialect: Dialect::new(version, read_sender(&piece.from)?).waiving(waivers),
-            bytes: decode_hex(&piece.hex).ok_or("bad hex")?,
+            bytes: hex::decode(&piece.hex).ok_or("bad hex")?,
             time: piece.milliseconds.map(Duration::from_millis),
         })
     };
@@ -183,20 +116,6 @@ fn read_packets(json: Value) -> Result<Packets, String> {
     let piece = Piece::deserialize(&json).map_err(|error| error.to_string())?;
     let Sent { dialect, bytes, .. } = sent(piece)?;
     Ok(Packets::One(dialect, bytes))
-}
-
-pub fn read_version(name: &str) -> Result<Version, String> {
-    let mut versions = Version::ALL.into_iter();
-    let version = versions.find(|version| version.to_string() == name);
-    version.ok_or_else(|| format!("unknown version {name:?}"))
-}
-
-pub fn read_sender(name: &str) -> Result<Sender, String> {
-    match name {
-        "client" => Ok(Sender::Client),
-        "server" => Ok(Sender::Server),
-        other => Err(format!("unknown sender {other:?}")),
-    }
 }
 
 #[derive(Serialize)]
@@ -211,12 +130,12 @@ enum Answer<'a> {
 struct PacketAnswer<'a> {
     id: &'a Value,
     verdict: &'static str,
-    error: Option<Fault>,
+    error: Option<ErrorObject>,
     packet: Option<Packet<'a>>,
     reencoded: Option<String>,
     rest: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    waived: Vec<Fault>,
+    waived: Vec<ErrorObject>,
 }
 
 impl<'a> PacketAnswer<'a> {
@@ -232,7 +151,7 @@ impl<'a> PacketAnswer<'a> {
         };
         let refuse = |answer, error| Self {
             verdict: "reject",
-            error: Some(fault(error, bytes, dialect)),
+            error: Some(error_object(error, bytes, dialect)),
             ..answer
         };
         let frame = match FrameRef::split(bytes, dialect, u32::MAX) {
@@ -241,10 +160,10 @@ impl<'a> PacketAnswer<'a> {
             Err(error) => return refuse(answer, error),
         };
         let rest = bytes.get(frame.bytes().len()..).unwrap_or_default();
-        answer.rest = encode_hex(rest);
+        answer.rest = hex::encode(rest);
         let mut waived = Vec::new();
-        let decoded = terms::decode(frame, dialect, &mut waived);
-        answer.waived = waived.into_iter().map(Fault::from).collect();
+        let decoded = decode(frame, dialect, &mut waived);
+        answer.waived = waived.into_iter().map(ErrorObject::of_waived).collect();
         let packet = match decoded {
             Ok(packet) => packet,
             Err(error) => return refuse(answer, error),
@@ -252,7 +171,7 @@ impl<'a> PacketAnswer<'a> {
         let mut again = Vec::new();
         answer.verdict = "accept";
         answer.reencoded = match packet.encode(dialect, &mut again) {
-            Ok(_) => Some(encode_hex(&again)),
+            Ok(_) => Some(hex::encode(&again)),
             Err(_) => None,
         };
         answer.packet = Some(packet);
@@ -264,10 +183,10 @@ impl<'a> PacketAnswer<'a> {
 struct ConversationAnswer<'a> {
     id: &'a Value,
     verdict: &'static str,
-    breaches: Vec<At<BreachNames>>,
-    error: Option<At<Fault>>,
+    breaches: Vec<At<BreachObject>>,
+    error: Option<At<ErrorObject>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    waived: Vec<At<Fault>>,
+    waived: Vec<At<ErrorObject>>,
 }
 
 /// Something about one of several packets.
@@ -280,22 +199,22 @@ struct At<T> {
 
 impl<'a> ConversationAnswer<'a> {
     fn new(id: &'a Value, packets: &[Sent]) -> Self {
-        let mut monitor = Monitor::new();
+        let mut monitor = watch::monitor(Beginning::Seen);
         let mut breaches = Vec::new();
         let mut waived = Vec::new();
         let mut refused = None;
         for (packet, sent) in packets.iter().enumerate() {
             let Sent { dialect, bytes, .. } = sent;
-            let mut let_pass = Vec::new();
-            let decoded = decode_whole(bytes, *dialect, &mut let_pass);
-            waived.extend(let_pass.into_iter().map(|error| At {
+            let mut waived_here = Vec::new();
+            let decoded = decode_whole(bytes, *dialect, &mut waived_here);
+            waived.extend(waived_here.into_iter().map(|error| At {
                 packet,
-                what: error.into(),
+                what: ErrorObject::of_waived(error),
             }));
             let decoded = match decoded {
                 Ok(decoded) => decoded,
                 Err(error) => {
-                    let what = fault(error, bytes, *dialect);
+                    let what = error_object(error, bytes, *dialect);
                     refused = Some(At { packet, what });
                     break;
                 }
@@ -320,7 +239,7 @@ impl<'a> ConversationAnswer<'a> {
     }
 }
 
-/// Decodes bytes that have to be one packet.
+/// Decodes bytes that must be exactly one packet.
 fn decode_whole<'a>(
     bytes: &'a [u8],
     dialect: Dialect,
@@ -328,16 +247,16 @@ fn decode_whole<'a>(
 ) -> Result<Packet<'a>, DecodeError> {
     match FrameRef::split(bytes, dialect, u32::MAX)? {
         Framed::Frame(frame) if frame.bytes().len() == bytes.len() => {
-            terms::decode(frame, dialect, waived)
+            decode(frame, dialect, waived)
         }
-        // tells what is missing, or left over
+        // the error names the missing or surplus bytes
         Framed::Frame(_) | Framed::NeedMore(_) => Packet::decode(bytes, dialect),
     }
 }
 
-/// The fault for which `dialect` refuses the packet at the beginning of `bytes`.
-fn fault(error: DecodeError, bytes: &[u8], dialect: Dialect) -> Fault {
-    Fault::new(error, Remedy::find(error, bytes, dialect).waiver)
+/// The error with which `dialect` refuses the packet at the beginning of `bytes`.
+fn error_object(error: DecodeError, bytes: &[u8], dialect: Dialect) -> ErrorObject {
+    ErrorObject::new(error, NeededWaivers::find(error, bytes, dialect).first)
 }
 
 /// The answer to a line that could not be read.
@@ -358,21 +277,6 @@ impl Unreadable {
     }
 }
 
-fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
-        [high, low] => u8::try_from(digit(high)? << 4 | digit(low)?).ok(),
-        _ => None,
-    });
-    pairs.collect()
-}
-
-pub fn encode_hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
-    digits.map(digit).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -389,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_and_encodes_again() {
+    fn accepts_and_reencodes() {
         let (answers, all_read) =
             ask(r#"{"id":[1,"x"],"version":"5.0","from":"client","hex":"400400010000c0"}"#);
         assert!(all_read);
@@ -402,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_with_the_statement_of_the_version() {
+    fn cites_the_statement_of_the_version() {
         let connect = "100d00044d515454040a003c000170";
         let (answers, _) = ask(&format!(
             "{{\"id\":1,\"version\":\"3.1.1\",\"from\":\"client\",\"hex\":\"{connect}\"}}\n\
@@ -420,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn gives_the_return_code_before_5_0() {
+    fn uses_return_codes_before_5_0() {
         let (answers, _) = ask(
             r#"{"id":1,"version":"3.1.1","from":"client","hex":"100c00044d5154540400003c0000"}"#,
         );
@@ -429,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_incomplete_packets() {
+    fn recognises_incomplete_packets() {
         let (answers, all_read) =
             ask(r#"{"id":1,"version":"3.1.1","from":"client","hex":"300a0003"}"#);
         assert!(all_read);

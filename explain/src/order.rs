@@ -1,78 +1,30 @@
-//! The packets of a connection as a conversation: the rules that it breaks, and the order in which
-//! two directions passed that were recorded one by one.
+//! The order of two directions that were recorded separately.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::time::Duration;
 
-use mqtt_wire::monitor::{Breach, Monitor};
 use mqtt_wire::{Delivery, Packet, PacketId, PacketType, Sender};
 
-use crate::conversation::{Arrival, Event};
-use crate::stream::Verdict;
+use crate::event::TimedEvent;
+use crate::watch::{Beginning, Watch};
 
-/// An event and its place in the capture.
-pub type Timed<'a> = (Option<Arrival>, Event<'a>);
-
-/// The rules of the conversation, applied to events as they pass.
-pub struct Watch(Monitor<'static>);
-
-impl Watch {
-    /// `joining` if the connection may be older than the first event.
-    pub fn new(joining: bool) -> Self {
-        if joining {
-            Self(Monitor::new().joining())
-        } else {
-            Self(Monitor::new())
-        }
-    }
-
-    /// The breaches that an event shows; `None` if it is no packet that can be judged.
-    pub fn observe(&mut self, event: &Event<'_>, time: Option<Duration>) -> Option<Vec<Breach>> {
-        let record = match event {
-            Event::Packet(record) => record,
-            // what may have been in it is not known
-            Event::Unread(..) | Event::Gap(..) => {
-                *self = Self::new(true);
-                return None;
-            }
-        };
-        let packet = match &record.verdict {
-            Verdict::Accept(packet) => packet,
-            Verdict::Incomplete(_) => return None,
-            Verdict::Reject(_) => {
-                *self = Self::new(true);
-                return None;
-            }
-        };
-        let (dialect, len) = (record.dialect, record.bytes.len());
-        let mut breaches = Vec::new();
-        let report = |breach| breaches.push(breach);
-        match time {
-            Some(time) => self.0.observe_at(time, dialect, packet, len, report),
-            None => self.0.observe(dialect, packet, len, report),
-        }
-        Some(breaches)
-    }
+/// How the order of the two directions is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// It was recorded, or there is only one direction.
+    Recorded,
+    /// It is an order with the fewest breaches.
+    Guessed,
+    /// There are too many packets to find one.
+    Unknown,
 }
 
-/// Notes the breaches of a conversation in its packets.
-pub fn judge(events: &mut [Timed<'_>], joining: bool) {
-    let mut watch = Watch::new(joining);
-    for (arrival, event) in events {
-        let breaches = watch.observe(event, arrival.map(|arrival| arrival.time));
-        if let Event::Packet(record) = event {
-            record.breaches = breaches;
-        }
-    }
-}
-
-/// Puts both directions of a connection in an order with the fewest breaches; those of the client
-/// come first, and stay there with the answer `false` if that would take too long.
-pub fn interleave(events: &mut Vec<Timed<'_>>, joining: bool) -> bool {
-    let is_client = |(_, event): &Timed<'_>| event.sender() == Sender::Client;
+/// Puts the events of both directions, of which those of the client come first, in an order with
+/// the fewest breaches. They stay as they are if that takes too long.
+pub fn interleave(events: &mut Vec<TimedEvent<'_>>, beginning: Beginning) -> Order {
+    let is_client = |it: &TimedEvent<'_>| it.event.sender() == Sender::Client;
     let (client, server) = events.split_at(events.partition_point(is_client));
-    let Some(order) = Search::new(client, server, joining).fewest_breaches() else {
-        return false;
+    let Some(order) = Search::new(client, server, beginning).fewest_breaches() else {
+        return Order::Unknown;
     };
     let server = events.split_off(client.len());
     let mut server = server.into_iter();
@@ -83,25 +35,25 @@ pub fn interleave(events: &mut Vec<Timed<'_>>, joining: bool) -> bool {
             Sender::Server => server.next(),
         });
     }
-    true
+    Order::Guessed
 }
 
 /// How many events of the client, and how many of the server, have passed.
 type Place = (usize, usize);
 
-/// A search for an order of two directions. Orders with fewer breaches are looked at first, and of
-/// those with as many the likeliest.
+/// A search for an order of two directions. Orders with fewer breaches are tried first, and among
+/// equals the likeliest one.
 struct Search<'a, 'e> {
-    client: &'a [Timed<'e>],
-    server: &'a [Timed<'e>],
-    joining: bool,
+    client: &'a [TimedEvent<'e>],
+    server: &'a [TimedEvent<'e>],
+    beginning: Beginning,
     client_waits: Vec<usize>,
     server_waits: Vec<usize>,
-    /// All steps that were taken, each after an earlier one.
+    /// All steps so far, each after an earlier one.
     steps: Vec<Step>,
-    /// The steps that may be taken next, by the breaches up to there.
+    /// The possible next steps, by the number of breaches before them.
     open: BTreeMap<usize, VecDeque<Candidate>>,
-    /// How many events may yet be watched; a step costs as much as some of them.
+    /// How many more events may be watched; a step costs as much as several of them.
     budget: usize,
 }
 
@@ -110,28 +62,32 @@ struct Search<'a, 'e> {
 struct Step {
     before: Option<usize>,
     sender: Sender,
-    /// Where it leads.
+    /// The place after it.
     place: Place,
 }
 
 #[derive(Clone, Copy)]
 struct Candidate {
     step: Step,
-    /// Whether its own breaches are counted, and not only those before it.
+    /// Whether its own breaches are counted, in addition to those before it.
     is_counted: bool,
 }
 
 impl<'a, 'e> Search<'a, 'e> {
-    /// Enough for some thousand packets; takes a second and a hundred megabytes at most.
+    /// Enough for some thousand packets; needs at most a second and a hundred megabytes.
     const BUDGET: usize = 1 << 24;
-    /// What a step costs, for its memory.
+    /// The cost of a step, for its memory.
     const STEP: usize = 16;
 
-    fn new(client: &'a [Timed<'e>], server: &'a [Timed<'e>], joining: bool) -> Self {
+    fn new(
+        client: &'a [TimedEvent<'e>],
+        server: &'a [TimedEvent<'e>],
+        beginning: Beginning,
+    ) -> Self {
         Self {
             client,
             server,
-            joining,
+            beginning,
             client_waits: waits(server, client),
             server_waits: server_waits(client, server),
             steps: Vec::new(),
@@ -144,10 +100,10 @@ impl<'a, 'e> Search<'a, 'e> {
     fn fewest_breaches(mut self) -> Option<Vec<Sender>> {
         let end = (self.client.len(), self.server.len());
         let mut best: HashMap<Place, usize> = HashMap::new();
-        let mut watch = Watch::new(self.joining);
+        let mut watch = Watch::new(self.beginning);
         // the last step that was watched
         let mut watched = None;
-        self.go_on(watched, (0, 0), 0);
+        self.open_steps(watched, (0, 0), 0);
         while let Some(mut lowest) = self.open.first_entry() {
             let breaches = *lowest.key();
             let Some(Candidate { step, is_counted }) = lowest.get_mut().pop_back() else {
@@ -158,7 +114,7 @@ impl<'a, 'e> Search<'a, 'e> {
                 continue;
             }
             if watched != step.before {
-                watch = Watch::new(self.joining);
+                watch = Watch::new(self.beginning);
                 for earlier in self.steps_up_to(step.before) {
                     self.watch(&mut watch, earlier)?;
                 }
@@ -169,7 +125,7 @@ impl<'a, 'e> Search<'a, 'e> {
             self.steps.push(step);
             if found > 0 && !is_counted {
                 let is_counted = true;
-                // the likeliest orders came here first
+                // the likeliest orders came first
                 let later = self.open.entry(breaches + found).or_default();
                 later.push_front(Candidate { step, is_counted });
                 continue;
@@ -179,7 +135,7 @@ impl<'a, 'e> Search<'a, 'e> {
                 let steps = self.steps_up_to(watched).into_iter();
                 return Some(steps.map(|step| step.sender).collect());
             }
-            self.go_on(watched, step.place, breaches);
+            self.open_steps(watched, step.place, breaches);
         }
         Some(Vec::new())
     }
@@ -192,12 +148,12 @@ impl<'a, 'e> Search<'a, 'e> {
             Sender::Client => self.client.get(client - 1),
             Sender::Server => self.server.get(server - 1),
         };
-        let breaches = event.and_then(|(_, event)| watch.observe(event, None));
+        let breaches = event.and_then(|it| watch.observe(&it.event, None));
         Some(breaches.map_or(0, |breaches| breaches.len()))
     }
 
-    /// Opens the steps that lead on from a place, the likelier one on top.
-    fn go_on(&mut self, before: Option<usize>, place: Place, breaches: usize) {
+    /// Opens the steps after a place, the likelier one on top.
+    fn open_steps(&mut self, before: Option<usize>, place: Place, breaches: usize) {
         let (client, server) = place;
         let to_client =
             (client < self.client.len()).then_some((Sender::Client, (client + 1, server)));
@@ -235,20 +191,21 @@ impl<'a, 'e> Search<'a, 'e> {
     }
 }
 
-/// For each event of the server, how many of the client most likely passed before.
-fn server_waits(client: &[Timed<'_>], server: &[Timed<'_>]) -> Vec<usize> {
+/// For each event of the server, how many events of the client most likely passed before it.
+fn server_waits(client: &[TimedEvent<'_>], server: &[TimedEvent<'_>]) -> Vec<usize> {
     let mut messages: HashMap<_, VecDeque<usize>> = HashMap::new();
-    for (before, event) in (1..).zip(client) {
-        if let Some(Packet::Publish(publish)) = packet(event) {
+    for (before, it) in (1..).zip(client) {
+        if let Some(Packet::Publish(publish)) = it.event.packet() {
             let message = (publish.topic_name, publish.payload);
             messages.entry(message).or_default().push_back(before);
         }
     }
-    let is_subscribe = |event| matches!(packet(event), Some(Packet::Subscribe(_)));
+    let is_subscribe =
+        |it: &TimedEvent<'_>| matches!(it.event.packet(), Some(Packet::Subscribe(_)));
     let subscribed = client.iter().position(is_subscribe).map_or(0, |it| it + 1);
     let mut waits = waits(client, server);
-    for (wait, event) in waits.iter_mut().zip(server) {
-        match packet(event) {
+    for (wait, it) in waits.iter_mut().zip(server) {
+        match it.event.packet() {
             Some(Packet::Publish(publish)) => {
                 let message = (publish.topic_name, publish.payload);
                 let sent = messages.get_mut(&message).and_then(VecDeque::pop_front);
@@ -261,31 +218,21 @@ fn server_waits(client: &[Timed<'_>], server: &[Timed<'_>]) -> Vec<usize> {
     waits
 }
 
-/// For each of the `answers`, up to where it is known to answer the other side.
-fn waits(questions: &[Timed<'_>], answers: &[Timed<'_>]) -> Vec<usize> {
+/// For each of the `answers`, how many of the `questions` passed before it for certain.
+fn waits(questions: &[TimedEvent<'_>], answers: &[TimedEvent<'_>]) -> Vec<usize> {
     let mut open: HashMap<_, VecDeque<usize>> = HashMap::new();
-    for (before, event) in (1..).zip(questions) {
-        if let Some(answer) = packet(event).and_then(expected_answer) {
+    for (before, it) in (1..).zip(questions) {
+        if let Some(answer) = it.event.packet().and_then(expected_answer) {
             open.entry(answer).or_default().push_back(before);
         }
     }
-    let wait = |event| {
-        let answer =
-            packet(event).map(|packet| (packet.packet_type() as u8, packet.packet_id()))?;
+    let wait = |it: &TimedEvent<'_>| {
+        let packet = it.event.packet()?;
+        let answer = (packet.packet_type() as u8, packet.packet_id());
         open.get_mut(&answer)?.pop_front()
     };
     let waits = answers.iter().map(wait);
     waits.map(Option::unwrap_or_default).collect()
-}
-
-fn packet<'a, 'e>((_, event): &'a Timed<'e>) -> Option<&'a Packet<'e>> {
-    match event {
-        Event::Packet(record) => match &record.verdict {
-            Verdict::Accept(packet) => Some(packet),
-            _ => None,
-        },
-        Event::Unread(..) | Event::Gap(..) => None,
-    }
 }
 
 /// The type of the packet that answers this one, and its Packet Identifier.

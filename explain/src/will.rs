@@ -1,38 +1,38 @@
-//! What becomes of the Will of a connection that is watched.
+//! Whether the Server has to publish the Will of a connection.
 
 use mqtt_wire::{
     Dialect, Disconnect, Ending, Packet, ReasonCode, Sender, Statement, Version, Will, WillFate,
     WillTerms,
 };
 
-use crate::stream::{Record, Verdict};
-use crate::terms::Terms;
+use crate::decode_rules::DecodeRules;
+use crate::event::{Record, Verdict};
 
 /// The Will of a connection, if it has one.
 #[derive(Default)]
 pub struct WillWatch {
-    /// The CONNECT that it is in, and the version.
+    /// The CONNECT that contains it, and its version.
     connect: Option<(Vec<u8>, Version)>,
     terms: Option<WillTerms>,
-    /// What ended the connection first.
+    /// The first end of the connection that was seen.
     ending: Option<Ending>,
-    /// There may have been a DISCONNECT that was not seen.
+    /// A DISCONNECT may have passed unseen.
     pub is_unsure: bool,
 }
 
-/// What becomes of a Will.
+/// What happens to a Will.
 pub struct Outcome<'a> {
     pub will: Will<'a>,
     pub fate: WillFate,
-    /// What keeps the Will from being published.
+    /// The condition under which the Will is not published.
     pub unless: Option<&'static str>,
     pub cause: String,
     pub statement: Option<Statement>,
 }
 
 impl WillWatch {
-    /// Takes note of a packet that passed.
-    pub fn observe(&mut self, record: &Record<'_>, terms: Terms) {
+    /// Observes a packet.
+    pub fn observe(&mut self, record: &Record<'_>, rules: DecodeRules) {
         let Verdict::Accept(packet) = &record.verdict else {
             return;
         };
@@ -41,7 +41,7 @@ impl WillWatch {
                 self.connect = Some((record.bytes.to_vec(), connect.version));
             }
             Packet::ConnAck(connack) if self.terms.is_none() => {
-                self.terms = match self.connect(terms) {
+                self.terms = match self.connect(rules) {
                     Some(Packet::Connect(connect)) => WillTerms::new(&connect, connack),
                     _ => None,
                 };
@@ -56,14 +56,15 @@ impl WillWatch {
         }
     }
 
-    /// The connection ends in this way, if it has not ended before.
+    /// The connection ends like this, unless it has ended before.
     pub fn end(&mut self, ending: Ending) {
         self.ending.get_or_insert(ending);
     }
 
-    pub fn outcome(&self, terms: Terms) -> Option<Outcome<'_>> {
+    /// What happens to the Will, if there is one and the connection has ended.
+    pub fn outcome(&self, rules: DecodeRules) -> Option<Outcome<'_>> {
         let (kept, ending) = (self.terms?, self.ending?);
-        let Some(Packet::Connect(connect)) = self.connect(terms) else {
+        let Some(Packet::Connect(connect)) = self.connect(rules) else {
             return None;
         };
         let cause = match ending {
@@ -88,7 +89,7 @@ impl WillWatch {
                 (kept.fate(ending), Some(unless))
             }
             (_, fate) if unseen => (fate, Some("a DISCONNECT passed unseen")),
-            (_, fate @ WillFate::PublishAfter(_)) => (fate, Some("the client is back before")),
+            (_, fate @ WillFate::PublishAfter { .. }) => (fate, Some("the client is back before")),
             (_, fate) => (fate, None),
         };
         Some(Outcome {
@@ -100,9 +101,9 @@ impl WillWatch {
         })
     }
 
-    fn connect(&self, terms: Terms) -> Option<Packet<'_>> {
+    fn connect(&self, rules: DecodeRules) -> Option<Packet<'_>> {
         let (bytes, version) = self.connect.as_ref()?;
-        let dialect = terms.applied_to(Dialect::from_client(*version));
+        let dialect = rules.apply_to(Dialect::from_client(*version));
         Packet::decode(bytes, dialect).ok()
     }
 }
@@ -110,7 +111,7 @@ impl WillWatch {
 fn ending_by_server(disconnect: &Disconnect<'_>) -> Ending {
     match disconnect.reason_code {
         ReasonCode::KeepAliveTimeout => Ending::KeepAliveExpired,
-        // of the new connection only this much is known
+        // whether the new connection has Clean Start is unknown
         ReasonCode::SessionTakenOver => Ending::TakenOver { clean_start: false },
         _ => Ending::ClosedByServer,
     }

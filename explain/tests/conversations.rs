@@ -1,11 +1,13 @@
-//! Both directions of a connection: what they break together.
+//! The rules between the packets of a connection.
 
 mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Run, explain, file, hex, pcap, temporary};
+use common::{Run, Start, explain, file, hex, pcap, temporary};
+use mqtt_wire::Sender::{self, Client, Server};
+use mqtt_wire::monitor::BreachKind;
 use serde_json::{Value, json};
 
 const CONNECT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c";
@@ -14,30 +16,39 @@ const SUBSCRIBE: &[u8] = b"\x82\x06\0\x01\0\x01a\x01";
 const SUBACK: &[u8] = b"\x90\x03\0\x01\x01";
 
 #[test]
-fn shows_what_a_conversation_breaks() {
+fn shows_breaches_of_a_conversation() {
     let connect = b"\x10\x0e\0\x04MQTT\x05\x02\0\x3c\0\0\x01c";
     let connack = b"\x20\x03\0\0\0";
     let capture = capture(
         "second-connack.pcap",
-        &[(0, true, connect), (1, false, connack), (2, false, connack)],
+        &[
+            (0, Client, connect),
+            (1, Server, connack),
+            (2, Server, connack),
+        ],
     );
     let run = explain([capture.as_str()], b"");
-    let expected = r#"
+    let kind = BreachKind::SecondConnAck;
+    let expected = format!(
+        r#"
 INVALID  10.0.0.1:40000 → 10.0.0.2:1883: 1 of 3 packets breaks a rule of the conversation, MQTT 5.0
     #3    0.000000       0  → CONNECT 5.0 "c", clean start, keep alive 60 s
     #4    0.001000       0  ← CONNACK 0x00 Success
     #5    0.002000       5  ← CONNACK 0x00 Success
-       ! Server: a second CONNACK on one connection [v5.0 MQTT-3.2.0-2]
-"#;
+       ! Server, CONNACK: {kind} [v5.0 MQTT-3.2.0-2]
+"#
+    );
     assert_eq!(run.output, expected.trim_start());
     assert_eq!(run.status, 1);
 
     let run = explain(["--tree", &capture], b"");
-    let expected = r#"
-  breach    Server: a second CONNACK on one connection
-  rule      MQTT-3.2.0-2 (5.0, section 3.2): A connection sees one CONNACK at most.
-  code      0x82 (Protocol Error)
-"#;
+    let expected = format!(
+        "
+  breach    Server, CONNACK: {kind} [v5.0 MQTT-3.2.0-2]
+  rule      MQTT-3.2.0-2 (5.0, section 3.2): "
+    );
+    assert!(run.output.contains(&expected), "{}", run.output);
+    let expected = "\n  code      0x82 Protocol Error\n";
     assert!(run.output.contains(expected), "{}", run.output);
 
     let packets = objects(&explain(["--json", &capture], b""));
@@ -50,25 +61,26 @@ INVALID  10.0.0.1:40000 → 10.0.0.2:1883: 1 of 3 packets breaks a rule of the c
 }
 
 #[test]
-fn judges_keep_alive_in_captures() {
+fn checks_keep_alive_in_captures() {
     let ping = b"\xc0\x00";
     let capture = capture(
         "keep-alive.pcap",
         &[
-            (0, true, CONNECT),
-            (1, false, CONNACK),
-            (70_000, true, ping),
+            (0, Client, CONNECT),
+            (1, Server, CONNACK),
+            (70_000, Client, ping),
         ],
     );
     let run = explain([capture.as_str()], b"");
-    let expected = "! Client: the Client was silent for longer than its Keep Alive [v3.1.1 MQTT";
-    assert!(run.output.contains(expected), "{}", run.output);
+    let kind = BreachKind::KeepAliveMissed;
+    let expected = format!("! Client, PINGREQ: {kind} [v3.1.1 MQTT");
+    assert!(run.output.contains(&expected), "{}", run.output);
 }
 
 #[test]
-fn takes_on_trust_what_came_before_the_capture() {
-    let segments: [(u32, bool, &[u8]); 2] = [(0, true, b"\x40\x02\0\x07"), (1, false, SUBACK)];
-    let late = file("late.pcap", &pcap(false, &segments));
+fn accepts_answers_to_packets_before_the_capture() {
+    let segments: [(u32, Sender, &[u8]); 2] = [(0, Client, b"\x40\x02\0\x07"), (1, Server, SUBACK)];
+    let late = file("late.pcap", &pcap(Start::Missing, &segments));
     let run = explain(["--mqtt", "3.1.1", &late], b"");
     assert!(run.output.starts_with("VALID"), "{}", run.output);
     // but not where nothing came before
@@ -76,7 +88,10 @@ fn takes_on_trust_what_came_before_the_capture() {
     let run = explain(["--mqtt", "3.1.1", &whole], b"");
     assert!(run.output.starts_with("INVALID  "), "{}", run.output);
     assert!(
-        run.output.contains("is not CONNECT [v3.1.1 MQTT-3.1.0-1]"),
+        run.output.contains(&format!(
+            "{} [v3.1.1 MQTT-3.1.0-1]",
+            BreachKind::FirstPacketNotConnect
+        )),
         "{}",
         run.output
     );
@@ -86,10 +101,10 @@ fn takes_on_trust_what_came_before_the_capture() {
     let refused = capture(
         "refused.pcap",
         &[
-            (0, true, CONNECT),
-            (1, false, CONNACK),
-            (2, true, bad_publish),
-            (3, false, puback),
+            (0, Client, CONNECT),
+            (1, Server, CONNACK),
+            (2, Client, bad_publish),
+            (3, Server, puback),
         ],
     );
     let run = explain([refused.as_str()], b"");
@@ -110,7 +125,7 @@ fn finds_an_order_without_a_breach() {
     );
     let expected = r#"
 VALID  8 packets, MQTT 3.1.1
-       the order of the two sides is not recorded: one that breaks the fewest rules
+       the order of the two directions is not recorded; this one breaks the fewest rules
        0  → CONNECT 3.1.1 "c", clean session, keep alive 60 s
        0  ← CONNACK 0x00 Success
       15  → SUBSCRIBE id 1 "a" QoS 1
@@ -133,25 +148,31 @@ fn shows_a_breach_that_every_order_has() {
         &[CONNACK, puback, puback].concat(),
         &[],
     );
-    let expected = r#"
+    let (nothing_open, after_disconnect) = (
+        BreachKind::NothingToAcknowledge,
+        BreachKind::AfterDisconnect,
+    );
+    let expected = format!(
+        r#"
 INVALID  2 of 7 packets break a rule of the conversation, MQTT 3.1.1
-       the order of the two sides is not recorded: one that breaks the fewest rules
+       the order of the two directions is not recorded; this one breaks the fewest rules
        0  → CONNECT 3.1.1 "c", clean session, keep alive 60 s
        0  ← CONNACK 0x00 Success
       15  → PUBLISH "a" QoS 1 id 7, empty
        4  ← PUBACK id 7
        8  ← PUBACK id 7
-       ! Server: nothing is open that this could answer [v3.1.1 MQTT-2.3.1-6]
+       ! Server, PUBACK 7: {nothing_open} [v3.1.1 MQTT-2.3.1-6]
       22  → DISCONNECT
       24  → PINGREQ
-       ! Client: the sender goes on after its DISCONNECT [v3.1.1 MQTT-3.14.4-2]
-"#;
+       ! Client, PINGREQ: {after_disconnect} [v3.1.1 MQTT-3.14.4-2]
+"#
+    );
     assert_eq!(run.output, expected.trim_start());
     assert_eq!(run.status, 1);
 }
 
 #[test]
-fn does_not_judge_one_direction_alone() {
+fn checks_no_conversation_in_one_direction_alone() {
     let stream = [CONNECT, CONNECT].concat();
     let c2s = file("alone.c2s.bin", &stream);
     for args in [vec![c2s.as_str()], vec!["--c2s", &c2s]] {
@@ -165,7 +186,7 @@ fn does_not_judge_one_direction_alone() {
 }
 
 #[test]
-fn gives_up_where_there_are_too_many_packets() {
+fn gives_up_if_there_are_too_many_packets() {
     // nothing tells in which order these passed, but that one of them is wrong
     let mut client = CONNECT.to_vec();
     let mut server = CONNACK.to_vec();
@@ -207,7 +228,7 @@ fn gives_up_where_there_are_too_many_packets() {
 
 /// Every vector as a capture, and as a question to `judge`.
 #[test]
-fn finds_what_the_vectors_say() {
+fn finds_the_breaches_of_all_vectors() {
     let mut questions = String::new();
     let vectors = conversations();
     for (name, vector) in &vectors {
@@ -220,7 +241,11 @@ fn finds_what_the_vectors_say() {
             .map(|((number, packet), bytes)| {
                 let time = packet["milliseconds"].as_u64().unwrap_or(number);
                 let time = u32::try_from(time).unwrap();
-                (time, packet["from"] == "client", &bytes[..])
+                let sender = match packet["from"].as_str() {
+                    Some("client") => Client,
+                    _ => Server,
+                };
+                (time, sender, &bytes[..])
             })
             .collect();
         let capture = capture("vector.pcap", &segments);
@@ -393,8 +418,8 @@ fn both_directions(client: &[u8], server: &[u8], args: &[&str]) -> Run {
 }
 
 /// A capture of a whole connection.
-fn capture(name: &str, segments: &[(u32, bool, &[u8])]) -> String {
-    file(name, &pcap(true, segments))
+fn capture(name: &str, segments: &[(u32, Sender, &[u8])]) -> String {
+    file(name, &pcap(Start::Captured, segments))
 }
 
 fn objects(run: &Run) -> Vec<Value> {

@@ -5,7 +5,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{Run, explain, file, hex};
-use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Version};
+use mqtt_wire::{Dialect, ErrorKind, FrameRef, Framed, Packet, Version};
 use serde_json::{Value, json};
 
 fn encode<'a>(args: impl IntoIterator<Item = &'a str>, json: &str) -> Run {
@@ -45,12 +45,12 @@ fn valid_vectors() -> Vec<(String, &'static str, String, bool)> {
 }
 
 #[test]
-fn every_valid_vector_comes_back_through_json() {
+fn every_valid_vector_survives_json() {
     let mut same = 0;
     for (version, from, bytes, is_shortest) in valid_vectors() {
-        let terms = ["--mqtt", &version, "--from", from];
+        let dialect = ["--mqtt", &version, "--from", from];
         let to_json = ["--json", "--show-secrets", &bytes];
-        let explained = explain(terms.into_iter().chain(to_json), b"");
+        let explained = explain(dialect.into_iter().chain(to_json), b"");
         let run = encode(["--hex"], &explained.output);
         assert_eq!(run.status, 0, "{bytes}: {}", run.errors);
         if is_shortest {
@@ -64,7 +64,7 @@ fn every_valid_vector_comes_back_through_json() {
 }
 
 #[test]
-fn every_answer_of_judge_comes_back() {
+fn every_answer_of_judge_can_be_encoded() {
     let vectors = valid_vectors();
     for version in ["3.1", "3.1.1", "5.0"] {
         for from in ["client", "server"] {
@@ -90,7 +90,7 @@ fn every_answer_of_judge_comes_back() {
 }
 
 #[test]
-fn recorded_streams_come_back_through_json() {
+fn recorded_streams_survive_json() {
     let folder = vectors().join("streams");
     let index = std::fs::read_to_string(folder.join("index.jsonl")).unwrap();
     let (mut same, mut shorter) = (0, 0);
@@ -124,7 +124,7 @@ fn recorded_streams_come_back_through_json() {
                 if again == frame.bytes() {
                     same += 1;
                 } else {
-                    // some programs write a Reason Code of success, which may be left out
+                    // some programs write a Reason Code of success, which is optional
                     assert!(again.len() < frame.bytes().len(), "{base}");
                     let decoded = Packet::decode(&again, dialect);
                     assert_eq!(decoded, frame.decode(dialect), "{base}");
@@ -147,7 +147,7 @@ fn from_hex(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn writes_bytes_of_lines_and_of_lists() {
+fn encodes_lines_and_lists() {
     let publish = json!({
         "type": "PUBLISH", "qos": 0, "retain": false, "topic_name": "a/b", "payload": "68656c6c6f",
     });
@@ -169,7 +169,7 @@ fn writes_bytes_of_lines_and_of_lists() {
 }
 
 #[test]
-fn version_and_side_are_found_where_they_can_be() {
+fn finds_version_and_side_if_possible() {
     let connect =
         r#"{"type":"CONNECT","version":"3.1.1","clean_start":true,"keep_alive":0,"client_id":""}"#;
     let run = encode(["--hex"], connect);
@@ -180,14 +180,14 @@ fn version_and_side_are_found_where_they_can_be() {
     let run = encode(["--hex"], ping);
     assert_eq!(
         run.errors,
-        "mqtt-explain: line 1: the version is not known: see --mqtt\n"
+        "mqtt-explain: line 1: unknown version; use --mqtt\n"
     );
     assert_eq!(run.status, 64);
 
     let named =
         r#"{"version":"5.0","from":"client","packet":{"type":"DISCONNECT","reason_code":"0x04"}}"#;
     assert_eq!(encode(["--hex"], named).output, "e00104\n");
-    // it is not what this side sends
+    // the packet is from the other side
     let run = encode(["--hex", "--from", "server"], named);
     assert_eq!((run.output.as_str(), run.status), ("", 0));
 
@@ -195,7 +195,7 @@ fn version_and_side_are_found_where_they_can_be() {
     let run = encode(["--mqtt", "5"], puback);
     assert_eq!(
         run.errors,
-        "mqtt-explain: line 1: who sends it is not known: see --from\n"
+        "mqtt-explain: line 1: unknown sender; use --from\n"
     );
     assert_eq!(run.status, 64);
     let run = encode(["--mqtt", "5", "--from", "server", "--hex"], puback);
@@ -203,7 +203,7 @@ fn version_and_side_are_found_where_they_can_be() {
 }
 
 #[test]
-fn stops_at_what_breaks_a_rule() {
+fn stops_at_a_packet_that_breaks_a_rule() {
     let ping = r#"{"type":"PINGREQ"}"#;
     let from_server = r#"{"from":"server","packet":{"type":"PINGREQ"}}"#;
     let lines = [ping, "", from_server, ping].join("\n");
@@ -219,13 +219,14 @@ fn stops_at_what_breaks_a_rule() {
 
     let publish = r#"{"type":"PUBLISH","qos":0,"retain":false,"topic_name":"a/#","payload":""}"#;
     let run = encode(["--mqtt", "5", "--from", "client"], publish);
-    let expected = "PUBLISH, Topic Name: the topic name holds a wildcard [v5.0 MQTT-3.3.2-2]";
+    let kind = ErrorKind::WildcardInTopicName;
+    let expected = format!("PUBLISH, Topic Name: {kind} [v5.0 MQTT-3.3.2-2]");
     assert_eq!(run.errors, format!("mqtt-explain: line 1: {expected}\n"));
     assert_eq!((run.output.as_str(), run.status), ("", 1));
 }
 
 #[test]
-fn says_which_member_is_wrong() {
+fn names_the_wrong_member() {
     let of =
         |packet: Value| json!({"dialect": {"version": "5.0", "from": "client"}, "packet": packet});
     let publish = json!({
@@ -271,11 +272,11 @@ fn says_which_member_is_wrong() {
         ),
         (
             json!(7),
-            "line 1: neither a packet nor an object with the member `packet`",
+            "line 1: expected a packet, or an object with the member `packet`",
         ),
         (
             json!({"id": 7}),
-            "line 1: neither a packet nor an object with the member `packet`",
+            "line 1: expected a packet, or an object with the member `packet`",
         ),
     ] {
         let run = encode(["--mqtt", "5", "--hex"], &json.to_string());
@@ -290,13 +291,13 @@ fn says_which_member_is_wrong() {
 }
 
 #[test]
-fn what_was_hidden_or_refused_cannot_be_encoded() {
+fn refuses_hidden_and_refused_packets() {
     let connect = "10 15 0004 4d515454 05 c2 0000 00 0001 70 0001 75 0002 7077";
     let explained = explain(["--json", connect], b"");
     let run = encode([], &explained.output);
     assert_eq!(
         run.errors,
-        "mqtt-explain: line 1: packet.password: invalid value: string \"hidden (2 bytes)\", expected an even number of hexadecimal digits (--show-secrets writes it)\n"
+        "mqtt-explain: line 1: packet.password: invalid value: string \"hidden (2 bytes)\", expected an even number of hexadecimal digits (write the JSON with --show-secrets)\n"
     );
     assert_eq!(run.status, 64);
 
@@ -304,7 +305,7 @@ fn what_was_hidden_or_refused_cannot_be_encoded() {
     let run = encode([], &explained.output);
     assert_eq!(
         run.errors,
-        "mqtt-explain: line 1: there is no packet: the verdict is \"reject\"\n"
+        "mqtt-explain: line 1: nothing to encode: the verdict is \"reject\"\n"
     );
     assert_eq!(run.status, 1);
 }

@@ -1,5 +1,5 @@
-//! The picture of a terminal on README's first screen is what the program says. This test draws it
-//! anew and compares; with `UPDATE=1` it writes it.
+//! The picture of a terminal in the README shows the output of the program. This test draws it again
+//! and compares; with `UPDATE=1` it writes the picture.
 
 mod common;
 

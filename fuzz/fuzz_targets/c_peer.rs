@@ -1,9 +1,10 @@
-//! Our verdict on what a Server sends, and what we read in it, beside those of a codec in C: Eclipse
-//! Paho's client, as Debian has it (libpaho-mqtt-dev 1.3.12). What it is known to do otherwise is in
-//! the table below, by rule; anything else is a crash.
+//! Compares how we decode packets from a Server with a codec in C: Eclipse Paho's client, as
+//! packaged by Debian (libpaho-mqtt-dev 1.3.12). The table below lists its known differences, by
+//! rule; any other difference is a crash.
 //!
-//! It writes only to sockets, so what it has read is put together here; the properties it writes
-//! itself. Its allocations are made here too: it loses some, which an hour of fuzzing would not bear.
+//! Paho writes packets only to sockets. So this target encodes the packets that Paho has decoded,
+//! except their properties, which Paho can encode. It also replaces Paho's allocator, because Paho
+//! leaks memory, too much for an hour of fuzzing.
 #![no_main]
 
 use std::cell::RefCell;
@@ -14,11 +15,11 @@ use libfuzzer_sys::fuzz_target;
 use mqtt_wire::{Dialect, ErrorKind, Packet, PacketType, Property, Sender, Version};
 
 use ErrorKind as K;
-use laws::frame;
+use invariants::frame;
 use peer::{Case, Outcome, Peer};
 
-#[path = "../../tests/laws/mod.rs"]
-mod laws;
+#[path = "../../tests/it/invariants/mod.rs"]
+mod invariants;
 mod peer;
 
 fuzz_target!(|input: &[u8]| peer::compare(&[PAHO], input));
@@ -55,15 +56,15 @@ const PAHO: Peer = Peer {
     ],
     panics: false,
     fails_for: &[
-        ("looks for a Packet Identifier in AUTH", |it| {
+        ("expects a Packet Identifier in AUTH", |it| {
             matches!(it.packet, Packet::Auth(_))
         }),
         (
-            "insists on codes in 3.1",
+            "requires codes in 3.1",
             |it| matches!(it.packet, Packet::SubAck(it) if it.reason_codes.is_empty()),
         ),
         (
-            "has other numbers of four bytes from 0x8000_0000 on",
+            "decodes four-byte integers from 0x8000_0000 on to other values",
             has_large_numbers,
         ),
     ],
@@ -86,13 +87,13 @@ fn has_large_numbers(case: &Case<'_>) -> bool {
 }
 
 fn read(version: Version, bytes: &[u8]) -> Outcome {
-    // A property that ends behind its packet is read to its end, and what follows as the next: 0 is none.
+    // Paho reads a property beyond the end of its packet, and then the next one: 0 is no property.
     let length_ends = 1 + bytes[1..].iter().take_while(|it| **it >= 0x80).count() + 1;
     let mut body = bytes[length_ends..].to_vec();
     let length = body.len();
     body.extend([0; 16]);
-    // SAFETY: the functions are those of the packet type, the bytes outlive what is made of them,
-    // and nothing of it is used after `ALLOCATED` is emptied.
+    // SAFETY: the functions belong to the packet type, the bytes outlive the packet, and nothing
+    // uses the packet after `ALLOCATED` is emptied.
     let again = unsafe { say_again(version, bytes[0], &mut body, length) };
     ALLOCATED.with_borrow_mut(Vec::clear);
     again.map_or(Outcome::Refused, |body| {
@@ -128,14 +129,14 @@ unsafe fn say_again(
         Version::V5 => 5,
     };
     let data: *mut c_char = body.as_mut_ptr().cast();
-    // SAFETY: the body has `length` bytes, and more for who reads on.
+    // SAFETY: the body has `length` bytes, and more for a parser that reads beyond them.
     let packet = unsafe { parse(level, first_byte, data, length) };
     if packet.is_null() {
         return None;
     }
 
     let mut again = Vec::new();
-    // SAFETY: what a parser returns is a packet of its type, whose pointers are valid.
+    // SAFETY: a parser returns a packet of its type with valid pointers.
     unsafe {
         match packet_type {
             P::ConnAck => {
@@ -190,7 +191,7 @@ unsafe fn say_again(
     Some(again)
 }
 
-// ---- its packets and functions ------------------------------------------------------------
+// ---- Paho's packets and functions ---------------------------------------------------------
 
 type Parse = unsafe extern "C" fn(c_int, c_uchar, *mut c_char, usize) -> *mut c_void;
 
@@ -286,17 +287,17 @@ struct Properties {
 
 impl Properties {
     unsafe fn write(&self) -> Vec<u8> {
-        // SAFETY: the properties are as their parser left them.
+        // SAFETY: the properties are unchanged since their parser returned them.
         let length = unsafe { MQTTProperties_len(self) };
         let mut bytes = vec![0; length as usize];
         let mut at = bytes.as_mut_ptr().cast();
-        // SAFETY: as above, and as many bytes are written as it said.
+        // SAFETY: as above, and Paho writes as many bytes as it has counted.
         unsafe { MQTTProperties_write(&mut at, self) };
         bytes
     }
 }
 
-// ---- its memory ---------------------------------------------------------------------------
+// ---- Paho's allocator ---------------------------------------------------------------------
 
 thread_local! {
     static ALLOCATED: RefCell<Vec<Vec<u128>>> = const { RefCell::new(Vec::new()) };
@@ -336,7 +337,7 @@ extern "C" fn myrealloc(
 #[unsafe(no_mangle)]
 extern "C" fn myfree(_file: *const c_char, _line: c_int, _place: *mut c_void) {}
 
-/// What the library's own heap has besides, which nothing here calls.
+/// The other functions of the library's heap, which nothing here calls.
 mod rest_of_the_heap {
     #[unsafe(no_mangle)]
     extern "C" fn Heap_initialize() {}

@@ -1,28 +1,27 @@
-//! A stream is cut in every way there is: once at every place, into pieces of every size, and in
-//! places that the input names. Frames, what they decode to, and the error at its offset are those
-//! of the whole stream, from every decoder that there is; also where PUBLISH comes in parts.
+//! Cuts a stream in every way: once at every position, into pieces of every size, and into pieces
+//! of lengths from the input. All decoders must return the same frames, packets and error (with its
+//! offset) as for the whole stream, also for a PUBLISH in parts.
 //!
-//! The first byte picks how the decoder begins, the second how many of the next bytes are the
-//! lengths of pieces, and from what length on PUBLISH comes in parts; the rest is the stream.
+//! The first byte selects the decoder's dialect. The second selects how many of the next bytes are
+//! lengths of pieces, and above which length a PUBLISH is returned in parts. The rest is the
+//! stream.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use mqtt_wire::stream::StreamLimits;
 use mqtt_wire::{Dialect, Frame, FrameRef, Framed, Limits};
 
-use laws::{Apart, Start, dialects};
+use invariants::{Apart, Start, dialects};
 
-#[path = "../../tests/laws/mod.rs"]
-mod laws;
-#[path = "../../tests/parts/mod.rs"]
-mod parts;
+#[path = "../../tests/it/invariants/mod.rs"]
+mod invariants;
 
 const LIMITS: Limits = Limits {
     packet: 4096,
     first_packet: 2048,
 };
 
-/// Above this every place and every size are too many to try.
+/// Above this length there are too many positions and sizes to try them all.
 const SHORT: usize = 200;
 
 fuzz_target!(|input: &[u8]| {
@@ -62,18 +61,18 @@ fn comes_in_parts(stream: &[u8], dialect: Dialect, whole_until: u32) {
         whole: whole_until,
         publish: LIMITS.packet,
     };
-    parts::come_apart_alike(stream, dialect, limits);
+    invariants::stream::parts_match_whole_packets(stream, dialect, limits);
     if stream.len() <= SHORT {
-        let all = parts::take_apart(dialect, limits, [stream]);
+        let all = invariants::stream::take_apart(dialect, limits, [stream]);
         for place in 0..=stream.len() {
             let (one, other) = stream.split_at(place);
-            let cut = parts::take_apart(dialect, limits, [one, other]);
+            let cut = invariants::stream::take_apart(dialect, limits, [one, other]);
             assert_eq!(cut, all, "at {place}");
         }
     }
 }
 
-/// The frames and what is left are the stream, and decode alone as they do in it.
+/// Checks that the frames and the rest make up the stream.
 fn adds_up(whole: &Apart, stream: &[u8]) {
     let mut rest = stream;
     for frame in &whole.frames {
@@ -87,7 +86,7 @@ fn adds_up(whole: &Apart, stream: &[u8]) {
     }
 }
 
-/// `Frame::split` takes the same frames out of a buffer and leaves it as it was where it cannot.
+/// Checks that `Frame::split` removes the same frames from a buffer, and nothing else.
 fn takes_the_same_out_of_a_buffer(whole: &Apart, stream: &[u8]) {
     let Some(dialect) = whole.dialect else {
         return;
@@ -98,7 +97,7 @@ fn takes_the_same_out_of_a_buffer(whole: &Apart, stream: &[u8]) {
             Ok(Framed::Frame(taken)) => {
                 assert_eq!(taken.bytes()[..], frame[..]);
                 let Ok(Framed::Frame(lent)) = FrameRef::split(frame, dialect, u32::MAX) else {
-                    panic!("a frame is one on its own");
+                    panic!("a whole frame is not found alone");
                 };
                 assert_eq!(taken.decode(dialect), lent.decode(dialect));
             }
@@ -114,7 +113,7 @@ fn bytes(stream: &[u8]) -> bytes::BytesMut {
     bytes::BytesMut::from(stream)
 }
 
-/// Pieces of these lengths, 0 for one that is empty, and then the rest.
+/// Pieces of these lengths (0 is an empty piece), and then the rest.
 fn pieces<'a>(stream: &'a [u8], lengths: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     let mut rest = stream;
     let cut = move |length: usize| {

@@ -1,29 +1,28 @@
-//! Any bytes are decoded or refused; what is accepted can be said again, here or in another
-//! dialect.
+//! Decodes any bytes. An accepted packet must encode again, in its dialect and in others.
 //!
-//! The first byte picks the dialect; the rest is a packet, or several.
+//! The first byte selects the dialect; the rest is one packet or several.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use mqtt_wire::{FrameRef, Framed};
 
-use laws::dialects;
+use invariants::dialects;
 
-#[path = "../../tests/laws/mod.rs"]
-mod laws;
+#[path = "../../tests/it/invariants/mod.rs"]
+mod invariants;
 
 fuzz_target!(|input: &[u8]| {
     let [dialect, stream @ ..] = input else {
         return;
     };
     let dialect = dialects().nth(usize::from(dialect % 6)).unwrap();
-    laws::reads_alike(stream, dialect);
+    invariants::decode_matches_framing(stream, dialect);
     let mut rest = stream;
     while let Ok(Framed::Frame(frame)) = FrameRef::split(rest, dialect, u32::MAX) {
         let packet = frame.bytes();
-        laws::reads_alike(packet, dialect);
+        invariants::decode_matches_framing(packet, dialect);
         if frame.decode(dialect).is_ok() {
-            laws::relays(packet, dialect);
+            invariants::reencodes_for_every_dialect(packet, dialect);
         }
         rest = &rest[packet.len()..];
     }

@@ -1,8 +1,8 @@
-//! Our verdict on a packet, and what we read in it, beside those of three other codecs. What each
-//! is known to do otherwise is in the tables below, by rule; anything else is a crash.
+//! Compares how we decode packets with three other codecs. The tables below list the known
+//! differences of each, by rule; any other difference is a crash.
 //!
-//! What a codec has read is asked by letting it write the packet again: read by us, that has to be
-//! the same packet.
+//! To find out how a codec has decoded a packet, the target lets it encode the packet again. We
+//! must decode that to the same packet.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -14,13 +14,13 @@ use mqtt_wire::{ErrorKind, Packet, PacketType, PropertyId, ReasonCode, Version};
 use ErrorKind as K;
 use peer::{Case, Outcome, Peer};
 
-#[path = "../../tests/laws/mod.rs"]
-mod laws;
+#[path = "../../tests/it/invariants/mod.rs"]
+mod invariants;
 mod peer;
 
 fuzz_target!(|input: &[u8]| peer::compare(&PEERS, input));
 
-// ---- what they are known to do ------------------------------------------------------------
+// ---- known differences --------------------------------------------------------------------
 
 const PEERS: [Peer; 3] = [
     Peer {
@@ -91,26 +91,23 @@ const PEERS: [Peer; 3] = [
         ],
         panics: false,
         fails_for: &[
-            ("reads 3.1 by the rules of 3.1.1", |it| {
+            ("applies the rules of 3.1.1 to 3.1", |it| {
                 let mut canonical = vec![0; it.bytes.len()];
                 it.packet
                     .encode_to_slice(it.dialect, &mut canonical)
                     .unwrap();
                 it.dialect.version() == Version::V3_1 && canonical != it.bytes
             }),
-            ("insists on filters in 3.1", |it| match it.packet {
+            ("requires filters in 3.1", |it| match it.packet {
                 Packet::Subscribe(it) => it.subscriptions.is_empty(),
                 Packet::Unsubscribe(it) => it.topic_filters.is_empty(),
                 _ => false,
             }),
-            (
-                "does not know that a Server may send 0x8C",
-                disconnects_for_a_bad_method,
-            ),
-            ("takes one Subscription Identifier", |it| {
+            ("rejects 0x8C from a Server", disconnects_for_a_bad_method),
+            ("accepts only one Subscription Identifier", |it| {
                 subscription_ids(it) > 1
             }),
-            ("knows shared subscriptions before 5.0", |it| {
+            ("checks shared subscriptions before 5.0", |it| {
                 let filters = match it.packet {
                     Packet::Subscribe(it) => it
                         .subscriptions
@@ -125,7 +122,7 @@ const PEERS: [Peer; 3] = [
                 filters && it.dialect.version() != Version::V5
             }),
             (
-                "judges the payload by its Payload Format Indicator",
+                "checks the payload against its Payload Format Indicator",
                 |it| match it.packet {
                     Packet::Publish(it) => std::str::from_utf8(it.payload).is_err(),
                     Packet::Connect(it) => it
@@ -134,7 +131,7 @@ const PEERS: [Peer; 3] = [
                     _ => false,
                 },
             ),
-            ("writes the failure of 3.x as 3", |it| {
+            ("encodes the failure code of 3.x as 3", |it| {
                 it.dialect.version() != Version::V5 && has_failures(it.packet)
             }),
         ],
@@ -143,8 +140,8 @@ const PEERS: [Peer; 3] = [
         name: "mqtt-codec-kit 1.0.5",
         knows: |it| it.version() != Version::V3_1,
         read: mqtt_codec_kit,
-        // It counts a Subscription Identifier as a byte longer than it is, and takes what follows several of
-        // them for payload, whatever is wrong there.
+        // It counts one byte too many for each Subscription Identifier. After several of them it
+        // takes the following bytes for payload, even if they are invalid.
         ignores: &[
             K::AuthenticationDataWithoutMethod,
             K::AuthenticationMethodMissing,
@@ -194,22 +191,19 @@ const PEERS: [Peer; 3] = [
         ],
         panics: true,
         fails_for: &[
+            ("rejects 0x8C from a Server", disconnects_for_a_bad_method),
             (
-                "does not know that a Server may send 0x8C",
-                disconnects_for_a_bad_method,
-            ),
-            (
-                "takes no Topic Alias for a name",
+                "rejects a Topic Alias without a name",
                 |it| matches!(it.packet, Packet::Publish(it) if it.topic_name.is_none()),
             ),
-            ("takes no password but text", |it| match it.packet {
+            ("accepts only text as a password", |it| match it.packet {
                 Packet::Connect(it) => it
                     .password
                     .is_some_and(|it| std::str::from_utf8(it.as_bytes()).is_err()),
                 _ => false,
             }),
             (
-                "counts the length of acknowledgements and DISCONNECT wrong",
+                "computes wrong lengths for acknowledgements and DISCONNECT",
                 |it| {
                     use PacketType as T;
                     let packet_type = it.packet.packet_type();
@@ -222,7 +216,7 @@ const PEERS: [Peer; 3] = [
                 |it| subscription_ids(it) > 0,
             ),
             (
-                "writes the codes of UNSUBACK by their places",
+                "encodes the codes of UNSUBACK as their indices",
                 |it| matches!(it.packet, Packet::UnsubAck(it) if it.reason_codes.iter().any(|code| code as u8 != 0)),
             ),
         ],

@@ -1,7 +1,7 @@
-//! Any input, in any paste format or as a capture, is explained or refused: without a panic, in
-//! output that is bounded by it.
+//! Explains any input, in any paste format or as a capture. The input is explained or refused,
+//! without a panic, and the length of the input limits the length of the output.
 //!
-//! The first byte picks the options; the rest is the input.
+//! The first byte selects the options; the rest is the input.
 #![no_main]
 
 use std::io::{self, Write};
@@ -25,7 +25,7 @@ const SIDES: [&[&str]; 4] = [
 ];
 const VIEWS: [&[&str]; 4] = [&[], &["--tree"], &["--json"], &["--full", "--show-secrets"]];
 
-/// The most bytes that are said of one byte, and of nothing at all.
+/// The most bytes of output for each byte of input, and for an empty input.
 const OF_A_BYTE: usize = 4_000;
 const OF_NOTHING: usize = 10_000;
 
@@ -33,7 +33,7 @@ fuzz_target!(|input: &[u8]| {
     let [options, bytes @ ..] = input else {
         return;
     };
-    // lines in hex dumps that stand for many more: what they may come to is tested elsewhere
+    // a `*` in a hex dump repeats lines; another test limits the output for it
     if bytes
         .split(|byte| *byte == b'\n')
         .any(|line| line.trim_ascii() == b"*")
@@ -51,13 +51,13 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Takes text of so many bytes.
+/// Accepts at most this many bytes of text.
 struct Bounded(usize);
 
 impl Write for Bounded {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         let left = self.0.checked_sub(text.len());
-        self.0 = left.expect("says more than what it was given is worth");
+        self.0 = left.expect("the output is too long for the input");
         Ok(text.len())
     }
 

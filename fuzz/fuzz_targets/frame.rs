@@ -1,7 +1,7 @@
-//! Any stream in any pieces: the frames and the error are those of the whole stream, also where
-//! large PUBLISH packets come apart into head and payload.
+//! Splits any stream in any pieces. The frames and the error must be those of the whole stream,
+//! also for large PUBLISH packets in parts.
 //!
-//! The first byte picks how the decoder begins, the second the limits, the third the pieces; the
+//! The first byte selects the decoder's dialect, the second the limits, the third the pieces; the
 //! rest is the stream.
 #![no_main]
 
@@ -9,12 +9,10 @@ use libfuzzer_sys::fuzz_target;
 use mqtt_wire::Limits;
 use mqtt_wire::stream::StreamLimits;
 
-use laws::{Start, dialects, gives_a_reason};
+use invariants::{Start, dialects, error_is_complete};
 
-#[path = "../../tests/laws/mod.rs"]
-mod laws;
-#[path = "../../tests/parts/mod.rs"]
-mod parts;
+#[path = "../../tests/it/invariants/mod.rs"]
+mod invariants;
 
 fuzz_target!(|input: &[u8]| {
     let [start, limit, pieces, stream @ ..] = input else {
@@ -37,18 +35,22 @@ fuzz_target!(|input: &[u8]| {
     };
     let whole = start.take_apart_whole(limits, stream);
     if let Err(error) = &whole.ending {
-        gives_a_reason(error, &whole.left, whole.dialect);
+        error_is_complete(error, &whole.left, whole.dialect);
     }
     assert_eq!(start.take_apart(limits, cut(stream, *pieces)), whole);
-    start.waits_for_what_it_needs(limits, stream);
+    start.need_more_is_exact(limits, stream);
     if let Start::In(dialect) = start {
         let whole = u32::from(*pieces);
         let publish = limits.packet;
-        parts::come_apart_alike(stream, dialect, StreamLimits { whole, publish });
+        invariants::stream::parts_match_whole_packets(
+            stream,
+            dialect,
+            StreamLimits { whole, publish },
+        );
     }
 });
 
-/// Cuts into pieces of lengths that `seed` stands for: single bytes for 0.
+/// Cuts the stream into pieces whose lengths `seed` determines: single bytes for 0.
 fn cut(mut stream: &[u8], seed: u8) -> impl Iterator<Item = &[u8]> {
     let mut state = u32::from(seed);
     std::iter::from_fn(move || {

@@ -1,10 +1,10 @@
-//! Any conversation is watched without a panic and in little memory; a valid one without a breach.
-//! Lent storage changes nothing while it lasts; with less than what is needed, or for who joins
-//! later, what is right stays right.
+//! Monitors any conversation without a panic and in little memory; a valid one without a breach.
+//! Storage from the caller gives the same breaches if it is large enough. With too little storage,
+//! or if the monitor joins later, it reports no false breaches.
 //!
-//! The first byte picks where the packets come from: the model, valid or nearly so, or the input
-//! itself. Then the second byte picks the version, and each packet follows a byte whose lowest bit
-//! is its sender and whose others are the seconds since the last one.
+//! The first byte selects the source of the packets: the model (valid or nearly valid), or the
+//! input itself. Then the second byte selects the version, and each packet follows a byte. The
+//! lowest bit of that byte is the sender, the others are the seconds since the last packet.
 #![no_main]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use mqtt_wire::model::{Conversation, NearlyValidConversation, ValidConversation};
 use mqtt_wire::monitor::{Breach, BreachKind, Exchange, Monitor, Storage};
 use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Sender, Version};
+use mqtt_wire_testkit::{Conversation, NearlyValidConversation, ValidConversation};
 
 fuzz_target!(|input: &[u8]| {
     let [mode, input @ ..] = input else {
@@ -35,7 +35,7 @@ fuzz_target!(|input: &[u8]| {
     };
 
     let (found, held) = watch(Monitor::new(), &watched);
-    // a list that grows has room for twice its items, and for four at least; a bit for each alias
+    // a growing list has room for twice its items, and for at least four; an alias has one bit
     let exchanges = 2 * (watched.len() + 4) * size_of::<Exchange>();
     assert!(held <= exchanges + 2 * 2 * 8 * 1024, "{held} bytes");
 
@@ -45,8 +45,8 @@ fuzz_target!(|input: &[u8]| {
         assert!(!breach.to_string().is_empty());
     }
     assert_eq!(with_room_for(watched.len(), 1024, &watched), found);
-    // up to the first breach, less room and a later beginning show nothing else; of an exchange that
-    // was not stored, what comes later is seen in another light
+    // with less room or a later start, there are no other breaches up to the first one; after it,
+    // the packets of an exchange that was not stored may cause different breaches
     let right = found.iter().take_while(|it| it.is_empty()).count();
     for room in [1, 2, 3] {
         let few = with_room_for(room, 1, &watched);
@@ -63,7 +63,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Whether the kind depends on what was said before with the same Packet Identifier.
+/// Whether the kind depends on earlier packets with the same Packet Identifier.
 fn is_of_an_exchange(kind: BreachKind) -> bool {
     use BreachKind as K;
     matches!(
@@ -79,7 +79,7 @@ fn is_of_an_exchange(kind: BreachKind) -> bool {
     )
 }
 
-/// What is sent, after how many seconds.
+/// A packet, and the time at which it is sent.
 struct Sent {
     dialect: Dialect,
     bytes: Vec<u8>,
@@ -129,7 +129,7 @@ fn taken_from(input: &[u8]) -> Vec<Sent> {
     packets
 }
 
-/// What the monitor reports of each packet, and the most bytes that it holds after one.
+/// The breaches that the monitor reports for each packet, and the most bytes that it allocates.
 fn watch(mut monitor: Monitor<'_>, watched: &[Sent]) -> (Vec<Vec<Breach>>, usize) {
     const MOST: usize = 32;
     let mut found: Vec<Vec<Breach>> = Vec::new();
@@ -160,14 +160,14 @@ fn with_room_for(exchanges: usize, aliases: usize, watched: &[Sent]) -> Vec<Vec<
     found
 }
 
-/// The bytes that this thread holds.
+/// Counts the bytes that this thread has allocated.
 struct Counting;
 
 thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
 }
 
-// SAFETY: everything is handed on to the system's allocator.
+// SAFETY: all calls are forwarded to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.set(HELD.get() + layout.size() as isize);

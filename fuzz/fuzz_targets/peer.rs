@@ -1,4 +1,4 @@
-//! What another codec makes of a packet, beside what we do, and what it is known to do otherwise.
+//! Compares how another codec decodes a packet with how we do, apart from known differences.
 
 #![allow(dead_code)] // each target uses a part
 
@@ -6,42 +6,43 @@ use std::cell::Cell;
 use std::panic;
 use std::sync::Once;
 
-use mqtt_wire::{DecodeError, Dialect, ErrorKind, Packet, Version, model};
+use mqtt_wire::{DecodeError, Dialect, ErrorKind, Packet, Version};
+use mqtt_wire_testkit as model;
 
-use crate::laws::{dialects, frame};
+use crate::invariants::{dialects, frame};
 
-/// What a codec made of a packet.
+/// The result of a codec for a packet.
 pub enum Outcome {
     Refused,
     Panicked,
-    /// It was read, and written again if that went well.
+    /// It was decoded, and encoded again if that succeeded.
     Read(Option<Vec<u8>>),
 }
 
 pub struct Peer {
     pub name: &'static str,
-    /// Whether it reads the packets of a dialect.
+    /// Whether it decodes packets of a dialect.
     pub knows: fn(Dialect) -> bool,
     pub read: fn(Version, &[u8]) -> Outcome,
-    /// The rules that it does not insist on.
+    /// The rules that it does not enforce.
     pub ignores: &'static [ErrorKind],
-    /// Whether bytes that it should refuse may make it panic.
+    /// Whether invalid bytes may make it panic.
     pub panics: bool,
-    /// What is right and yet not read or not written as it was: why, and which packets.
+    /// The valid packets that it does not decode, or encodes differently: the reason, and a test.
     pub fails_for: &'static [Failure],
 }
 
 pub type Failure = (&'static str, fn(&Case<'_>) -> bool);
 
-/// A packet that is right.
+/// A valid packet.
 pub struct Case<'a> {
     pub dialect: Dialect,
     pub bytes: &'a [u8],
     pub packet: &'a Packet<'a>,
 }
 
-/// The first byte of the input picks the dialect, the second is the first of a packet whose body the
-/// rest is, behind a length that is made for it. Panics if a codec does what it is not known to do.
+/// The first byte of the input selects the dialect, the second is the first byte of a packet, and
+/// the rest is its body; the length is added. Panics if a codec has an unknown difference.
 pub fn compare(peers: &[Peer], input: &[u8]) {
     let [dialect, first_byte, body @ ..] = input else {
         return;
@@ -69,7 +70,7 @@ fn of_wrong(peer: &Peer, error: &DecodeError, theirs: &Outcome) -> Option<String
     };
     (!is_known).then(|| match theirs {
         Outcome::Panicked => "panics".into(),
-        _ => format!("takes {:?}: {error}", error.kind()),
+        _ => format!("accepts {:?}: {error}", error.kind()),
     })
 }
 
@@ -83,11 +84,11 @@ fn of_right(
     let found = match theirs {
         Outcome::Refused => "refuses".into(),
         Outcome::Panicked => "panics at".into(),
-        Outcome::Read(None) => "reads but cannot write".into(),
+        Outcome::Read(None) => "decodes but cannot encode".into(),
         Outcome::Read(Some(again)) => match Packet::decode(again, dialect) {
             Ok(theirs) if in_order(&theirs) == in_order(packet) => return None,
-            Ok(theirs) => format!("has {theirs:?} for"),
-            Err(error) => format!("writes {again:02x?} ({error}) for"),
+            Ok(theirs) => format!("decodes to {theirs:?}:"),
+            Err(error) => format!("encodes to {again:02x?} ({error}):"),
         },
     };
     let case = Case {
@@ -99,8 +100,8 @@ fn of_right(
     (!is_known).then(|| format!("{found} {packet:?}"))
 }
 
-/// The packet with its properties in the order of their identifiers: codecs that keep them in
-/// fields have no other.
+/// The packet with its properties in the order of their identifiers, because codecs that store them
+/// in fields lose their order.
 fn in_order(packet: &Packet<'_>) -> model::Packet {
     let mut packet = model::Packet::from(*packet);
     let properties = match &mut packet {
@@ -131,7 +132,7 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs another's code: its panics are an outcome and end nothing.
+/// Runs the code of another codec; a panic in it becomes an outcome.
 fn guarded(read: impl FnOnce() -> Outcome + panic::UnwindSafe) -> Outcome {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -1,17 +1,18 @@
-//! What is accepted is said again in no more bytes and means the same; also by way of the owned
-//! model, in every dialect that can say it, and into each way to write.
+//! An accepted packet must encode again, in no more bytes and with the same meaning; also through
+//! the owned model.
 //!
-//! The first byte picks the dialect; the rest is the body of a packet, behind a fixed header that
-//! is made for it: what libFuzzer changes is not refused for its length.
+//! The first byte selects the dialect, the second is the first byte of a packet, and the rest is
+//! its body. The target adds the length, so that libFuzzer's changes do not make it wrong.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mqtt_wire::{Packet, PacketType, model};
+use mqtt_wire::{Packet, PacketType};
+use mqtt_wire_testkit as model;
 
-use laws::{dialects, frame};
+use invariants::{dialects, frame};
 
-#[path = "../../tests/laws/mod.rs"]
-mod laws;
+#[path = "../../tests/it/invariants/mod.rs"]
+mod invariants;
 
 fuzz_target!(|input: &[u8]| {
     let [dialect, first_byte, body @ ..] = input else {
@@ -21,17 +22,17 @@ fuzz_target!(|input: &[u8]| {
     let bytes = frame(*first_byte, body);
     let packet = match Packet::decode(&bytes, dialect) {
         Ok(packet) => packet,
-        Err(error) => return laws::gives_a_reason(&error, &bytes, Some(dialect)),
+        Err(error) => return invariants::error_is_complete(&error, &bytes, Some(dialect)),
     };
 
     let length = packet.encoded_len(dialect).unwrap();
-    assert!(length <= bytes.len(), "longer when written again");
+    assert!(length <= bytes.len(), "longer when encoded again");
     let mut again = vec![0; length];
     assert_eq!(packet.encode_to_slice(dialect, &mut again), Ok(length));
     let decoded = Packet::decode(&again, dialect).unwrap();
     assert_eq!(decoded, packet);
     assert_eq!(decoded.packet_type() as u8, first_byte >> 4);
-    // what is left out goes without saying
+    // encoding omits only fields that have their default value
     assert!(length == bytes.len() || may_be_shorter(packet.packet_type()));
 
     let owned = model::Packet::from(packet);
@@ -39,7 +40,7 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(model::Packet::from(decoded), owned);
 });
 
-/// Whether a packet of this type has fields that may be left out where they say nothing.
+/// Whether packets of this type may omit fields that have their default value.
 fn may_be_shorter(packet_type: PacketType) -> bool {
     use PacketType as T;
     matches!(

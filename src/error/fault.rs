@@ -2,9 +2,7 @@
 
 use nom::Offset;
 
-use super::{EncodeError, ErrorKind, Field, Violation};
-use crate::dialect::Dialect;
-use crate::packet_type::PacketType;
+use super::kind::{ErrorKind, Field};
 
 /// A broken rule: its kind, the field at fault and the value at fault (0 where no single number
 /// is). All checks make it, in parsers and in encoders; `DecodeError` and `EncodeError` add the
@@ -94,22 +92,5 @@ impl Refusal {
     #[inline]
     pub(crate) const fn broken(kind: ErrorKind, field: Field, value: u32) -> Self {
         Self::Broken(Fault::new(kind, field, value))
-    }
-
-    #[cold]
-    pub(crate) fn of(self, packet_type: PacketType, dialect: Dialect) -> EncodeError {
-        match self {
-            Self::Broken(fault) => EncodeError::Violation(Violation {
-                fault,
-                packet_type: Some(packet_type),
-                version: Some(dialect.version()),
-                sender: dialect.sender(),
-            }),
-            Self::NotInVersion(field) => EncodeError::NotInVersion {
-                packet_type,
-                field,
-                version: dialect.version(),
-            },
-        }
     }
 }

@@ -10,7 +10,7 @@ use crate::property::{self, Properties, Property};
 use crate::topic::TopicName;
 use crate::wire::write::{BoundedPut, BufMutWriter, Put, SliceWriter};
 
-/// A message that was encoded once, to be sent to any number of receivers of any version.
+/// A message encoded once, to be sent to any number of receivers of any version.
 ///
 /// ```
 /// use bytes::{Buf, Bytes};
@@ -37,7 +37,7 @@ use crate::wire::write::{BoundedPut, BufMutWriter, Put, SliceWriter};
 /// ```
 #[derive(Debug, Clone)]
 pub struct SharedPublish {
-    /// Topic Name with its length, and the properties that are handed on unchanged.
+    /// Topic Name with its length, and the properties that are forwarded unchanged.
     head: Bytes,
     topic_len: usize,
     expiry: Option<u32>,
@@ -45,8 +45,8 @@ pub struct SharedPublish {
 }
 
 impl SharedPublish {
-    /// Encodes what all copies share; the payload is shared with the caller. The properties are
-    /// those of a PUBLISH or of a Will.
+    /// Encodes the parts that all copies share; the payload is not copied. The properties are those
+    /// of a PUBLISH or of a Will.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl SharedPublish {
         })
     }
 
-    /// The properties of the message that `version` has no bytes for: none in 5.0.
+    /// The properties of the message that `version` cannot carry; none in 5.0.
     pub fn lost_in(&self, version: Version) -> impl Iterator<Item = Property<'_>> {
         let properties = self.head.get(self.topic_len..).unwrap_or_default();
         let carrier = Carrier::Packet(PacketType::Publish);
@@ -86,9 +86,9 @@ impl SharedPublish {
         self.expiry.map(Property::MessageExpiryInterval)
     }
 
-    /// A copy for one receiver, which shares the bytes of the message. It allocates nothing (but
-    /// what [`Bytes`] take once to be shared at all), unless the envelope holds more Subscription
-    /// Identifiers than have room in it: four do, whatever their values.
+    /// A copy for one receiver, which shares the bytes of the message. Up to four Subscription
+    /// Identifiers need no allocation; more may need one. Apart from that, only the first copy may
+    /// allocate, because the first clone of [`Bytes`] may.
     ///
     /// # Errors
     ///
@@ -123,9 +123,10 @@ impl SharedPublish {
     }
 }
 
-/// The bytes of one copy of a [`SharedPublish`], in pieces: a [`Buf`] to write from, vectored
-/// where the writer can. [`Buf::remaining`] is at first the length of the whole packet, which
-/// Maximum Packet Size limits (5.0 MQTT-3.1.2-24: what is larger is dropped).
+/// The bytes of one copy of a [`SharedPublish`], as a [`Buf`] that supports vectored writes.
+///
+/// [`Buf::remaining`] is at first the length of the whole packet in bytes. A packet above the
+/// receiver's Maximum Packet Size must not be sent (5.0 MQTT-3.1.2-24): drop it.
 #[derive(Debug, Clone)]
 pub struct PublishBuf {
     fixed_header: Small<5>,
@@ -141,7 +142,7 @@ pub struct PublishBuf {
 /// Identifiers.
 const OWN_FIELDS: usize = 2 + 4 + 5 + 4 * 5;
 
-/// What stands between Topic Name and shared properties.
+/// The fields between the Topic Name and the shared properties.
 #[derive(Debug, Clone)]
 enum OwnFields {
     Inline(Small<OWN_FIELDS>),
@@ -149,7 +150,7 @@ enum OwnFields {
 }
 
 impl PublishBuf {
-    /// The pieces that are left, in order; some may be empty.
+    /// The remaining pieces, in order; some may be empty.
     #[must_use]
     pub fn chunks(&self) -> [&[u8]; 5] {
         let topic_and_properties = self.head.split_at_checked(self.topic_len);
@@ -191,13 +192,13 @@ impl Buf for PublishBuf {
         filled
     }
 
-    /// What is behind the end is not counted.
+    /// Advancing past the end stops at the end; it does not panic.
     fn advance(&mut self, count: usize) {
         self.taken = self.taken.saturating_add(count);
     }
 }
 
-/// A few bytes.
+/// At most `N` bytes, stored inline.
 #[derive(Debug, Clone)]
 struct Small<const N: usize> {
     bytes: [u8; N],
@@ -205,7 +206,7 @@ struct Small<const N: usize> {
 }
 
 impl<const N: usize> Small<N> {
-    /// The bytes that `put` writes, which have been counted to be `N` at most.
+    /// The bytes that `put` writes. The caller has checked that there are at most `N`.
     fn new(put: impl FnOnce(&mut SliceWriter<'_>)) -> Self {
         let mut bytes = [0; N];
         let mut out = SliceWriter(&mut bytes);

@@ -7,12 +7,13 @@ use crate::dialect::Dialect;
 use crate::error::DecodeError;
 use crate::rules::{OptionalRules, Waivers};
 
-/// How large packets may be: whole packets in bytes, fixed header included.
+/// Size limits for packets, in bytes, fixed header included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Every packet; 1 MiB by default.
+    /// The limit for all packets; 1 MiB by default. In 5.0 this is the Maximum Packet Size to
+    /// announce.
     pub packet: u32,
-    /// The first packet of a connection that waits for CONNECT; 64 KiB by default.
+    /// The limit for the CONNECT while its version is not known; 64 KiB by default.
     pub first_packet: u32,
 }
 
@@ -25,12 +26,12 @@ impl Default for Limits {
     }
 }
 
-/// Cuts a growing stream of bytes into frames.
+/// Splits a byte stream that arrives in pieces into frames.
 ///
-/// Put bytes in through [`buffer`](Self::buffer) or [`extend`](Self::extend), in pieces of any
-/// size, and take frames out with [`next_frame`](Self::next_frame). The buffer grows only as bytes
-/// arrive, never because of a length that the peer announced. After an error the decoder stays
-/// failed, and the bytes that no frame has taken are still in its buffer.
+/// Append bytes with [`buffer`](Self::buffer) or [`extend`](Self::extend), in pieces of any size,
+/// and get frames from [`next_frame`](Self::next_frame). The buffer grows only as bytes arrive,
+/// never because of a length that the peer announced. After an error the decoder stays failed, and
+/// the bytes after the last frame are still in its buffer.
 ///
 /// ```
 /// use mqtt_wire::{FrameDecoder, Framed, Limits, Packet, Version};
@@ -57,7 +58,7 @@ pub struct FrameDecoder {
 }
 
 impl FrameDecoder {
-    /// A decoder of a stream in `dialect`.
+    /// A decoder for a stream in `dialect`.
     #[must_use]
     pub fn new(dialect: Dialect, limits: Limits) -> Self {
         Self {
@@ -67,7 +68,7 @@ impl FrameDecoder {
         }
     }
 
-    /// A decoder of a connection that a Server accepts: it waits for a CONNECT, and learns the
+    /// A decoder for a connection that a Server accepts: it waits for a CONNECT and learns the
     /// version from it.
     #[must_use]
     pub fn accept(limits: Limits) -> Self {
@@ -78,8 +79,8 @@ impl FrameDecoder {
         }
     }
 
-    /// The same decoder, whose dialect waives and adds these rules. This holds for the dialect that
-    /// [`accept`](Self::accept) learns, too.
+    /// The same decoder with these rules waived and added, also in the dialect that a decoder from
+    /// [`accept`](Self::accept) learns.
     #[must_use]
     pub fn with_rules(self, waivers: Waivers, rules: OptionalRules) -> Self {
         Self {
@@ -88,12 +89,12 @@ impl FrameDecoder {
         }
     }
 
-    /// The buffer: append the bytes that arrive. Bytes that no frame has taken stay in it.
+    /// The buffer, to append received bytes to. Bytes after the last frame stay in it.
     pub const fn buffer(&mut self) -> &mut BytesMut {
         &mut self.buffer
     }
 
-    /// Appends bytes that arrived. A decoder that has failed ignores them.
+    /// Appends received bytes. A decoder that has failed ignores them.
     pub fn extend(&mut self, bytes: &[u8]) {
         if self.state.check().is_ok() {
             self.buffer.extend_from_slice(bytes);
@@ -107,12 +108,12 @@ impl FrameDecoder {
         self.state.dialect()
     }
 
-    /// Takes the next frame out of the buffer, if it is complete.
+    /// Removes the next frame from the buffer, if it is complete, and returns it.
     ///
     /// # Errors
     ///
     /// See [`FrameRef::split`](crate::FrameRef::split). A decoder that waits for a CONNECT also
-    /// returns an error for a Protocol Name or Protocol Level of no version. After an error, all
+    /// returns an error for an unsupported Protocol Name or Protocol Level. After an error, all
     /// later calls return the same error.
     #[inline]
     pub fn next_frame(&mut self) -> Result<Framed<Frame>, DecodeError> {

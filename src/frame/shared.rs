@@ -9,7 +9,7 @@ use crate::packet_type::PacketType;
 
 /// The bytes of one whole packet, shared: `'static`, `Send` and cheap to clone.
 ///
-/// It lends packets, and shares parts of itself without a copy:
+/// Packets borrow from it, and [`share`](Self::share) returns a part of it without a copy:
 ///
 /// ```
 /// use mqtt_wire::{Dialect, FrameDecoder, Framed, Limits, Packet, Version};
@@ -39,11 +39,11 @@ impl PartialEq for Frame {
 impl Eq for Frame {}
 
 impl Frame {
-    /// Takes the packet at the beginning of `buffer` out of it, if it is whole.
+    /// Removes the packet at the beginning of `buffer`, if it is complete, and returns it.
     ///
     /// # Errors
     ///
-    /// See [`FrameRef::split`]. The buffer is as it was then.
+    /// See [`FrameRef::split`]. The buffer is unchanged then.
     #[inline]
     pub fn split(
         buffer: &mut BytesMut,
@@ -77,14 +77,14 @@ impl Frame {
         }
     }
 
-    /// The whole packet.
+    /// The bytes of the whole packet.
     #[must_use]
     pub const fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// Shares a part of the frame that a packet borrowed from it, for example its payload.
-    /// Bytes from elsewhere are copied.
+    /// Shares a part of the frame that a packet borrowed from it, for example its payload. Copies
+    /// bytes that are not part of the frame.
     #[must_use]
     pub fn share(&self, part: &[u8]) -> Bytes {
         let frame = self.bytes.as_ptr_range();

@@ -1,4 +1,4 @@
-//! The state that every reader of a stream keeps between two packets.
+//! The state that every reader of a stream keeps between packets.
 
 use super::{FrameRef, Framed};
 use crate::dialect::Dialect;
@@ -6,7 +6,7 @@ use crate::error::DecodeError;
 use crate::rules::{OptionalRules, Waivers};
 
 /// The dialect of a stream, known from the start or learnt from the CONNECT; and the first error,
-/// after which nothing else comes out.
+/// which every later read returns again.
 #[derive(Debug)]
 pub(crate) struct StreamState {
     dialect: Option<Dialect>,
@@ -33,7 +33,7 @@ impl StreamState {
         }
     }
 
-    /// The same state, whose dialect, known or learnt, waives and adds these rules.
+    /// The same state with these rules waived and added, in a known or a learnt dialect.
     pub(crate) fn with_rules(mut self, waivers: Waivers, rules: OptionalRules) -> Self {
         (self.waivers, self.rules) = (waivers, rules);
         self.dialect = self
@@ -42,7 +42,7 @@ impl StreamState {
         self
     }
 
-    /// The dialect; `None` while the CONNECT is awaited.
+    /// The dialect; `None` before the CONNECT.
     #[inline]
     pub(crate) const fn dialect(&self) -> Option<Dialect> {
         self.dialect
@@ -57,13 +57,14 @@ impl StreamState {
         }
     }
 
-    /// Keeps an error: nothing else comes out from now on.
+    /// Records an error, which every later read returns again.
     #[inline]
     pub(crate) const fn fail(&mut self, error: DecodeError) {
         self.failed = Some(error);
     }
 
-    /// Finds the next packet. The first one of a Client has to be a CONNECT. An error is kept.
+    /// Finds the next packet; without a dialect, it must be a CONNECT. Records an error.
+    #[cfg(any(feature = "bytes", feature = "embedded-io-async"))]
     #[inline]
     pub(crate) fn next_frame<'a>(
         &mut self,
@@ -75,7 +76,7 @@ impl StreamState {
         found.inspect_err(|error| self.fail(*error))
     }
 
-    /// The same, but an error is not kept.
+    /// Finds the next packet; without a dialect, it must be a CONNECT. Does not record an error.
     #[inline]
     pub(crate) fn find_frame<'a>(
         &mut self,

@@ -1,32 +1,73 @@
-//! What a conversation has open: exchanges by Packet Identifier, and Topic Aliases.
+//! The exchanges of a conversation, by Packet Identifier.
 
-#[cfg(feature = "alloc")]
-use alloc::vec::Vec;
-use core::num::NonZeroU16;
-
+use super::store::Store;
 use crate::data::PacketId;
 use crate::dialect::Sender;
 
-/// An exchange that a packet with a Packet Identifier has opened: storage for a
-/// [`Monitor`](super::Monitor) without an allocator.
+/// The record of one Packet Identifier: storage for a [`Monitor`](super::Monitor) without an
+/// allocator.
+///
+/// It counts how many answers of each kind may still come, so that a packet which is sent twice
+/// may be answered twice, and not three times.
 #[derive(Debug, Clone, Copy)]
 pub struct Exchange {
     /// The side that chose the identifier.
     owner: Sender,
     packet_id: PacketId,
-    pub(super) stage: Stage,
-    /// When the stage was reached, in packets from 1; 0 if that may not have been seen.
+    stage: Stage,
+    /// Whether the packet that the stage awaits is still to come; if not, the identifier is free.
+    is_open: bool,
+    /// Whether the exchange was opened by a packet that may repeat one whose answer has passed.
+    /// Then its sender may use the identifier for another exchange at any time.
+    may_be_over: bool,
+    /// Whether requests with different numbers of filters await an answer.
+    filters_vary: bool,
+    /// When the stage was reached, in packets from 1; 0 if the order is not known.
     order: u64,
+    /// How many packets of each kind may come in addition to the one that the stage awaits: they
+    /// answer repeated packets, or packets that broke a rule.
+    extra: [u8; Answer::COUNT],
 }
 
 impl Exchange {
-    /// A place that no exchange has taken yet.
-    pub const FREE: Self = Self {
-        owner: Sender::Client,
-        packet_id: PacketId::MIN,
-        stage: Stage::PubAck,
-        order: 0,
-    };
+    /// An unused place.
+    pub const FREE: Self = Self::closed(Sender::Client, PacketId::MIN);
+
+    const fn closed(owner: Sender, packet_id: PacketId) -> Self {
+        Self {
+            owner,
+            packet_id,
+            stage: Stage::PubAck,
+            is_open: false,
+            may_be_over: false,
+            filters_vary: false,
+            order: 0,
+            extra: [0; Answer::COUNT],
+        }
+    }
+
+    fn extra(&mut self, answer: Answer) -> Option<&mut u8> {
+        self.extra.get_mut(answer as usize)
+    }
+
+    fn awaits_nothing(&self) -> bool {
+        !self.is_open && self.extra == [0; Answer::COUNT]
+    }
+}
+
+/// A packet that answers another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    PubAck,
+    PubRec,
+    PubRel,
+    PubComp,
+    SubAck,
+    UnsubAck,
+}
+
+impl Answer {
+    const COUNT: usize = 6;
 }
 
 /// How far an exchange has come: the packet that comes next.
@@ -46,69 +87,163 @@ pub(super) enum Stage {
     UnsubAck { filters: usize },
 }
 
-/// The open exchanges of both sides.
+impl Stage {
+    pub(super) const fn answer(self) -> Answer {
+        match self {
+            Self::PubAck => Answer::PubAck,
+            Self::PubRec => Answer::PubRec,
+            Self::PubRel => Answer::PubRel,
+            Self::PubComp { .. } => Answer::PubComp,
+            Self::SubAck { .. } => Answer::SubAck,
+            Self::UnsubAck { .. } => Answer::UnsubAck,
+        }
+    }
+
+    const fn filters(self) -> Option<usize> {
+        match self {
+            Self::SubAck { filters } | Self::UnsubAck { filters } => Some(filters),
+            _ => None,
+        }
+    }
+}
+
+/// The exchanges of both sides.
 #[derive(Debug)]
 pub(super) struct Exchanges<'s> {
-    open: Store<'s, Exchange>,
+    records: Store<'s, Exchange>,
     clock: u64,
     /// Whether an exchange was not stored for want of room.
     pub(super) incomplete: bool,
+    finished: Finished,
 }
 
 impl<'s> Exchanges<'s> {
-    pub(super) const fn new(open: Store<'s, Exchange>) -> Self {
+    pub(super) const fn new(records: Store<'s, Exchange>) -> Self {
         Self {
-            open,
+            records,
             clock: 0,
             incomplete: false,
+            finished: Finished([[0; Answer::COUNT]; 2]),
         }
     }
 
-    pub(super) fn open(&mut self, owner: Sender, packet_id: PacketId, stage: Stage) {
-        self.clock += 1;
-        self.store(owner, packet_id, stage, self.clock);
-    }
-
-    /// As `open`, by what may repeat a packet that was not seen or had no room.
-    pub(super) fn open_again(&mut self, owner: Sender, packet_id: PacketId, stage: Stage) {
-        self.store(owner, packet_id, stage, 0);
-    }
-
-    fn store(&mut self, owner: Sender, packet_id: PacketId, stage: Stage, order: u64) {
-        let stored = self.open.push(Exchange {
-            owner,
-            packet_id,
-            stage,
-            order,
-        });
-        self.incomplete |= !stored;
-    }
-
+    /// The stage of an open exchange.
     pub(super) fn stage(&self, owner: Sender, packet_id: PacketId) -> Option<Stage> {
-        self.find(owner, packet_id)
-            .map(|(_, exchange)| exchange.stage)
+        self.open_record(owner, packet_id)
+            .map(|record| record.stage)
     }
 
-    /// Moves an exchange to another stage, or ends it.
-    pub(super) fn proceed(&mut self, owner: Sender, packet_id: PacketId, stage: Option<Stage>) {
+    /// Whether the sender of an open exchange may have had its answer already.
+    pub(super) fn may_be_over(&self, owner: Sender, packet_id: PacketId) -> bool {
+        self.open_record(owner, packet_id)
+            .is_some_and(|record| record.may_be_over)
+    }
+
+    /// Whether an exchange that such an answer ends may have been finished with this identifier.
+    pub(super) fn may_be_finished(&self, owner: Sender, id: PacketId, answer: Answer) -> bool {
+        self.finished.has(owner, id, answer)
+    }
+
+    /// Opens an exchange at an identifier that is free, or whose exchange may be over.
+    pub(super) fn open(&mut self, owner: Sender, packet_id: PacketId, stage: Stage, how: Opening) {
         self.clock += 1;
         let clock = self.clock;
-        let Some((index, _)) = self.find(owner, packet_id) else {
+        let Some(record) = self.record_mut(owner, packet_id) else {
             return;
         };
-        match (stage, self.open.items_mut().get_mut(index)) {
-            (Some(stage), Some(exchange)) => (exchange.stage, exchange.order) = (stage, clock),
-            _ => self.open.swap_remove(index),
+        if record.is_open {
+            // the earlier packet is still to be answered
+            if let Some(extra) = record.extra(record.stage.answer()) {
+                *extra = extra.saturating_add(1);
+            }
         }
+        let awaited = record.extra(stage.answer()).is_some_and(|extra| *extra > 0);
+        let vary = record.filters_vary || record.stage.filters() != stage.filters();
+        record.filters_vary = how == Opening::Unseen || awaited && vary;
+        // an answer that comes may be for the earlier packet
+        let is_known = how == Opening::New && !awaited;
+        record.order = if is_known { clock } else { 0 };
+        record.may_be_over = how != Opening::New;
+        (record.stage, record.is_open) = (stage, true);
+    }
+
+    /// Moves an open exchange to another stage, or ends it.
+    pub(super) fn proceed(&mut self, owner: Sender, packet_id: PacketId, next: Option<Stage>) {
+        self.clock += 1;
+        let clock = self.clock;
+        let Some(index) = self.find(owner, packet_id) else {
+            return;
+        };
+        let Some(record) = self.records.items_mut().get_mut(index) else {
+            return;
+        };
+        match next {
+            Some(stage) => {
+                let awaited = record.extra(stage.answer()).is_some_and(|extra| *extra > 0);
+                record.order = if awaited { 0 } else { clock };
+                record.stage = stage;
+            }
+            None => {
+                self.finished.add(owner, packet_id, record.stage.answer());
+                record.is_open = false;
+            }
+        }
+        self.forget_if_over(index);
+    }
+
+    /// A packet came that the other side may answer so, in addition to the answer that the stage
+    /// awaits.
+    pub(super) fn permit(&mut self, owner: Sender, packet_id: PacketId, answer: Answer) {
+        if let Some(extra) = self
+            .record_mut(owner, packet_id)
+            .and_then(|record| record.extra(answer))
+        {
+            *extra = extra.saturating_add(1);
+        }
+    }
+
+    /// As [`permit`](Self::permit), for a request that comes while its identifier is in use.
+    pub(super) fn permit_request(&mut self, packet_id: PacketId, stage: Stage) {
+        self.permit(Sender::Client, packet_id, stage.answer());
+        if let Some(record) = self.record_mut(Sender::Client, packet_id) {
+            record.filters_vary |= record.stage != stage;
+        }
+    }
+
+    /// Whether an additional answer is permitted; then it is used up.
+    pub(super) fn take(&mut self, owner: Sender, packet_id: PacketId, answer: Answer) -> bool {
+        let Some(index) = self.find(owner, packet_id) else {
+            return false;
+        };
+        let record = self.records.items_mut().get_mut(index);
+        match record.and_then(|record| record.extra(answer)) {
+            None | Some(0) => return false,
+            // too many to count
+            Some(&mut u8::MAX) => {}
+            Some(extra) => *extra = extra.saturating_sub(1),
+        }
+        self.forget_if_over(index);
+        true
+    }
+
+    /// How many filters the request has that such an answer is for, if that is certain.
+    pub(super) fn filters(&self, packet_id: PacketId, answer: Answer) -> Option<usize> {
+        let record = self
+            .records
+            .items()
+            .get(self.find(Sender::Client, packet_id)?)?;
+        let is_certain = record.stage.answer() == answer && !record.filters_vary;
+        record.stage.filters().filter(|_| is_certain)
     }
 
     /// Whether an exchange of the same owner that is known to be older is at the same stage.
     pub(super) fn is_overtaken(&self, owner: Sender, packet_id: PacketId) -> bool {
-        let Some((_, this)) = self.find(owner, packet_id) else {
+        let Some(this) = self.open_record(owner, packet_id) else {
             return false;
         };
-        self.open.items().iter().any(|other| {
+        self.records.items().iter().any(|other| {
             other.owner == owner
+                && other.is_open
                 && other.stage == this.stage
                 && (1..this.order).contains(&other.order)
         })
@@ -116,134 +251,84 @@ impl<'s> Exchanges<'s> {
 
     /// The messages of QoS 1 and 2 that `owner` has sent on this connection and that are open.
     pub(super) fn messages(&self, owner: Sender) -> usize {
-        let counts = |exchange: &&Exchange| {
-            exchange.owner == owner
-                && match exchange.stage {
+        let counts = |record: &&Exchange| {
+            record.owner == owner
+                && record.is_open
+                && match record.stage {
                     Stage::PubAck | Stage::PubRec | Stage::PubRel => true,
                     Stage::PubComp { old } => !old,
                     Stage::SubAck { .. } | Stage::UnsubAck { .. } => false,
                 }
         };
-        self.open.items().iter().filter(counts).count()
+        self.records.items().iter().filter(counts).count()
     }
 
-    fn find(&self, owner: Sender, packet_id: PacketId) -> Option<(usize, &Exchange)> {
-        let is_it =
-            |item: &(usize, &Exchange)| item.1.owner == owner && item.1.packet_id == packet_id;
-        self.open.items().iter().enumerate().find(is_it)
-    }
-}
-
-/// The Topic Aliases that a side has set: a bit each.
-#[derive(Debug)]
-pub(super) struct Aliases<'s>(Store<'s, u64>);
-
-impl<'s> Aliases<'s> {
-    pub(super) const fn new(bits: Store<'s, u64>) -> Self {
-        Self(bits)
+    fn find(&self, owner: Sender, packet_id: PacketId) -> Option<usize> {
+        let is_it = |it: &Exchange| it.owner == owner && it.packet_id == packet_id;
+        self.records.items().iter().position(is_it)
     }
 
-    pub(super) fn set(&mut self, alias: NonZeroU16) {
-        let (word, bit) = Self::place(alias);
-        while self.0.items().len() <= word {
-            if !self.0.push(0) {
-                return;
-            }
-        }
-        if let Some(bits) = self.0.items_mut().get_mut(word) {
-            *bits |= bit;
-        }
+    fn open_record(&self, owner: Sender, packet_id: PacketId) -> Option<&Exchange> {
+        let record = self.records.items().get(self.find(owner, packet_id)?)?;
+        record.is_open.then_some(record)
     }
 
-    /// Whether the alias is known not to be set.
-    pub(super) fn lacks(&self, alias: NonZeroU16) -> bool {
-        let (word, bit) = Self::place(alias);
-        match self.0.items().get(word) {
-            Some(bits) => bits & bit == 0,
-            None => self.0.has_room_for(word),
-        }
-    }
-
-    fn place(alias: NonZeroU16) -> (usize, u64) {
-        let index = usize::from(alias.get());
-        (index / 64, 1 << (index % 64))
-    }
-}
-
-/// A list in storage that the user lends, or that grows.
-#[derive(Debug)]
-pub(super) enum Store<'s, T> {
-    Lent {
-        places: &'s mut [T],
-        len: usize,
-    },
-    #[cfg(feature = "alloc")]
-    Owned(Vec<T>),
-}
-
-impl<'s, T: Copy> Store<'s, T> {
-    pub(super) const fn lent(places: &'s mut [T]) -> Self {
-        Self::Lent { places, len: 0 }
-    }
-
-    fn items(&self) -> &[T] {
-        match self {
-            Self::Lent { places, len } => places.get(..*len).unwrap_or_default(),
-            #[cfg(feature = "alloc")]
-            Self::Owned(items) => items,
-        }
-    }
-
-    fn items_mut(&mut self) -> &mut [T] {
-        match self {
-            Self::Lent { places, len } => places.get_mut(..*len).unwrap_or_default(),
-            #[cfg(feature = "alloc")]
-            Self::Owned(items) => items,
-        }
-    }
-
-    /// Whether there can be an item at this index.
-    fn has_room_for(&self, index: usize) -> bool {
-        match self {
-            Self::Lent { places, .. } => index < places.len(),
-            #[cfg(feature = "alloc")]
-            Self::Owned(_) => true,
-        }
-    }
-
-    /// Whether there was room.
-    fn push(&mut self, item: T) -> bool {
-        match self {
-            Self::Lent { places, len } => {
-                let Some(place) = places.get_mut(*len) else {
-                    return false;
-                };
-                *place = item;
-                *len += 1;
-            }
-            #[cfg(feature = "alloc")]
-            Self::Owned(items) => items.push(item),
-        }
-        true
-    }
-
-    fn swap_remove(&mut self, index: usize) {
-        match self {
-            Self::Lent { places, len } => {
-                let Some(last) = len.checked_sub(1) else {
-                    return;
-                };
-                if let Some(&item) = places.get(last) {
-                    if let Some(place) = places.get_mut(index) {
-                        *place = item;
-                    }
-                    *len = last;
+    /// The record of the identifier, a new one if there is none; `None` without room for it.
+    fn record_mut(&mut self, owner: Sender, packet_id: PacketId) -> Option<&mut Exchange> {
+        let index = match self.find(owner, packet_id) {
+            Some(index) => index,
+            None => {
+                let index = self.records.items().len();
+                if !self.records.push(Exchange::closed(owner, packet_id)) {
+                    self.incomplete = true;
+                    return None;
                 }
+                index
             }
-            #[cfg(feature = "alloc")]
-            Self::Owned(items) => {
-                items.swap_remove(index);
-            }
+        };
+        self.records.items_mut().get_mut(index)
+    }
+
+    fn forget_if_over(&mut self, index: usize) {
+        let record = self.records.items().get(index);
+        if record.is_some_and(Exchange::awaits_nothing) {
+            self.records.swap_remove(index);
         }
+    }
+}
+
+/// How an exchange begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// With a new packet.
+    New,
+    /// With a packet that may repeat one whose answer has passed.
+    MayRepeat,
+    /// With a packet that may repeat one that was not seen or had no room.
+    Unseen,
+}
+
+/// The identifiers of finished exchanges, by owner and by the answer that finished them: one bit
+/// for all identifiers that are equal modulo 64. So it never forgets one, and may take another
+/// for it.
+#[derive(Debug)]
+struct Finished([[u64; Answer::COUNT]; 2]);
+
+impl Finished {
+    fn add(&mut self, owner: Sender, packet_id: PacketId, answer: Answer) {
+        let sets = self.0.get_mut(owner as usize);
+        if let Some(set) = sets.and_then(|sets| sets.get_mut(answer as usize)) {
+            *set |= Self::bit(packet_id);
+        }
+    }
+
+    fn has(&self, owner: Sender, packet_id: PacketId, answer: Answer) -> bool {
+        let sets = self.0.get(owner as usize);
+        let set = sets.and_then(|sets| sets.get(answer as usize));
+        set.is_some_and(|set| set & Self::bit(packet_id) != 0)
+    }
+
+    fn bit(packet_id: PacketId) -> u64 {
+        1 << (packet_id.get() % 64)
     }
 }

@@ -80,7 +80,6 @@ use crate::wire::write::Put;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Connect<'a> {
     /// The version of the connection: Protocol Name and Protocol Level.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::data::as_text"))]
     pub version: Version,
     /// Whether the Server discards an existing Session. In 3.1 and 3.1.1 this is Clean Session,
     /// and the new Session ends with the connection.

@@ -5,6 +5,7 @@ use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
 use crate::packet_type::{Carrier, PacketType};
 use crate::property::{self, Properties};
 use crate::reason_code::ReasonCode;
+use crate::rules::Waivers;
 use crate::wire::read::{self, Parsed};
 use crate::wire::write::Put;
 
@@ -21,6 +22,12 @@ pub(super) fn parse<'a, E: ParseFault<'a>>(
         .and_then(|code| check_sender(code, packet_type, dialect));
     match code {
         Ok(code) => Ok((rest, code)),
+        Err(ErrorKind::ReasonCodeWrongSender)
+            if byte == ReasonCode::NoMatchingSubscribers as u8
+                && dialect.waives(Waivers::NO_MATCHING_SUBSCRIBERS) =>
+        {
+            Ok((rest, ReasonCode::NoMatchingSubscribers))
+        }
         Err(kind) => fault(input, kind, Field::ReasonCode, u32::from(byte)),
     }
 }
@@ -115,7 +122,7 @@ pub(super) fn put_with_properties(
 mod tests {
     use crate::packet::test_support::*;
     use crate::{Disconnect, ErrorKind, Field, Packet, Property, ReasonCode};
-    use crate::{Properties, Utf8Str};
+    use crate::{Properties, Utf8Str, Waivers};
 
     #[test]
     fn code_and_properties_may_be_omitted() {
@@ -161,6 +168,21 @@ mod tests {
         for byte in [0x03, 0xa3, 0xff] {
             assert_eq!(refuse(&[0xe0, 1, byte], server(V5)), fault);
         }
+    }
+
+    #[test]
+    fn a_waiver_lets_a_client_send_no_matching_subscribers() {
+        let waiver = Waivers::NO_MATCHING_SUBSCRIBERS;
+        for first_byte in [0x40, 0x50] {
+            let bytes = [first_byte, 3, 0, 1, 0x10];
+            let fault = (ErrorKind::ReasonCodeWrongSender, Field::ReasonCode);
+            let waived = waive(&bytes, client(V5), waiver);
+            assert_eq!(refuse_to_encode(waived, client(V5)), fault);
+            assert_eq!(encode(waived, server(V5)), bytes);
+        }
+        // the waiver is for this code alone
+        let fault = (ErrorKind::ReasonCodeWrongSender, Field::ReasonCode, 2);
+        assert_eq!(refuse(&[0xe0, 1, 0x89], client(V5).waiving(waiver)), fault);
     }
 
     #[test]

@@ -168,9 +168,16 @@ impl EncodeBody for SubAck<'_> {
 /// The rules of SUBACK and UNSUBACK.
 #[inline]
 fn layout(packet_type: PacketType, dialect: Dialect) -> Layout {
-    let (kind, needs_codes) = match (packet_type, dialect.version()) {
-        (PacketType::UnsubAck, version) => (ErrorKind::EmptyUnsubAck, version == Version::V5),
-        (_, version) => (ErrorKind::EmptySubAck, version != Version::V3_1),
+    let is_unsuback = packet_type == PacketType::UnsubAck;
+    let kind = if is_unsuback {
+        ErrorKind::EmptyUnsubAck
+    } else {
+        ErrorKind::EmptySubAck
+    };
+    let needs_codes = match dialect.version() {
+        Version::V3_1 => false,
+        Version::V3_1_1 => !is_unsuback,
+        Version::V5 => true,
     };
     Layout {
         carrier: Carrier::Packet(packet_type),

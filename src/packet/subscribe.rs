@@ -332,13 +332,6 @@ impl fmt::Display for RetainHandling {
     }
 }
 
-#[cfg(feature = "serde")]
-impl serde::Serialize for RetainHandling {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u8(*self as u8)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::vec::Vec;

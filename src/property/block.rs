@@ -1,4 +1,4 @@
-//! A block of properties: Property Length, and the properties in their order.
+//! A block of properties: the Property Length and the properties.
 
 use core::borrow::Borrow;
 
@@ -8,10 +8,11 @@ use crate::dialect::{Dialect, Sender, Version};
 use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
 use crate::packet_type::{Carrier, PacketType};
 use crate::property_id::PropertyId;
+use crate::rules::Waivers;
 use crate::wire::read::{self, Parsed};
 use crate::wire::write::Put;
 
-/// Parses Property Length and properties in 5.0. Earlier versions have none.
+/// Parses the Property Length and the properties in 5.0. Earlier versions have neither.
 #[inline(always)]
 pub(crate) fn parse<'a, E: ParseFault<'a>>(
     input: &'a [u8],
@@ -28,7 +29,7 @@ pub(crate) fn parse<'a, E: ParseFault<'a>>(
     };
     let seen = match block {
         [] => Seen::default(),
-        _ => parse_items(block, carrier, dialect.sender())?,
+        _ => parse_items(block, carrier, dialect)?,
     };
     if let Err(kind) = seen.finish(carrier) {
         return fault(input, kind, field, 0);
@@ -40,8 +41,9 @@ pub(crate) fn parse<'a, E: ParseFault<'a>>(
 fn parse_items<'a, E: ParseFault<'a>>(
     block: &'a [u8],
     carrier: Carrier,
-    sender: Sender,
+    dialect: Dialect,
 ) -> Result<Seen, nom::Err<E>> {
+    let sender = dialect.sender();
     let mut seen = Seen::default();
     let mut rest = block;
     while !rest.is_empty() {
@@ -49,12 +51,23 @@ fn parse_items<'a, E: ParseFault<'a>>(
         if let Err(kind) = seen.add(id, carrier, sender) {
             return fault(rest, kind, Field::Property(id), id as u32);
         }
-        (rest, _) = Property::parse_value::<E, true>(value, id)?;
+        match Property::parse_value::<E, true>(value, id) {
+            Ok((after, _)) => rest = after,
+            Err(error) => rest = waived_value(value, id, dialect).ok_or(error)?,
+        }
     }
     Ok(seen)
 }
 
-/// The identifier: a variable byte integer, though none of the 27 needs a second byte.
+/// The bytes behind a value that only a waiver allows.
+#[cold]
+fn waived_value(value: &[u8], id: PropertyId, dialect: Dialect) -> Option<&[u8]> {
+    let is_waived =
+        id == PropertyId::ResponseTopic && dialect.waives(Waivers::EMPTY_RESPONSE_TOPIC);
+    value.strip_prefix(&[0, 0]).filter(|_| is_waived)
+}
+
+/// Parses the identifier: a variable byte integer, although none of the 27 needs a second byte.
 #[inline]
 fn parse_id<'a, E: ParseFault<'a>>(input: &'a [u8], carrier: Carrier) -> Parsed<'a, PropertyId, E> {
     let field = Field::PropertyIdentifier;
@@ -69,7 +82,7 @@ fn parse_id<'a, E: ParseFault<'a>>(input: &'a [u8], carrier: Carrier) -> Parsed<
     }
 }
 
-/// Checks properties that are about to be written.
+/// Checks properties before they are written.
 #[inline]
 pub(crate) fn check(
     properties: &Properties<'_>,
@@ -85,7 +98,10 @@ pub(crate) fn check(
     }
     let seen = if properties.is_empty() {
         Seen::default()
-    } else if properties.is_checked_for(carrier, dialect) {
+    } else if properties.is_checked_for(carrier, dialect)
+        // under this waiver the list may hold a Response Topic that must not be written
+        && !dialect.waives(Waivers::EMPTY_RESPONSE_TOPIC)
+    {
         return Ok(());
     } else {
         check_items(properties, carrier, dialect.sender())?
@@ -114,6 +130,10 @@ fn check_items(
         if matches!(property, Property::MaximumQoS(QoS::ExactlyOnce)) {
             return Err(broken(ErrorKind::PropertyValue));
         }
+        if matches!(property, Property::ResponseTopic(topic) if topic.as_bytes().is_empty()) {
+            let field = Field::Property(id);
+            return Err(Refusal::broken(ErrorKind::EmptyTopicName, field, 0));
+        }
         seen.add(id, carrier, sender).map_err(broken)
     };
     match properties.lent() {
@@ -125,7 +145,7 @@ fn check_items(
     Ok(seen)
 }
 
-/// Writes Property Length and properties in 5.0. Earlier versions have none.
+/// Writes the Property Length and the properties in 5.0. Earlier versions have neither.
 #[inline(always)]
 pub(crate) fn put(properties: &Properties<'_>, dialect: Dialect, out: &mut impl Put) {
     if !dialect.is_v5() {
@@ -144,7 +164,7 @@ pub(crate) fn put(properties: &Properties<'_>, dialect: Dialect, out: &mut impl 
     out.put(bytes);
 }
 
-/// Writes Property Length, and the properties one by one.
+/// Writes the Property Length, and the properties one by one.
 #[inline(never)]
 fn put_block<'a, I>(items: I, out: &mut impl Put)
 where
@@ -180,7 +200,7 @@ const fn length_field(carrier: Carrier) -> Field {
     }
 }
 
-/// The identifiers in a block so far.
+/// The identifiers found in a block so far, as a bit set.
 #[derive(Clone, Copy, Default)]
 struct Seen(u64);
 

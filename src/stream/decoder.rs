@@ -9,11 +9,11 @@ use crate::fixed_header::FixedHeader;
 use crate::frame::Frame;
 use crate::rules::{OptionalRules, Waivers};
 
-/// Cuts a growing stream of bytes into whole packets and parts of PUBLISH packets.
+/// Splits a byte stream that arrives in pieces into whole packets and parts of PUBLISH packets.
 ///
-/// As [`FrameDecoder`](crate::FrameDecoder), but a PUBLISH above [`StreamLimits::whole`] comes out
-/// as its head, and then its payload as it arrives. The buffer holds no more than
-/// [`StreamLimits::whole`] bytes and what was put in since the last answer.
+/// Like [`FrameDecoder`](crate::FrameDecoder), but returns a PUBLISH above [`StreamLimits::whole`]
+/// in parts: its head, then its payload as it arrives. The buffer holds at most
+/// [`StreamLimits::whole`] bytes, plus those that were appended since [`Part::NeedMore`].
 ///
 /// ```
 /// use mqtt_wire::stream::{Part, StreamDecoder, StreamLimits};
@@ -42,7 +42,7 @@ pub struct StreamDecoder {
 }
 
 impl StreamDecoder {
-    /// A decoder for what follows `dialect`.
+    /// A decoder for a stream in `dialect`.
     #[must_use]
     pub fn new(dialect: Dialect, limits: StreamLimits) -> Self {
         Self {
@@ -69,12 +69,12 @@ impl StreamDecoder {
         }
     }
 
-    /// Where bytes that arrive are appended, and where bytes that were not taken stay.
+    /// The buffer, to append received bytes to. Bytes after the last part stay in it.
     pub const fn buffer(&mut self) -> &mut BytesMut {
         &mut self.buffer
     }
 
-    /// Appends bytes that arrived. A decoder that has failed does not take them.
+    /// Appends received bytes. A decoder that has failed ignores them.
     pub fn extend(&mut self, bytes: &[u8]) {
         if self.splitter.state.check().is_ok() {
             self.buffer.extend_from_slice(bytes);
@@ -87,7 +87,7 @@ impl StreamDecoder {
         self.splitter.dialect()
     }
 
-    /// Takes the next part out of the buffer, without a copy.
+    /// Removes the next part from the buffer and returns it, without a copy.
     ///
     /// # Errors
     ///

@@ -1,12 +1,12 @@
-//! Parsers of numbers, of bytes with a length, and of text.
+//! Parsers for numbers, for bytes with a length, and for text.
 
 use super::text::BadText;
 use super::varint::{self, VariableByteInteger};
 use crate::error::{ErrorKind, Field, ParseFault, fault};
 
-/// The result of a parser: the input that is left, and the value. Parsers have nom's shape, so
-/// they compose with nom's combinators. The primitives are our own, because nom's `take` and
-/// `be_u16` are not inlined and took a fifth of the time of decoding.
+/// The result of a parser: the rest of the input, and the value. Parsers have the signature of
+/// nom's, so they compose with nom's combinators. The primitives are not nom's, because its `take`
+/// and `be_u16` are not inlined and took a fifth of the decoding time.
 pub(crate) type Parsed<'a, T, E> = nom::IResult<&'a [u8], T, E>;
 
 /// The next `N` bytes.
@@ -74,7 +74,10 @@ fn long_variable_byte_integer<'a, E: ParseFault<'a>>(
             field,
             value,
         ),
-        VariableByteInteger::Unfinished => truncated(input, field),
+        VariableByteInteger::Unfinished => {
+            let length = u32::try_from(input.len()).unwrap_or(u32::MAX);
+            fault(input, ErrorKind::Truncated, field, length)
+        }
         VariableByteInteger::TooLong => {
             fault(input, ErrorKind::VariableByteIntegerTooLong, field, 0)
         }

@@ -1,4 +1,4 @@
-//! Checks of text: UTF-8, U+0000, wildcards.
+//! Checks of text: UTF-8, U+0000 and wildcards.
 
 use crate::error::{ErrorKind, Field, ParseFault, fault};
 
@@ -25,7 +25,7 @@ impl BadText {
     }
 }
 
-/// Checks that `bytes` are UTF-8 without U+0000.
+/// Checks that `bytes` are valid UTF-8 without U+0000.
 #[inline]
 pub(crate) const fn check_text(bytes: &[u8]) -> Result<(), BadText> {
     if is_plain::<false>(bytes) {
@@ -52,7 +52,7 @@ pub(crate) const fn check_text_slowly(bytes: &[u8]) -> Result<(), BadText> {
     Ok(())
 }
 
-/// Checks that `bytes` are UTF-8.
+/// Checks that `bytes` are valid UTF-8.
 pub(crate) const fn check_utf8(bytes: &[u8]) -> Result<(), BadText> {
     let at = match core::str::from_utf8(bytes) {
         Ok(_) => return Ok(()),
@@ -66,8 +66,8 @@ pub(crate) const fn check_utf8(bytes: &[u8]) -> Result<(), BadText> {
     Err(BadText { kind, at })
 }
 
-/// Whether `bytes` are ASCII without U+0000 and, if `TOPIC`, without `+` and `#`: eight bytes at
-/// a time. What is not plain may still be right.
+/// Whether `bytes` are ASCII without U+0000 and, if `TOPIC`, without `+` and `#`. Checks eight
+/// bytes at a time. Other text may still be valid.
 #[inline]
 pub(crate) const fn is_plain<const TOPIC: bool>(bytes: &[u8]) -> bool {
     const fn suspicious<const TOPIC: bool>(word: u64) -> u64 {
@@ -108,13 +108,13 @@ pub(crate) const fn is_plain_word(word: u64) -> bool {
     (word | word.wrapping_sub(ONES)) & ONES << 7 == 0
 }
 
-/// Sets the top bits of the bytes that are `+` or `#` in a word of ASCII.
+/// The top bits of the bytes that are `+` or `#`, in a word of ASCII.
 #[inline]
 pub(crate) const fn wildcards_in_ascii(word: u64) -> u64 {
     (ONES << 7).wrapping_sub((word | ONES << 3) ^ (ONES * 0x2b)) & ONES << 7
 }
 
-/// The place of the first `+` or `#`.
+/// The index of the first `+` or `#`.
 pub(crate) const fn find_wildcard(bytes: &[u8]) -> Option<usize> {
     let mut rest = bytes;
     while let Some((chunk, after)) = rest.split_first_chunk() {
@@ -141,7 +141,7 @@ const fn is_wildcard(byte: u8) -> bool {
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 
-/// Sets the top bit of the lowest ASCII byte that is `+` or `#`; bytes above it may be wrong.
+/// Has the top bit set in the lowest ASCII byte that is `+` or `#`; higher bytes may be wrong.
 const fn wildcards(word: u64) -> u64 {
     // `+` is 2B and `#` is 23: they differ in bit 3 only
     ((word | (ONES << 3)) ^ (ONES * 0x2b)).wrapping_sub(ONES)
@@ -152,8 +152,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fast_text_check_agrees_with_the_plain_one() {
-        // every byte value at every place of every length up to 20
+    fn the_fast_text_check_agrees_with_the_slow_one() {
+        // every byte value at every position for every length up to 20
         for length in 1..=20 {
             for place in 0..length {
                 for value in 0..=255 {
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_the_byte_that_is_not_text() {
+    fn finds_the_first_invalid_byte() {
         let bad = |kind, at| Err(BadText { kind, at });
         assert_eq!(check_text(b"caf\xc3\xa9"), Ok(()));
         assert_eq!(check_text(b"\xef\xbb\xbfa"), Ok(()));

@@ -3,7 +3,7 @@
 /// The largest variable byte integer: 268,435,455.
 pub(crate) const MAX: u32 = 0x0fff_ffff;
 
-/// The beginning of some bytes, read as a variable byte integer.
+/// The result of reading a variable byte integer at the beginning of some bytes.
 pub(crate) enum VariableByteInteger {
     Whole {
         value: u32,
@@ -11,13 +11,13 @@ pub(crate) enum VariableByteInteger {
         /// Whether no shorter form of the value exists.
         is_shortest: bool,
     },
-    /// The last byte at hand announces another one.
+    /// The bytes end before the integer does.
     Unfinished,
-    /// The fourth byte announces another one.
+    /// The fourth byte is not the last one.
     TooLong,
 }
 
-/// Reads a variable byte integer, in its shortest form or a longer one.
+/// Reads a variable byte integer, in its shortest form or in a longer one.
 #[inline]
 pub(crate) fn read(input: &[u8]) -> VariableByteInteger {
     let low = |byte| u32::from(byte & 0x7f);

@@ -1,10 +1,10 @@
 //! The outputs of the encoders.
 
-/// The output of an encoder. The length was computed before, so the bytes fit.
+/// The output of an encoder. The length was computed before writing, so the bytes fit.
 pub(crate) trait Put {
     fn put(&mut self, bytes: &[u8]);
 
-    /// Runs `write`, whose output was counted before: `length` bytes.
+    /// Runs `write`, which writes exactly `length` bytes.
     #[inline]
     fn put_counted(&mut self, length: usize, write: impl Fn(&mut Self)) {
         let _ = length;
@@ -38,7 +38,7 @@ pub(crate) trait Put {
         }
     }
 
-    /// Writes bytes after their two-byte length. The types of the fields limit the length.
+    /// Writes a two-byte length and the bytes. The types of the fields limit the length.
     #[inline]
     fn put_prefixed(&mut self, bytes: &[u8]) {
         self.put_u16(u16::try_from(bytes.len()).unwrap_or(u16::MAX));
@@ -116,7 +116,7 @@ mod tests {
     use crate::wire::{read, varint};
 
     #[test]
-    fn variable_byte_integers_keep_their_boundaries() {
+    fn variable_byte_integers_round_trip_at_their_boundaries() {
         for value in [
             0,
             1,

@@ -15,7 +15,7 @@ type Drawn = Result<(), Box<dyn Error>>;
 
 const FONT: (&str, u32) = ("sans-serif", 13);
 
-/// Ten that can be told apart.
+/// Ten colours that are easy to tell apart.
 const COLOURS: [RGBColor; 10] = [
     RGBColor(31, 119, 180),
     RGBColor(255, 127, 14),
@@ -44,7 +44,7 @@ fn draw(size: (u32, u32), draw: impl FnOnce(&Area) -> Drawn) -> Result<String, B
     Ok(svg)
 }
 
-/// A line for each cell, and on it every codec as far right as it takes longer than ours.
+/// A line for each cell. On it each codec has a mark, further right the longer it takes than ours.
 pub fn table(table: &Table) -> Result<String, Box<dyn Error>> {
     let cells = table.columns.len();
     let height = 110 + 26 * cells as u32;
@@ -100,9 +100,10 @@ pub fn table(table: &Table) -> Result<String, Box<dyn Error>> {
                 side.draw(&Cross::new(at, 4, style))?;
                 chart.draw_series(points.map(|point| Cross::new(point, 4, style)))?;
             } else {
-                let style = match variant {
-                    true => colour.stroke_width(2),
-                    false => colour.filled(),
+                let style = if variant {
+                    colour.stroke_width(2)
+                } else {
+                    colour.filled()
                 };
                 side.draw(&Circle::new(at, 5, style))?;
                 chart.draw_series(points.map(|point| Circle::new(point, 5, style)))?;
@@ -112,7 +113,7 @@ pub fn table(table: &Table) -> Result<String, Box<dyn Error>> {
     })
 }
 
-/// Writes a line of the legend, and returns where its mark belongs.
+/// Writes a line of the legend and returns the place of its mark.
 fn legend(area: &Area, line: usize, text: &str) -> Result<(i32, i32), Box<dyn Error>> {
     let y = 20 + 18 * line as i32;
     area.draw(&Text::new(text.to_owned(), (16, y - 6), FONT))?;
@@ -198,8 +199,9 @@ fn panel(
 }
 
 fn number(value: &f64) -> String {
-    match *value >= 1.0 {
-        true => growth::grouped(*value as usize),
-        false => value.to_string(),
+    if *value >= 1.0 {
+        growth::grouped(*value as usize)
+    } else {
+        value.to_string()
     }
 }

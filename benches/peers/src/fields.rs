@@ -1,7 +1,7 @@
-//! One vocabulary for what a packet holds: the workload says what it wrote,
-//! every peer says what it read.
+//! One vocabulary for the fields of a packet. The workload reports what it wrote, every codec
+//! reports what it read.
 
-/// What a value is. [`Field::Kind`] begins a packet.
+/// The meaning of a value. [`Field::Kind`] begins a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Field {
     Kind,
@@ -44,10 +44,10 @@ impl Field {
     }
 }
 
-/// Where fields go. Within a packet the order of different fields is free.
+/// A receiver of fields. Within a packet the order of different fields is free.
 pub trait Fields: Sized {
-    /// Whether the values are looked at. A peer whose getters clone gives
-    /// nothing here unless they are: its decoding is done by then.
+    /// Whether the values are used. If they are not, a codec whose getters clone reports nothing,
+    /// because cloning is no part of decoding.
     const EXACT: bool;
 
     fn number(&mut self, field: Field, value: u32);
@@ -108,7 +108,7 @@ pub trait Fields: Sized {
         self.bytes(Field::Payload, payload);
     }
 
-    /// PUBACK (4), SUBSCRIBE (8) and SUBACK (9) begin alike.
+    /// The common beginning of PUBACK (4), SUBSCRIBE (8) and SUBACK (9).
     fn identified(&mut self, kind: u8, id: u16) {
         self.kind(kind);
         self.number(Field::Id, id.into());
@@ -129,12 +129,13 @@ pub trait Fields: Sized {
     }
 }
 
-/// The v5.0 subscription options byte.
+/// The subscription options byte of 5.0.
 pub fn options(qos: u8, no_local: bool, as_published: bool, handling: u8) -> u8 {
     qos | u8::from(no_local) << 2 | u8::from(as_published) << 3 | handling << 4
 }
 
-/// What timed decoding leaves: enough to keep every field alive, and cheap.
+/// The receiver while decoding is timed. It is cheap, and keeps the compiler from removing the
+/// reading of a field.
 #[derive(Default)]
 pub struct Sum(u64);
 
@@ -182,7 +183,7 @@ impl Log {
         Some(format!("packet {i}: {field}"))
     }
 
-    /// The length of all that the protocol calls a string.
+    /// The total length of all strings.
     pub fn text(&self) -> usize {
         let fields = self.0.iter().flatten();
         fields

@@ -1,5 +1,5 @@
-//! What our codec costs for each item and for each byte, from one item to as many as the format
-//! has room for.
+//! The time of our codec for each item and for each byte, from one item to as many as fit into a
+//! packet.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -22,15 +22,15 @@ const PAYLOADS: [usize; 8] = [
     16 << 20,
     LONGEST_PAYLOAD,
 ];
-/// Behind the topic name "t" and a Property Length; Remaining Length has four bytes of seven bits.
+/// Behind the topic name "t" and a Property Length. The Remaining Length has four bytes of seven bits.
 const LONGEST_PAYLOAD: usize = 268_435_455 - 4;
-/// Strings have a length of two bytes.
+/// A string has a length of two bytes.
 const LONGEST_STRING: usize = 65_535;
 
 const CLIENT: Dialect = Dialect::from_client(Version::V5);
 const SERVER: Dialect = Dialect::from_server(Version::V5);
 
-/// How long each figure is looked for, if the thing itself does not take longer.
+/// The least time spent on measuring each figure.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 pub struct Growth {
@@ -45,9 +45,9 @@ pub struct Series {
 
 pub struct Point {
     pub items: usize,
-    /// Of all packets.
+    /// The bytes of all packets.
     pub bytes: usize,
-    /// Nanoseconds for all packets, as below.
+    /// Nanoseconds for all packets; so is `encode`.
     pub decode: f64,
     pub encode: f64,
 }
@@ -113,7 +113,7 @@ fn codes(count: usize) -> Point {
     point(count, &[Packet::SubAck(packet)], SERVER)
 }
 
-/// No more levels than fit, as below.
+/// At most as many levels as fit; so does `filter_levels`.
 fn name_levels(count: usize) -> Point {
     let count = count.min(LONGEST_STRING.div_ceil(2));
     let name = vec!["a"; count].join("/");
@@ -202,7 +202,7 @@ fn walk(packet: &Packet) -> usize {
     }
 }
 
-/// Of the fastest, in nanoseconds.
+/// The time of the fastest run, in nanoseconds.
 fn time(mut work: impl FnMut()) -> f64 {
     const AT_ONCE: Duration = Duration::from_micros(20);
     const AT_LEAST: u32 = 7;
@@ -276,9 +276,10 @@ impl Growth {
             let _ = write!(text, "| {title} |");
             for point in &self.payload.points {
                 let nanos = nanos(point);
-                let _ = match nanos < 1000.0 {
-                    true => write!(text, " {nanos:.2} |"),
-                    false => write!(text, " {} |", grouped(nanos as usize)),
+                let _ = if nanos < 1000.0 {
+                    write!(text, " {nanos:.2} |")
+                } else {
+                    write!(text, " {} |", grouped(nanos as usize))
                 };
             }
             text.push('\n');
@@ -287,7 +288,7 @@ impl Growth {
     }
 }
 
-/// With commas between thousands.
+/// The number with commas between thousands.
 pub fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Checking and timing one peer on one cell.
+//! Checks and times one codec on one cell.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::fields::{Log, Sum};
-use crate::peer::{Kind, Open, Peer, ReferenceV4, ReferenceV5, Written};
+use crate::peer::{Kind, Open, Peer, Task, Verdict, Written};
 use crate::workload::{Cell, Version, Wire};
 
-/// The system's allocator, counting what it hands out. One thread runs, so a
-/// load and a store count right and cost less than an atomic addition.
+/// The system's allocator, with a count of its allocations. Only one thread runs, so a load and a
+/// store count correctly and cost less than an atomic addition.
 pub struct Counting;
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
@@ -23,7 +23,7 @@ fn count() {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
-        // SAFETY: the caller's promises are `System`'s conditions.
+        // SAFETY: the caller upholds the conditions of `System`.
         unsafe { System.alloc(layout) }
     }
 
@@ -45,14 +45,14 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What one run took: the fastest's time, for what else the system does can only
-/// add to it, and the mean of the allocations.
+/// The cost of one run: the time of the fastest, because other work of the system can only add to
+/// it, and the mean number of allocations.
 pub struct Taken {
     pub nanos: f64,
     pub allocations: f64,
 }
 
-/// The runs so far, without the reading of the clock.
+/// The runs so far. The time for reading the clock is subtracted.
 struct Stopwatch {
     clock: Duration,
     fastest: Duration,
@@ -62,7 +62,7 @@ struct Stopwatch {
 
 impl Stopwatch {
     fn new() -> Self {
-        // what reading the clock twice takes, which small cells would feel
+        // the time to read the clock twice, which would distort small cells
         let readings = (0..100).map(|_| Instant::now().elapsed());
         Stopwatch {
             clock: readings.min().unwrap_or_default(),
@@ -90,59 +90,62 @@ impl Stopwatch {
     }
 }
 
-/// What a codec can do.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Task {
-    Decode,
-    Encode,
-    /// Passing over packets: finding where they end.
-    Frame,
-}
-
-impl Task {
-    pub const ALL: [Self; 3] = [Self::Decode, Self::Encode, Self::Frame];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Decode => "Decode",
-            Self::Encode => "Encode",
-            Self::Frame => "Framing alone",
-        }
-    }
-}
-
-/// A [`Peer`] whose type is forgotten.
+/// A [`Peer`] whose type is erased.
 pub struct Codec {
     pub name: &'static str,
     pub version: Version,
     pub kind: Kind,
     pub tasks: &'static [Task],
-    pub check: fn(Task, &Cell) -> Result<(), String>,
-    pub run: fn(Task, &Cell, u32) -> Taken,
+    pub verdict: fn(Wire) -> Verdict,
+    run: fn(Task, &Cell, u32) -> Taken,
+    reads: Reads,
+    frames: Reads,
+    encoded: fn(&Cell) -> Result<Vec<u8>, String>,
+    reference: Reads,
 }
 
+/// Whether a codec reads these bytes as the packets of the cell.
+type Reads = fn(&Cell, Wire) -> Result<(), String>;
+
 impl Codec {
-    pub fn new<P: Peer>() -> Self {
+    /// `reference` reads what this codec encodes.
+    pub fn new<P: Peer>(reference: Reads) -> Self {
         Codec {
             name: P::NAME,
             version: P::VERSION,
             kind: P::KIND,
             tasks: P::TASKS,
-            check: |task, cell| match task {
-                Task::Decode => matches::<P>(cell, cell.wire),
-                Task::Encode => check_encode::<P>(cell),
-                Task::Frame => check_frame::<P>(cell),
-            },
+            verdict: verdict::<P>,
             run: |task, cell, runs| match task {
                 Task::Decode => decode::<P>(cell, runs),
                 Task::Encode => encode::<P>(cell, runs),
                 Task::Frame => frame::<P>(cell, runs),
             },
+            reads: reads_right::<P>,
+            frames: frames_right::<P>,
+            encoded: encoded::<P>,
+            reference,
         }
+    }
+
+    /// Whether the codec does the task right, which comes before timing it.
+    pub fn check(&self, task: Task, cell: &Cell) -> Result<(), String> {
+        match task {
+            Task::Decode => (self.reads)(cell, cell.wire),
+            Task::Frame => (self.frames)(cell, cell.wire),
+            Task::Encode => {
+                let wire = (self.encoded)(cell)?.leak();
+                (self.reference)(cell, wire).map_err(|why| format!("as encoded, {why}"))
+            }
+        }
+    }
+
+    pub fn run(&self, task: Task, cell: &Cell, runs: u32) -> Taken {
+        (self.run)(task, cell, runs)
     }
 }
 
-/// The packets of a cell as the codec has them, to be encoded.
+/// The packets of a cell as the codec decodes them.
 fn packets<P: Peer>(wire: Wire, count: u32) -> Result<Vec<P::Packet>, String> {
     let mut input = P::Input::open(wire);
     let mut packets = Vec::new();
@@ -153,7 +156,7 @@ fn packets<P: Peer>(wire: Wire, count: u32) -> Result<Vec<P::Packet>, String> {
     Ok(packets)
 }
 
-fn matches<P: Peer>(cell: &Cell, wire: Wire) -> Result<(), String> {
+pub fn reads_right<P: Peer>(cell: &Cell, wire: Wire) -> Result<(), String> {
     let mut log = Log::default();
     for packet in packets::<P>(wire, cell.packets)? {
         P::fields(&packet, &mut log);
@@ -166,7 +169,7 @@ fn matches<P: Peer>(cell: &Cell, wire: Wire) -> Result<(), String> {
     difference.map_or(Ok(()), Err)
 }
 
-fn check_encode<P: Peer>(cell: &Cell) -> Result<(), String> {
+fn encoded<P: Peer>(cell: &Cell) -> Result<Vec<u8>, String> {
     let mut out = P::Output::default();
     let mut wire = Vec::new();
     let packets = packets::<P>(cell.wire, cell.packets)?;
@@ -174,20 +177,20 @@ fn check_encode<P: Peer>(cell: &Cell) -> Result<(), String> {
         P::encode(&mut packet, &mut out).ok_or_else(|| format!("packet {i} not encoded"))?;
         wire.extend(out.written());
     }
-    let read = match cell.version {
-        Version::V4 => matches::<ReferenceV4>(cell, wire.leak()),
-        Version::V5 => matches::<ReferenceV5>(cell, wire.leak()),
-    };
-    read.map_err(|why| format!("as encoded, {why}"))
+    Ok(wire)
 }
 
-fn check_frame<P: Peer>(cell: &Cell) -> Result<(), String> {
-    let mut input = P::Input::open(cell.wire);
+fn frames_right<P: Peer>(cell: &Cell, wire: Wire) -> Result<(), String> {
+    let mut input = P::Input::open(wire);
     let packets = std::iter::from_fn(|| P::skip(&mut input)).count();
-    match packets == cell.packets as usize {
-        true => Ok(()),
-        false => Err(format!("{packets} packets of {}", cell.packets)),
+    if packets != cell.packets as usize {
+        return Err(format!("{packets} packets of {}", cell.packets));
     }
+    Ok(())
+}
+
+fn verdict<P: Peer>(bytes: Wire) -> Verdict {
+    std::panic::catch_unwind(|| P::verdict(bytes)).unwrap_or(Verdict::Panics)
 }
 
 fn decode<P: Peer>(cell: &Cell, runs: u32) -> Taken {
@@ -221,7 +224,7 @@ fn encode<P: Peer>(cell: &Cell, runs: u32) -> Taken {
             }
         });
     };
-    all(&mut Stopwatch::new()); // the buffer grows to its size
+    all(&mut Stopwatch::new()); // the buffer grows to its final size
     let mut stopwatch = Stopwatch::new();
     for _ in 0..runs {
         all(&mut stopwatch);

@@ -1,4 +1,4 @@
-//! `BENCHMARKS.md`: what is measured goes between its marks, the rest is written by hand.
+//! Writes measured figures into pages, between their marks. The rest of the pages is written by hand.
 
 use std::error::Error;
 use std::fs;
@@ -10,44 +10,54 @@ use crate::growth::Growth;
 use crate::table::Table;
 
 /// The folder of the workspace.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 pub fn write(tables: &[Table; 3], growth: &Growth) -> Result<(), Box<dyn Error>> {
-    let root = Path::new(ROOT);
-    let path = root.join("BENCHMARKS.md");
-    let mut page = fs::read_to_string(&path)?;
-    put(&mut page, "machine", &machine())?;
+    let benches = Path::new(ROOT).join("benches");
     let [decode, encode, frame] = tables;
-    put(&mut page, "decode", &decode.markdown())?;
-    put(&mut page, "encode", &encode.markdown())?;
-    put(&mut page, "framing", &frame.markdown())?;
-    put(&mut page, "growth", &growth.markdown())?;
-    put(&mut page, "missed", &missed(tables))?;
-    fs::write(path, page)?;
-    let benches = root.join("benches");
+    update(
+        &benches.join("README.md"),
+        &[
+            ("machine", &machine()),
+            ("decode", &decode.markdown()),
+            ("encode", &encode.markdown()),
+            ("framing", &frame.markdown()),
+            ("growth", &growth.markdown()),
+            ("missed", &missed(tables)),
+        ],
+    )?;
     fs::write(benches.join("decode.svg"), chart::table(decode)?)?;
     fs::write(benches.join("encode.svg"), chart::table(encode)?)?;
     fs::write(benches.join("growth.svg"), chart::growth(growth)?)?;
     Ok(())
 }
 
-/// Replaces what stands between the marks of this name.
-fn put(page: &mut String, name: &str, text: &str) -> Result<(), String> {
-    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
-    let marks = page.find(&begin).zip(page.find(&end));
-    let Some((at, end)) = marks.filter(|(begin, end)| begin < end) else {
-        return Err(format!("BENCHMARKS.md has no place for {name}"));
-    };
-    page.replace_range(at + begin.len()..end, &format!("\n{}\n\n", text.trim_end()));
+pub fn write_strictness(text: &str) -> Result<(), Box<dyn Error>> {
+    let page = Path::new(ROOT).join("src/guide/comparison.md");
+    update(&page, &[("strictness", text)])
+}
+
+/// Replaces the text between the marks of each name.
+fn update(path: &Path, parts: &[(&str, &str)]) -> Result<(), Box<dyn Error>> {
+    let mut page = fs::read_to_string(path)?;
+    for (name, text) in parts {
+        let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+        let marks = page.find(&begin).zip(page.find(&end));
+        let Some((at, end)) = marks.filter(|(begin, end)| begin < end) else {
+            return Err(format!("{} has no place for {name}", path.display()).into());
+        };
+        page.replace_range(at + begin.len()..end, &format!("\n{}\n\n", text.trim_end()));
+    }
+    fs::write(path, page)?;
     Ok(())
 }
 
 fn missed(tables: &[Table]) -> String {
     let lines: Vec<_> = tables.iter().flat_map(Table::missed).collect();
-    match lines.is_empty() {
-        true => "Every goal is met.".into(),
-        false => lines.iter().map(|line| format!("- {line}\n")).collect(),
+    if lines.is_empty() {
+        return "Every goal is met.".into();
     }
+    lines.iter().map(|line| format!("- {line}\n")).collect()
 }
 
 fn machine() -> String {

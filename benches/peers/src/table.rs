@@ -1,20 +1,20 @@
-//! One task: every codec on every cell, round by round, and what came of it as Markdown.
+//! One task: every codec on every cell, round by round, and the results as Markdown.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::measure::{Codec, Task};
-use crate::peer::Kind;
-use crate::peer::floor::{ASCII_FIRST, FROM_UTF8};
+use crate::codecs::floor::{ASCII_FIRST, FROM_UTF8};
+use crate::measure::Codec;
+use crate::peer::{Kind, Task};
 use crate::workload::{Cell, Version};
 
-/// How long one codec works on one cell in one round.
+/// The time that one codec works on one cell in one round.
 const SLICE: Duration = Duration::from_millis(2);
 
 pub struct Table {
     pub task: Task,
     pub columns: Vec<Column>,
-    /// Codecs that a cell is too much for, with the reason.
+    /// Codecs that failed the check of a cell, with the reason.
     refused: Vec<String>,
 }
 
@@ -36,7 +36,7 @@ pub struct Figure {
 }
 
 impl Table {
-    /// Round by round, so that what the machine does besides hits all codecs alike.
+    /// Measures round by round, so that other load on the machine affects all codecs alike.
     pub fn measure(task: Task, codecs: &[Codec], cells: &[Cell], rounds: usize) -> Self {
         let mut refused = Vec::new();
         let mut columns = Vec::new();
@@ -46,7 +46,7 @@ impl Table {
                 if codec.version != cell.version || !codec.tasks.contains(&task) {
                     continue;
                 }
-                match (codec.check)(task, cell) {
+                match codec.check(task, cell) {
                     Ok(()) => runs.push(Runs::new(task, codec, cell)),
                     Err(why) => refused.push(format!("{} on {cell}: {why}", codec.name)),
                 }
@@ -71,7 +71,7 @@ impl Table {
         }
     }
 
-    /// All of it.
+    /// The ratios, then all figures.
     pub fn markdown(&self) -> String {
         let mut text = self.ratios();
         for version in [Version::V4, Version::V5] {
@@ -84,7 +84,8 @@ impl Table {
             text += &full(&columns);
         }
         if !self.refused.is_empty() {
-            text += "\nNot measured, because the packets were not read or written right:\n\n";
+            text +=
+                "\nNot measured, because the codec did not read or write the packets right:\n\n";
         }
         for line in &self.refused {
             text += &format!("- {line}\n");
@@ -92,7 +93,7 @@ impl Table {
         text
     }
 
-    /// Ours beside the best peer and the floors; what misses a goal is bold.
+    /// Our figures beside the best peer and the floors. A figure that misses a goal is bold.
     fn ratios(&self) -> String {
         let floors: &[&str] = match self.task {
             Task::Decode => &["`from_utf8` floor", "ASCII floor"],
@@ -115,9 +116,10 @@ impl Table {
                     };
                     let decimals = if against == Against::Nothing { 1 } else { 2 };
                     let goal = goals.iter().find(|goal| goal.against == against);
-                    match goal.is_some_and(|goal| value > goal.limit) {
-                        true => format!("**{value:.decimals$}**"),
-                        false => format!("{value:.decimals$}"),
+                    if goal.is_some_and(|goal| value > goal.limit) {
+                        format!("**{value:.decimals$}**")
+                    } else {
+                        format!("{value:.decimals$}")
                     }
                 };
                 let _ = write!(text, "| {} | {} |", column.label, ours.codec);
@@ -196,7 +198,7 @@ impl Column {
         self.figures.iter().find(|figure| figure.codec == codec)
     }
 
-    /// The peer that ours has the worst ratio to.
+    /// The peer with the worst ratio for us.
     fn best_peer(&self, ours: &Figure) -> Option<&Figure> {
         let peers = self.figures.iter().filter(|it| it.kind == Kind::Peer);
         peers.max_by(|a, b| ours.ratio_to(a).total_cmp(&ours.ratio_to(b)))
@@ -208,7 +210,8 @@ impl Figure {
         median(self.rounds.clone())
     }
 
-    /// Of two figures of one cell: round by round, for a slow moment slows down both.
+    /// The ratio to another figure of the same cell, round by round, because a slow moment slows
+    /// down both.
     pub fn ratio_to(&self, other: &Figure) -> f64 {
         let rounds = self.rounds.iter().zip(&other.rounds);
         median(rounds.map(|(this, other)| this / other).collect())
@@ -220,7 +223,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// A goal of ours: at most so much.
+/// A goal: at most this much.
 struct Goal {
     against: Against,
     limit: f64,
@@ -228,7 +231,7 @@ struct Goal {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Against {
-    /// Nanoseconds as they are.
+    /// Plain nanoseconds.
     Nothing,
     BestPeer,
     Floor(&'static str),
@@ -285,7 +288,7 @@ struct Runs<'a> {
 
 impl<'a> Runs<'a> {
     fn new(task: Task, codec: &'a Codec, cell: &'a Cell) -> Self {
-        let once = (codec.run)(task, cell, 3).nanos;
+        let once = codec.run(task, cell, 3).nanos;
         Runs {
             task,
             codec,
@@ -297,7 +300,7 @@ impl<'a> Runs<'a> {
     }
 
     fn round(&mut self) {
-        let taken = (self.codec.run)(self.task, self.cell, self.runs);
+        let taken = self.codec.run(self.task, self.cell, self.runs);
         let packets = f64::from(self.cell.packets);
         self.rounds.push(taken.nanos / packets);
         self.allocations = taken.allocations / packets;

@@ -1,5 +1,5 @@
-//! The bytes every codec works on, written by hand so that no codec's own
-//! encoder has a say in them.
+//! The bytes that every codec works on. They are written by hand, so that they depend on no codec's
+//! encoder.
 
 use std::fmt;
 
@@ -20,8 +20,8 @@ impl fmt::Display for Version {
     }
 }
 
-/// Bytes that last as long as the program, which spares every codec that
-/// borrows from them a lifetime.
+/// Bytes that live as long as the program, so that codecs which borrow from them need no
+/// lifetime.
 pub type Wire = &'static [u8];
 
 /// One column of the tables: a buffer full of packets of one shape.
@@ -41,9 +41,8 @@ impl fmt::Display for Cell {
 
 type Shape = fn(&mut Writer, u16);
 
-/// Each shape, how many packets of it, and whether v3.1.1 has it too.
-/// About 1000 packets make one read of the clock cheap; of the large ones as
-/// many as a cache still holds.
+/// Each shape, its number of packets, and whether 3.1.1 has it too. With about 1000 packets,
+/// reading the clock costs little; the large packets still fit into a cache.
 const SHAPES: [(&str, Shape, u16, bool); 7] = [
     ("CONNECT", Writer::connect, 1000, true),
     ("PUBLISH 16 B", Writer::small, 1000, true),
@@ -67,7 +66,7 @@ pub fn cells() -> Vec<Cell> {
     cells
 }
 
-/// What framing alone is timed on: tiny packets, all of them from the Client.
+/// The cells for framing alone: tiny packets, all from the Client.
 pub fn framing_cells() -> Vec<Cell> {
     let shapes: [(&str, Shape); 3] = [
         ("PINGREQ", Writer::pingreq),
@@ -99,8 +98,8 @@ fn cell(name: &'static str, version: Version, shapes: &[Shape]) -> Cell {
     }
 }
 
-/// 70 % small PUBLISH, 20 % PUBACK, 5 % PINGREQ, 3 % SUBSCRIBE and SUBACK,
-/// 2 % CONNECT, CONNACK and DISCONNECT, shuffled the same way each time.
+/// 70 % small PUBLISH, 20 % PUBACK, 5 % PINGREQ, 3 % SUBSCRIBE and SUBACK, 2 % CONNECT, CONNACK and
+/// DISCONNECT, shuffled in the same way each time.
 fn mixed() -> Vec<Shape> {
     let shares: [(Shape, usize); 8] = [
         (Writer::small, 700),
@@ -143,7 +142,7 @@ impl Writer {
         self.wire.extend(body);
     }
 
-    /// A property section, which only v5.0 has.
+    /// A property section, which only 5.0 has.
     fn properties(&mut self, body: &mut Vec<u8>, write: impl FnOnce(&mut Section)) {
         if self.v5() {
             let log = &mut self.log;
@@ -272,7 +271,7 @@ impl Writer {
         self.packet(0xC0, &[]);
     }
 
-    /// In v5.0 the long form: not every decoder takes the short one.
+    /// In 5.0 the long form, because not every decoder accepts the short one.
     fn disconnect(&mut self, _: u16) {
         self.log.kind(14);
         let mut body = Vec::new();

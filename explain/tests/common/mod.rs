@@ -1,11 +1,13 @@
-//! What the test files share.
+//! Helpers for all tests.
 #![allow(dead_code)] // no file uses all of it
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What the program said.
+use mqtt_wire::Sender;
+
+/// A run of the program.
 pub struct Run {
     pub output: String,
     pub errors: String,
@@ -20,7 +22,7 @@ pub fn explain<'a>(args: impl IntoIterator<Item = &'a str>, input: &[u8]) -> Run
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // it may not want to read
+    // it may end before it has read everything
     let _ = child.stdin.take().unwrap().write_all(input);
     let done = child.wait_with_output().unwrap();
     Run {
@@ -44,9 +46,15 @@ pub fn file(name: &str, content: &[u8]) -> String {
     path.to_str().unwrap().into()
 }
 
-/// A capture of a connection to port 1883, with or without its beginning. Segments have a time in
-/// milliseconds; `true` is from the client.
-pub fn pcap(from_start: bool, segments: &[(u32, bool, &[u8])]) -> Vec<u8> {
+/// Whether a capture has the beginning of a connection.
+#[derive(PartialEq)]
+pub enum Start {
+    Captured,
+    Missing,
+}
+
+/// A capture of a connection to port 1883. The times of the segments are in milliseconds.
+pub fn pcap(start: Start, segments: &[(u32, Sender, &[u8])]) -> Vec<u8> {
     const RAW_IP: u32 = 101;
     const SYN: u8 = 0x02;
     const ACK: u8 = 0x10;
@@ -56,12 +64,10 @@ pub fn pcap(from_start: bool, segments: &[(u32, bool, &[u8])]) -> Vec<u8> {
         file.extend(field.to_le_bytes());
     }
     let mut sent = [1_u32, 1];
-    let mut packet = |time: u32, from_client: bool, flags: u8, payload: &[u8]| {
-        let me = usize::from(!from_client);
-        let (hosts, ports) = if from_client {
-            ([1, 2], [40_000_u16, 1883])
-        } else {
-            ([2, 1], [1883, 40_000])
+    let mut packet = |time: u32, sender: Sender, flags: u8, payload: &[u8]| {
+        let (me, hosts, ports) = match sender {
+            Sender::Client => (0, [1, 2], [40_000_u16, 1883]),
+            Sender::Server => (1, [2, 1], [1883, 40_000]),
         };
         let length = u16::try_from(40 + payload.len()).unwrap();
         let mut packet = vec![0x45, 0];
@@ -85,12 +91,12 @@ pub fn pcap(from_start: bool, segments: &[(u32, bool, &[u8])]) -> Vec<u8> {
         }
         file.extend(packet);
     };
-    if from_start {
-        packet(0, true, SYN, b"");
-        packet(0, false, SYN | ACK, b"");
+    if start == Start::Captured {
+        packet(0, Sender::Client, SYN, b"");
+        packet(0, Sender::Server, SYN | ACK, b"");
     }
-    for (time, from_client, payload) in segments {
-        packet(*time, *from_client, ACK | PUSH, payload);
+    for (time, sender, payload) in segments {
+        packet(*time, *sender, ACK | PUSH, payload);
     }
     file
 }

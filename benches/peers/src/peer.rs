@@ -1,0 +1,184 @@
+//! The interface of a codec, and what its implementations share.
+
+use bytes::BytesMut;
+
+use crate::fields::Fields;
+use crate::workload::{Version, Wire};
+
+/// A codec for one version of the protocol.
+pub trait Peer {
+    const NAME: &'static str;
+    const VERSION: Version;
+    const KIND: Kind = Kind::Peer;
+    const TASKS: &'static [Task] = &[Task::Decode, Task::Encode];
+    /// Whether encoding consumes the packet. Every run then needs new packets, which are made
+    /// outside the measured time.
+    const CONSUMES: bool = false;
+
+    /// The input of decoding, made outside the measured time.
+    type Input: Open;
+    type Packet: Clone;
+    /// The output of encoding. It is reused for every packet.
+    type Output: Default + Written;
+
+    /// Decodes the next packet at the front of the input and passes it to `show`. It is not
+    /// returned, because for some codecs the move costs as much as decoding.
+    fn next(input: &mut Self::Input, show: impl FnOnce(&Self::Packet)) -> Option<()>;
+
+    /// Reports every field. Lists and properties are walked item by item.
+    fn fields<F: Fields>(packet: &Self::Packet, to: &mut F);
+
+    /// Writes the packet. [`Written::written`] then returns the bytes of this packet alone.
+    fn encode(packet: &mut Self::Packet, out: &mut Self::Output) -> Option<()>;
+
+    /// Skips the next packet without decoding it, for codecs with public framing.
+    fn skip(_: &mut Self::Input) -> Option<()> {
+        None
+    }
+
+    /// The codec's answer to the bytes of one packet. Overridden where the codec can ask for more
+    /// bytes, or where [`next`](Self::next) handles only the packet types of the workload.
+    fn verdict(bytes: Wire) -> Verdict {
+        match Self::next(&mut Self::Input::open(bytes), |_| ()) {
+            Some(()) => Verdict::Accepts,
+            None => Verdict::Refuses,
+        }
+    }
+}
+
+/// What a codec can do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    Decode,
+    Encode,
+    /// Finding where packets end, without decoding them.
+    Frame,
+}
+
+impl Task {
+    pub const ALL: [Self; 3] = [Self::Decode, Self::Encode, Self::Frame];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Decode => "Decode",
+            Self::Encode => "Encode",
+            Self::Frame => "Framing alone",
+        }
+    }
+}
+
+/// A codec's answer to the bytes of one packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Accepts,
+    Refuses,
+    /// It asks for more bytes.
+    Waits,
+    Panics,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A lower bound. It reads and reports only the strings.
+    Floor,
+    Ours,
+    Peer,
+}
+
+/// An input before its first packet.
+pub trait Open {
+    fn open(wire: Wire) -> Self;
+}
+
+impl Open for Wire {
+    fn open(wire: Wire) -> Self {
+        wire
+    }
+}
+
+/// A read buffer like that of a connection. It has some spare capacity, so that a codec which
+/// reserves a little does not move the bytes.
+impl Open for BytesMut {
+    fn open(wire: Wire) -> Self {
+        let mut buffer = BytesMut::with_capacity(wire.len() + 64);
+        buffer.extend_from_slice(wire);
+        buffer
+    }
+}
+
+/// For codecs that keep state between packets.
+impl<C: Default, I: Open> Open for (C, I) {
+    fn open(wire: Wire) -> Self {
+        (C::default(), I::open(wire))
+    }
+}
+
+/// An output whose bytes can be read for the check.
+pub trait Written {
+    fn written(&mut self) -> Vec<u8>;
+}
+
+impl<T: AsRef<[u8]>> Written for T {
+    fn written(&mut self) -> Vec<u8> {
+        self.as_ref().to_vec()
+    }
+}
+
+/// For encoders that fill a slice. It has room for any packet of the workload.
+pub struct Filled {
+    pub room: Box<[u8]>,
+    pub len: usize,
+}
+
+impl Default for Filled {
+    fn default() -> Self {
+        Filled {
+            room: vec![0; 1 << 17].into(),
+            len: 0,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Filled {
+    fn as_ref(&self) -> &[u8] {
+        &self.room[..self.len]
+    }
+}
+
+/// The bytes of one packet, for codecs whose caller has to frame.
+#[derive(Clone, Copy)]
+pub struct Frame {
+    pub first: u8,
+    pub body: Wire,
+    pub whole: Wire,
+}
+
+#[inline(always)]
+pub fn frame(input: &mut Wire) -> Option<Frame> {
+    let all = *input;
+    let (&first, mut rest) = all.split_first()?;
+    let body = split(&mut rest, varint)?;
+    let whole = &all[..all.len() - rest.len()];
+    *input = rest;
+    Some(Frame { first, body, whole })
+}
+
+#[inline(always)]
+pub fn varint(input: &mut Wire) -> Option<usize> {
+    let mut value = 0;
+    for shift in [0, 7, 14, 21] {
+        let byte = *input.split_off_first()?;
+        value |= usize::from(byte & 0x7F) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// Splits off the bytes whose length is in a prefix, which `len` reads.
+#[inline(always)]
+pub fn split(input: &mut Wire, len: fn(&mut Wire) -> Option<usize>) -> Option<Wire> {
+    let len = len(input)?;
+    input.split_off(..len)
+}

@@ -1,0 +1,352 @@
+//! The command line.
+
+mod rule_names;
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use mqtt_wire::{OptionalRules, Sender, Version, Waivers};
+
+use crate::decode_rules::DecodeRules;
+use crate::dissect::Secrets;
+use crate::event::Status;
+use crate::report::View;
+
+/// Explains MQTT bytes: a labelled tree, and which byte breaks which rule.
+///
+/// Supports MQTT 3.1, 3.1.1 and 5.0, from clients and servers. Without --mqtt and --from, version
+/// and side are detected. Passwords and authentication data are hidden.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_long_help = AFTER_HELP)]
+#[command(disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub explain: Explain,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  mqtt-explain 10 0d 0004 4d515454 04 0a 003c 0001 70
+  mqtt-explain \"b'\\x30\\x0a\\x00\\x03a/bhello'\"
+  mqtt-explain session.pcapng
+  tcpdump -x -r session.pcap port 1883 | mqtt-explain
+  mqtt-explain --c2s client.bin --s2c server.bin
+  mqtt-explain --json --mqtt 5.0 --from server dump.bin
+  mqtt-explain --json --show-secrets dump.bin | mqtt-explain encode
+
+With a capture, or with both directions of a connection, the rules between packets are checked too:
+order, answers, Packet Identifiers, limits, and in captures Keep Alive. Keep Alive has a tolerance
+of one second, because a packet is captured later than it was sent. If the order of the two
+directions was not recorded, the program assumes an order that breaks the fewest rules. After
+missing or refused bytes, it assumes that earlier packets may have passed unseen.
+
+Exit status:
+   0  everything is valid
+   1  something is invalid
+   2  the last packet is incomplete
+   3  the bytes are not MQTT
+  64  wrong usage, or the input cannot be read
+
+--json prints a line for each packet:
+  {\"stream_offset\", \"length\", \"dialect\": {\"version\", \"from\"},
+   \"verdict\": \"accept\" | \"reject\" | \"incomplete\", \"packet\": {...} | null,
+   \"error\": {\"kind\", \"offset\", \"field\", \"statement\", \"statements\", \"reason_code\", \"waiver\"} | null,
+   \"waived\": [like \"error\"],
+   \"breaches\": [{\"kind\", \"from\", \"statements\", \"reason_code\"}] | null,
+   \"fields\": [{\"name\", \"offset\", \"length\", \"bits\"?, \"value\", \"children\"?}]}
+\"waiver\" is the name for --waive that covers the error, or null. \"waived\" holds the errors that
+--waive covered. \"breaches\" is null if the rules between packets were not checked. Captures add
+\"connection\", \"capture_packet\" and \"seconds\". The verdict is \"unread\" for bytes that were not
+decoded, \"missing\" for bytes that are not in the capture, and \"not_mqtt\" for another protocol.";
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Reads packets as lines of JSON and prints verdicts, to test other codecs
+    ///
+    ///   mqtt-explain judge < questions.jsonl
+    ///
+    /// Each line of the standard input
+    ///   {"id": any, "version": "3.1" | "3.1.1" | "5.0", "from": "client" | "server", "hex": "..."}
+    /// gets one line as the answer, in order and without delay:
+    ///   {"id", "verdict": "accept" | "reject" | "incomplete",
+    ///    "error": {"kind", "offset", "field", "statement", "statements", "reason_code",
+    ///              "waiver"} | null,
+    ///    "packet": {...} | null, "reencoded": "hex" | null, "rest": "hex"}
+    /// "rest" holds the bytes after the packet. Before 5.0, "reason_code" is the return code of
+    /// CONNACK, if there is one. Nothing is hidden, not even passwords.
+    ///
+    /// A line can hold the packets of a conversation:
+    ///   {"id", "version", "packets": [{"from", "hex", "milliseconds"?}]}
+    /// Its answer is
+    ///   {"id", "verdict": "accept" | "reject",
+    ///    "breaches": [{"packet", "kind", "from", "statements", "reason_code"}],
+    ///    "error": {"packet", ...} | null}
+    /// "packet" counts from 0. The first refused packet is the "error" and ends the conversation.
+    /// Keep Alive is checked if the packets have "milliseconds".
+    ///
+    /// Both kinds of line can have "waivers": ["NAME"] (see --waive). The answer then lists the
+    /// errors that a waiver covered: "waived": [like "error"].
+    ///
+    /// The answer to an unreadable line is {"id", "verdict": "error", "message"}.
+    ///
+    /// Exit status:
+    ///    0  all lines were read
+    ///    1  a line could not be read
+    #[command(verbatim_doc_comment)]
+    Judge,
+
+    /// Turns JSON back into bytes
+    ///
+    ///   mqtt-explain --json --show-secrets session.bin | mqtt-explain encode > same.bin
+    ///   echo '{"type": "PINGREQ"}' | mqtt-explain encode --mqtt 5.0 --hex
+    ///
+    /// The input is the output of `--json` or of `judge`, or packets in the form of their member
+    /// "packet", one after the other or in a list. Each packet is written in its shortest form.
+    /// The first packet that breaks a rule or has an unknown member ends the output.
+    ///
+    /// Version and side come from "dialect", or from "version" and "from". If they are absent,
+    /// they come from the options, or the packet allows only one.
+    ///
+    /// Exit status:
+    ///    0  everything is written
+    ///    1  a packet breaks a rule, or the input says that it was refused
+    ///   64  wrong usage, or the input cannot be read
+    #[command(verbatim_doc_comment)]
+    Encode(EncodeOptions),
+
+    /// Forwards connections to a server, and shows their packets live
+    ///
+    ///   mqtt-explain proxy --listen 127.0.0.1:1884 --upstream 127.0.0.1:1883
+    ///
+    /// Clients connect to this program instead of the server. All bytes are forwarded unchanged.
+    /// Each packet is shown as in a capture, with the rules that it breaks. At the end of each
+    /// connection, the output has its cause, and whether the server must publish the Will. Lines
+    /// begin with the number of the connection and the seconds since its beginning.
+    ///
+    /// Forwarding never waits for the output: bytes that arrive faster than they can be shown are
+    /// counted and skipped. Packets of more than a megabyte are forwarded and not decoded. A
+    /// packet that is incomplete for a second is shown as incomplete, and again when it is
+    /// complete.
+    ///
+    /// The lines of --json are those of captures, with the "number" of the connection. More
+    /// verdicts are "opened", "closed" and "reset" ("from" is the side), "failed" (the server
+    /// cannot be reached), and at last "ended", with the number of "packets", of those "refused"
+    /// and of those "breaking" a rule of the conversation, and
+    ///   "will": {"fate": "publish" | "discard", "seconds", "unless", "cause", "statement",
+    ///            "topic"} | null
+    ///
+    /// The program ends after the first connection with --once, or when its output is closed.
+    #[command(verbatim_doc_comment)]
+    Proxy(ProxyOptions),
+}
+
+#[derive(Args)]
+pub struct Explain {
+    /// The bytes in hex, or a file; by default or for `-`, the standard input
+    ///
+    /// Files and the standard input may hold raw bytes, a pcap or pcapng capture, or text: hex,
+    /// xxd, hexdump -C, tcpdump -x, a list of numbers as in most languages, an Erlang binary, a
+    /// string with escapes, or base64.
+    #[arg(value_name = "BYTES|FILE")]
+    pub input: Vec<String>,
+
+    /// Reads a file
+    #[arg(short, long, value_name = "FILE", conflicts_with = "input")]
+    pub file: Option<PathBuf>,
+
+    /// The bytes that the client of a connection sent
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "file", "from"])]
+    pub c2s: Option<PathBuf>,
+
+    /// The bytes that the server of a connection sent
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "file", "from"])]
+    pub s2c: Option<PathBuf>,
+
+    /// The version of MQTT: 3.1, 3.1.1 or 5.0
+    #[arg(long, value_name = "VERSION", value_parser = parse_version)]
+    pub mqtt: Option<Version>,
+
+    /// The side that sent the bytes
+    #[arg(long, value_name = "SIDE")]
+    pub from: Option<Side>,
+
+    /// In a capture, reads all connections with this TCP port and no others
+    #[arg(long)]
+    pub port: Option<u16>,
+
+    #[command(flatten)]
+    pub show: ShowOptions,
+}
+
+#[derive(Args)]
+pub struct EncodeOptions {
+    /// A file of JSON; by default or for `-`, the standard input
+    #[arg(value_name = "FILE")]
+    pub input: Option<PathBuf>,
+
+    /// The version of packets without a version: 3.1, 3.1.1 or 5.0
+    #[arg(long, value_name = "VERSION", value_parser = parse_version)]
+    pub mqtt: Option<Version>,
+
+    /// Writes only the packets of this side; it is the side of packets without one
+    #[arg(long, value_name = "SIDE")]
+    pub from: Option<Side>,
+
+    /// Writes a line of hex for each packet
+    #[arg(long)]
+    pub hex: bool,
+}
+
+#[derive(Args)]
+pub struct ProxyOptions {
+    /// The address to which clients connect
+    #[arg(long, value_name = "HOST:PORT")]
+    pub listen: String,
+
+    /// The server; the default port is 1883
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub upstream: String,
+
+    /// Ends after the first connection, with its verdict as the exit status
+    #[arg(long)]
+    pub once: bool,
+
+    /// The version of MQTT, instead of the one that CONNECT names
+    #[arg(long, value_name = "VERSION", value_parser = parse_version)]
+    pub mqtt: Option<Version>,
+
+    #[command(flatten)]
+    pub show: ShowOptions,
+}
+
+/// How packets are decoded and shown.
+#[derive(Args)]
+pub struct ShowOptions {
+    /// Accepts packets that break these rules, and lists the broken rules
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        value_delimiter = ',',
+        ignore_case = true,
+        value_parser = rule_names::waiver_parser()
+    )]
+    waive: Vec<Waivers>,
+
+    /// Rejects packets that break these rules, which the standard leaves to the receiver
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        value_delimiter = ',',
+        ignore_case = true,
+        value_parser = rule_names::optional_rule_parser()
+    )]
+    enforce: Vec<OptionalRules>,
+
+    /// Shows the fields of every packet, even if there are several packets
+    #[arg(short, long)]
+    tree: bool,
+
+    /// Shows everything in full length
+    #[arg(long)]
+    full: bool,
+
+    /// Shows passwords and authentication data
+    #[arg(long)]
+    show_secrets: bool,
+
+    /// Prints a line of JSON for each packet
+    #[arg(long)]
+    pub json: bool,
+
+    /// Colours; `auto` means on a terminal, unless NO_COLOR is set
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+}
+
+impl ShowOptions {
+    pub fn rules(&self) -> DecodeRules {
+        let waivers = self.waive.iter().copied();
+        let optional = self.enforce.iter().copied();
+        DecodeRules {
+            waivers: waivers.fold(Waivers::NONE, Waivers::with),
+            optional: optional.fold(OptionalRules::NONE, OptionalRules::with),
+        }
+    }
+
+    pub fn view(&self) -> View {
+        View {
+            full: self.full,
+            tree: self.tree,
+            secrets: if self.show_secrets {
+                Secrets::Show
+            } else {
+                Secrets::Hide
+            },
+        }
+    }
+
+    /// The standard output, with colours or without.
+    pub fn output(&self) -> Box<dyn Write> {
+        let stdout = io::stdout();
+        let color = match self.color {
+            Color::Auto => anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
+            Color::Always => true,
+            Color::Never => false,
+        };
+        let stdout = stdout.lock();
+        if color {
+            Box::new(BufWriter::new(stdout))
+        } else {
+            Box::new(BufWriter::new(anstream::StripStream::new(stdout)))
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Side {
+    Client,
+    Server,
+}
+
+impl From<Side> for Sender {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Client => Self::Client,
+            Side::Server => Self::Server,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// The exit status for wrong usage, or input that cannot be read.
+pub const UNUSABLE: u8 = 64;
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(match status {
+            Status::Valid => 0,
+            Status::Invalid => 1,
+            Status::Incomplete => 2,
+            Status::NotMqtt => 3,
+        })
+    }
+}
+
+fn parse_version(text: &str) -> Result<Version, String> {
+    match text {
+        "3" | "3.1" => Ok(Version::V3_1),
+        "4" | "3.1.1" => Ok(Version::V3_1_1),
+        "5" | "5.0" => Ok(Version::V5),
+        _ => Err(String::from("the versions are 3.1, 3.1.1 and 5.0")),
+    }
+}

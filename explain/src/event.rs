@@ -1,0 +1,197 @@
+//! What passes on a connection: packets with their verdicts, and bytes that are not decoded.
+
+use std::time::Duration;
+
+use mqtt_wire::monitor::Breach;
+use mqtt_wire::{DecodeError, Dialect, ErrorKind, Packet, PacketType, Sender};
+
+use crate::decode_rules::NeededWaivers;
+use crate::fixed_header;
+
+/// A packet and its verdict.
+#[derive(Debug, Clone)]
+pub struct Record<'a> {
+    /// Its offset in the stream.
+    pub offset: usize,
+    /// Its bytes; for a packet whose end is unknown, all bytes that are left.
+    pub bytes: &'a [u8],
+    /// The bytes after it.
+    pub after: &'a [u8],
+    /// The dialect in which it was decoded. If the error of a refused CONNECT has no version, the
+    /// version here is a guess.
+    pub dialect: Dialect,
+    pub verdict: Verdict<'a>,
+    /// The violations that waivers accepted.
+    pub waived: Vec<DecodeError>,
+    /// The waivers that a refused packet needs.
+    pub needed_waivers: NeededWaivers,
+    /// The rules of the conversation that it breaks; `None` if it was not checked as a part of one.
+    pub breaches: Option<Vec<Breach>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+#[allow(clippy::large_enum_variant)] // most packets are accepted
+pub enum Verdict<'a> {
+    Accept(Packet<'a>),
+    Reject(DecodeError),
+    /// At least this number of bytes is missing.
+    Incomplete(usize),
+}
+
+impl Record<'_> {
+    /// The type that the first byte names.
+    pub fn packet_type(&self) -> Option<PacketType> {
+        fixed_header::packet_type(self.bytes)
+    }
+
+    pub fn is_accepted(&self) -> bool {
+        matches!(self.verdict, Verdict::Accept(_))
+    }
+
+    pub fn is_refused(&self) -> bool {
+        matches!(self.verdict, Verdict::Reject(_))
+    }
+
+    pub fn has_breaches(&self) -> bool {
+        self.breaches.as_ref().is_some_and(|it| !it.is_empty())
+    }
+}
+
+/// Something on a connection.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // most are packets
+pub enum Event<'a> {
+    Packet(Record<'a>),
+    /// Bytes that are not decoded.
+    Unread {
+        sender: Sender,
+        length: usize,
+    },
+    /// Bytes that are not in the capture.
+    Missing {
+        sender: Sender,
+        length: u64,
+    },
+}
+
+impl<'a> Event<'a> {
+    pub fn sender(&self) -> Sender {
+        match self {
+            Self::Packet(record) => record.dialect.sender(),
+            Self::Unread { sender, .. } | Self::Missing { sender, .. } => *sender,
+        }
+    }
+
+    pub fn record(&self) -> Option<&Record<'a>> {
+        match self {
+            Self::Packet(record) => Some(record),
+            Self::Unread { .. } | Self::Missing { .. } => None,
+        }
+    }
+
+    /// The packet, if it is a valid one.
+    pub fn packet(&self) -> Option<&Packet<'a>> {
+        match &self.record()?.verdict {
+            Verdict::Accept(packet) => Some(packet),
+            Verdict::Reject(_) | Verdict::Incomplete(_) => None,
+        }
+    }
+}
+
+/// An event and its place in the capture, if it comes from one.
+#[derive(Debug)]
+pub struct TimedEvent<'a> {
+    pub arrival: Option<Arrival>,
+    pub event: Event<'a>,
+}
+
+/// When something arrived, and with which packet of the capture.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// The place in the order of time.
+    pub order: usize,
+    /// The number of the packet.
+    pub packet: u64,
+    /// Since the first packet of the connection.
+    pub time: Duration,
+}
+
+/// Something on a connection that is still open.
+pub enum LiveEvent<'a> {
+    Packet(&'a Event<'a>),
+    /// Another protocol, on both sides.
+    OtherProtocol(&'static str),
+    /// No packet begins here; nothing more of this side will be decoded.
+    Lost(Sender),
+    /// A packet that is too long to decode.
+    TooLong {
+        sender: Sender,
+        packet_type: Option<PacketType>,
+        length: usize,
+    },
+    /// Bytes that passed and were not seen.
+    Skipped {
+        sender: Sender,
+        length: u64,
+    },
+}
+
+/// The result for one packet or for all, from best to worst.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    #[default]
+    Valid,
+    Incomplete,
+    Invalid,
+    NotMqtt,
+}
+
+impl Status {
+    pub fn of(record: &Record<'_>) -> Self {
+        match record.verdict {
+            Verdict::Accept(_) if record.has_breaches() => Self::Invalid,
+            Verdict::Accept(_) => Self::Valid,
+            Verdict::Incomplete(_) => Self::Incomplete,
+            Verdict::Reject(error) if is_not_mqtt(error) => Self::NotMqtt,
+            Verdict::Reject(_) => Self::Invalid,
+        }
+    }
+}
+
+/// Whether the error means that the bytes do not begin like a packet.
+pub fn is_not_mqtt(error: DecodeError) -> bool {
+    error.packet_type().is_none()
+        || (error.kind() == ErrorKind::VariableByteIntegerTooLong && error.offset() == 1)
+}
+
+/// The packets of a connection, counted.
+#[derive(Default)]
+pub struct Totals {
+    pub status: Status,
+    pub packets: usize,
+    pub refused: usize,
+    /// Packets that break a rule of the conversation.
+    pub breaking: usize,
+    pub has_waived: bool,
+}
+
+impl Totals {
+    pub fn of<'r, 'a: 'r>(records: impl IntoIterator<Item = &'r Record<'a>>) -> Self {
+        let mut totals = Self::default();
+        records.into_iter().for_each(|record| totals.add(record));
+        totals
+    }
+
+    pub fn add(&mut self, record: &Record<'_>) {
+        // only the first packet shows whether this is MQTT
+        let status = match self.packets {
+            0 => Status::of(record),
+            _ => Status::of(record).min(Status::Invalid),
+        };
+        self.status = self.status.max(status);
+        self.packets += 1;
+        self.refused += usize::from(record.is_refused());
+        self.breaking += usize::from(record.has_breaches());
+        self.has_waived |= !record.waived.is_empty();
+    }
+}

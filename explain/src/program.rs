@@ -1,0 +1,49 @@
+//! Runs the command that the command line names.
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command, UNUSABLE};
+use crate::explain::{self, Source};
+use crate::{encode, judge, proxy};
+
+/// The program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(message) => {
+            // a closed output is no reason to fail
+            let _ = message.print();
+            return ExitCode::from(if message.use_stderr() { UNUSABLE } else { 0 });
+        }
+    };
+    let done = match cli.command {
+        Some(Command::Judge) => judge::run(io::stdin().lock(), BufWriter::new(io::stdout().lock()))
+            .map(|all_read| ExitCode::from(u8::from(!all_read))),
+        Some(Command::Encode(options)) => encode::run(&options),
+        Some(Command::Proxy(options)) => proxy::run(&options).map(ExitCode::from),
+        None => explain::run(&cli.explain).map(ExitCode::from),
+    };
+    match done {
+        Ok(status) => status,
+        // the reader closed the output
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mqtt-explain: {error}");
+            ExitCode::from(UNUSABLE)
+        }
+    }
+}
+
+/// Explains the content of a file. `args` are the name of the program and its options.
+///
+/// # Errors
+///
+/// Wrong options, an input of no known form, and errors of `out`.
+pub fn explain_bytes(args: &[&str], input: Vec<u8>, out: &mut dyn Write) -> io::Result<()> {
+    let options = Cli::try_parse_from(args).map_err(io::Error::other)?.explain;
+    let source = Source::parse(input, &options)?;
+    explain::print(source, &options, Box::new(out)).map(drop)
+}

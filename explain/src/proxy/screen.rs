@@ -1,0 +1,185 @@
+//! The connections of the proxy on the screen.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use mqtt_wire::{Ending, Sender};
+use serde_json::json;
+
+use super::line::Line;
+use super::queue::{Content, End, Message, Queue};
+use crate::cli::ProxyOptions;
+use crate::event::{Event, LiveEvent, Status, Totals, Verdict};
+use crate::live::{Live, STALL};
+use crate::report::{self, UNSURE};
+
+/// Shows what passes.
+pub struct Screen<'a> {
+    out: Box<dyn Write>,
+    options: &'a ProxyOptions,
+    sessions: BTreeMap<u64, Session>,
+    /// The result of the last connection.
+    pub status: Status,
+    /// Why the last connection could not be forwarded.
+    pub failure: Option<io::Error>,
+}
+
+/// A connection that is open.
+struct Session {
+    live: Live,
+    totals: Totals,
+    client: SocketAddr,
+    began: Instant,
+    /// A side reset the connection, which ended both directions.
+    is_reset: bool,
+}
+
+impl<'a> Screen<'a> {
+    pub fn new(options: &'a ProxyOptions) -> Self {
+        Self {
+            out: options.show.output(),
+            options,
+            sessions: BTreeMap::new(),
+            status: Status::Valid,
+            failure: None,
+        }
+    }
+
+    /// Shows the messages of the queue until there are no more.
+    pub fn show(&mut self, queue: &Queue) -> io::Result<()> {
+        let mut last_check = Instant::now();
+        while let Ok(message) = queue.next(STALL / 4) {
+            let now = message.as_ref().map_or_else(Instant::now, |it| it.time);
+            if let Some(message) = message {
+                self.message(message)?;
+            }
+            if now.saturating_duration_since(last_check) >= STALL / 4 {
+                last_check = now;
+                for (number, session) in &mut self.sessions {
+                    let time = now.saturating_duration_since(session.began);
+                    let mut line = Line::new(&mut self.out, self.options, *number, session.client);
+                    session
+                        .live
+                        .report_stalled(time, &mut |event| line.live_event(time, &event))?;
+                }
+            }
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, message: Message) -> io::Result<()> {
+        let number = message.connection;
+        if let Content::Opened(client) = message.content {
+            let session = Session {
+                live: Live::new(self.options.mqtt, self.options.show.rules()),
+                totals: Totals::default(),
+                client,
+                began: message.time,
+                is_reset: false,
+            };
+            self.sessions.insert(number, session);
+            let mut line = Line::new(&mut self.out, self.options, number, client);
+            return line.opened();
+        }
+        if let Content::SkippedConnections(number) = message.content {
+            return self.skipped_connections(number);
+        }
+        let Some(session) = self.sessions.get_mut(&number) else {
+            return Ok(());
+        };
+        let time = message.time.saturating_duration_since(session.began);
+        let mut line = Line::new(&mut self.out, self.options, number, session.client);
+        let Session {
+            live,
+            totals,
+            is_reset,
+            ..
+        } = session;
+        let mut show = |event: LiveEvent<'_>| {
+            match &event {
+                LiveEvent::Packet(event) => count(totals, event),
+                LiveEvent::OtherProtocol(_) => totals.status = Status::NotMqtt,
+                LiveEvent::Lost(_) | LiveEvent::TooLong { .. } | LiveEvent::Skipped { .. } => {}
+            }
+            line.live_event(time, &event)
+        };
+        match message.content {
+            Content::Bytes {
+                sender,
+                skipped,
+                bytes,
+            } => {
+                if skipped > 0 {
+                    live.skip(sender, skipped, &mut show)?;
+                }
+                live.pass(sender, time, &bytes, &mut show)
+            }
+            Content::Ended {
+                sender,
+                skipped,
+                end,
+            } => {
+                if skipped > 0 {
+                    live.skip(sender, skipped, &mut show)?;
+                }
+                if !live.end(sender, time, &mut show)? {
+                    totals.status = totals.status.max(Status::Incomplete);
+                }
+                let is_end = match end {
+                    End::Closed => !*is_reset,
+                    End::Reset(_) => true,
+                    End::Refused => false,
+                };
+                *is_reset |= matches!(end, End::Reset(_));
+                if is_end {
+                    live.close(ending(sender, end));
+                    line.ended(time, sender, end)?;
+                }
+                Ok(())
+            }
+            Content::Failed(error) => {
+                line.failed(time, &error)?;
+                self.failure = Some(error);
+                Ok(())
+            }
+            Content::Closed => {
+                // unless something more exact is known
+                live.close(Ending::NetworkFailure);
+                line.closed(time, totals, live.will())?;
+                self.status = totals.status;
+                self.sessions.remove(&number);
+                Ok(())
+            }
+            Content::Opened(_) | Content::SkippedConnections(_) => Ok(()),
+        }
+    }
+
+    fn skipped_connections(&mut self, number: u64) -> io::Result<()> {
+        if self.options.show.json {
+            let object = json!({"verdict": "missing", "connections": number});
+            return writeln!(self.out, "{object}");
+        }
+        let text = format!("{number} connections skipped: too fast to show\n");
+        report::paint(&mut *self.out, UNSURE, &text)
+    }
+}
+
+/// Counts a packet. An incomplete one may become complete later.
+fn count(totals: &mut Totals, event: &Event<'_>) {
+    let record = event.record();
+    if let Some(record) = record.filter(|it| !matches!(it.verdict, Verdict::Incomplete(_))) {
+        totals.add(record);
+    }
+}
+
+/// The end of the connection that follows from the end of one direction.
+fn ending(sender: Sender, end: End) -> Ending {
+    match (sender, end) {
+        (Sender::Server, _) => Ending::ClosedByServer,
+        (Sender::Client, End::Reset(_)) => Ending::NetworkFailure,
+        (Sender::Client, _) => Ending::ClosedByClient,
+    }
+}

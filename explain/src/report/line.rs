@@ -1,0 +1,141 @@
+//! Packets and other events, a line each.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use mqtt_wire::{DecodeError, Sender, Version};
+
+use super::details::{details, waived};
+use super::style::{BAD, FAINT, FAULT, GOOD, UNSURE, paint};
+use super::summary::summary;
+use super::view::View;
+use crate::event::{Event, Record, Verdict};
+use crate::fixed_header::remaining_length;
+use crate::names;
+use crate::text::count;
+
+/// The verdict if a waiver was needed.
+pub const WITH_WAIVER: &str = "VALID WITH WAIVER";
+
+/// Writes a packet with its verdict. If several versions were tried, it may be valid in `only` one.
+pub fn verdict(
+    out: &mut dyn Write,
+    record: &Record<'_>,
+    only: Option<Version>,
+    view: View,
+) -> io::Result<()> {
+    match record.verdict {
+        Verdict::Accept(packet) => {
+            match only {
+                // few programs speak 3.1, and it has few rules
+                Some(Version::V3_1) => paint(out, UNSURE, "VALID IN 3.1 ONLY")?,
+                _ if !record.waived.is_empty() => paint(out, UNSURE, WITH_WAIVER)?,
+                _ => paint(out, GOOD, "VALID")?,
+            }
+            let summary = summary(&packet, record.dialect.version(), view);
+            writeln!(out, "  {summary}")
+        }
+        Verdict::Reject(error) => {
+            paint(out, BAD, "INVALID")?;
+            writeln!(out, "  {}", refusal(record, error))
+        }
+        Verdict::Incomplete(missing) => {
+            paint(out, UNSURE, "INCOMPLETE")?;
+            writeln!(out, "  {}", incomplete(record, missing))
+        }
+    }
+}
+
+/// Writes a packet, without the verdict if it is valid.
+fn packet(out: &mut dyn Write, record: &Record<'_>, view: View) -> io::Result<()> {
+    match record.verdict {
+        Verdict::Accept(packet) => {
+            let summary = summary(&packet, record.dialect.version(), view);
+            writeln!(out, "{summary}")
+        }
+        Verdict::Reject(_) | Verdict::Incomplete(_) => verdict(out, record, None, view),
+    }
+}
+
+/// Writes an event, and the details of a packet if it is refused or the view has the tree.
+pub fn event(out: &mut dyn Write, event: &Event<'_>, view: View) -> io::Result<()> {
+    let offset = match event {
+        Event::Packet(record) => record.offset.to_string(),
+        Event::Unread { .. } | Event::Missing { .. } => String::new(),
+    };
+    paint(out, FAINT, &format!("{offset:>8}  "))?;
+    write!(out, "{} ", arrow(event.sender()))?;
+    match event {
+        Event::Packet(record) => {
+            packet(out, record, view)?;
+            if record.is_refused() || view.tree {
+                details(out, record, view)?;
+                return writeln!(out);
+            }
+            notes(out, record)
+        }
+        Event::Unread { length, .. } => unread(out, *length),
+        Event::Missing { length, .. } => {
+            let text = format!("{length} bytes are missing from the capture\n");
+            paint(out, UNSURE, &text)
+        }
+    }
+}
+
+/// An arrow to the server or to the client.
+pub fn arrow(sender: Sender) -> &'static str {
+    match sender {
+        Sender::Client => "→",
+        Sender::Server => "←",
+    }
+}
+
+/// Writes that bytes were not decoded.
+pub fn unread(out: &mut dyn Write, length: usize) -> io::Result<()> {
+    let length = count(length, "byte");
+    let text = format!("{length} not decoded: no packet begins there\n");
+    paint(out, UNSURE, &text)
+}
+
+/// Writes the number of a packet in a capture, or of a connection, and the time.
+pub fn place(out: &mut dyn Write, number: u64, time: Duration) -> io::Result<()> {
+    let seconds = time.as_secs_f64();
+    let text = format!("{:>6} {seconds:>11.6}", format!("#{number}"));
+    paint(out, FAINT, &text)
+}
+
+/// Writes the waived errors of a packet and its breaches, a line each.
+fn notes(out: &mut dyn Write, record: &Record<'_>) -> io::Result<()> {
+    for error in &record.waived {
+        let text = format!("       ~ waived {}\n", waived(*error));
+        paint(out, UNSURE, &text)?;
+    }
+    for breach in record.breaches.iter().flatten() {
+        paint(out, FAULT, &format!("       ! {breach}\n"))?;
+    }
+    Ok(())
+}
+
+fn refusal(record: &Record<'_>, error: DecodeError) -> String {
+    let sender = names::sender(record.dialect.sender());
+    match error.version() {
+        Some(version) => format!("MQTT {version} from the {sender}: {error}"),
+        None => format!("from the {sender}: {error}"),
+    }
+}
+
+fn incomplete(record: &Record<'_>, missing: usize) -> String {
+    let version = record.dialect.version();
+    let sender = names::sender(record.dialect.sender());
+    let name = record.packet_type().map_or("packet", |it| it.name());
+    let received = count(record.bytes.len(), "byte");
+    let missing = count(missing, "byte");
+    let at_least = match remaining_length(record.bytes) {
+        Some(_) => "",
+        None => "at least ",
+    };
+    format!(
+        "MQTT {version} from the {sender}: {name}, {received} received, {at_least}{missing} \
+         missing"
+    )
+}

@@ -1,0 +1,351 @@
+//! Copies of messages: which properties are forwarded, which are lost, and that a shared copy equals the packet.
+
+use std::io::IoSlice;
+
+use crate::invariants::{self, dialects};
+use bytes::{Buf, Bytes};
+use mqtt_wire::fanout::{Envelope, Forward, ForwardError, SharedPublish};
+use mqtt_wire::{
+    Delivery, Dialect, EncodeError, ErrorKind, Field, Packet, PacketId, PacketType, Properties,
+    Property, PropertyId, Publish, Sender, SubscriptionId, TopicName, Utf8Str, Version, Waivers,
+};
+
+#[test]
+fn a_copy_equals_the_packet_encoded_by_hand() {
+    let mut copies = 0;
+    for_each_publish(|publish| {
+        let topic_name = publish.topic_name.unwrap();
+        let payload = Bytes::copy_from_slice(publish.payload);
+        let shared = SharedPublish::new(topic_name, publish.properties, payload).unwrap();
+        for envelope in envelopes() {
+            let dialect = envelope.dialect;
+            let length = publish.payload.len() as u32;
+            let forward = Forward::new(topic_name, publish.properties, length, envelope);
+            let copy = shared.copy_for(envelope);
+            let expected = match by_hand(publish, envelope) {
+                Some(properties) => properties,
+                None => {
+                    assert_eq!(forward.err(), Some(ForwardError::Expired));
+                    assert_eq!(copy.err(), Some(ForwardError::Expired));
+                    continue;
+                }
+            };
+            let expected = Packet::from(Publish {
+                delivery: envelope.delivery,
+                retain: envelope.retain,
+                topic_name: Some(topic_name),
+                properties: Properties::new(&expected),
+                payload: publish.payload,
+            });
+            let mut bytes = Vec::new();
+            expected.encode(dialect, &mut bytes).unwrap();
+
+            let mut copy = copy.unwrap();
+            assert_eq!(copy.remaining(), bytes.len());
+            assert_eq!(copy.copy_to_bytes(bytes.len()), bytes);
+            assert!(!copy.has_remaining());
+
+            let forward = forward.unwrap();
+            assert_eq!(forward.encoded_len(), bytes.len());
+            let mut head = Vec::new();
+            let head_len = forward.encode(&mut head).unwrap();
+            assert_eq!(head.len(), head_len);
+            assert_eq!(forward.payload().left(), length);
+            assert_eq!(head[..], bytes[..bytes.len() - publish.payload.len()]);
+            let mut buffer = vec![0; head_len];
+            let too_small = Err(EncodeError::BufferTooSmall { needed: head_len });
+            assert_eq!(
+                forward.encode_to_slice(&mut buffer[..head_len - 1]),
+                too_small
+            );
+            assert_eq!(buffer, vec![0; head_len]);
+            assert_eq!(forward.encode_to_slice(&mut buffer), Ok(head_len));
+            assert_eq!(buffer, head);
+            copies += 1;
+        }
+    });
+    assert!(copies > 1_000, "{copies}");
+}
+
+#[test]
+fn properties_that_a_version_lacks_are_reported() {
+    let mut lost_properties = 0;
+    for_each_publish(|publish| {
+        let topic_name = publish.topic_name.unwrap();
+        let shared = SharedPublish::new(topic_name, publish.properties, Bytes::new()).unwrap();
+        for version in Version::ALL {
+            let envelope = Envelope::new(Dialect::from_server(version));
+            let forward = Forward::new(topic_name, publish.properties, 0, envelope).unwrap();
+            let lost: Vec<_> = forward.lost().collect();
+            assert!(shared.lost_in(version).eq(lost.iter().copied()));
+            let carried = by_hand(publish, Envelope::new(Dialect::from_server(Version::V5)));
+            match version {
+                Version::V5 => assert!(lost.is_empty()),
+                _ => assert_eq!(Some(&lost), carried.as_ref()),
+            }
+            lost_properties += lost.len();
+        }
+    });
+    assert!(lost_properties > 100, "{lost_properties}");
+}
+
+#[test]
+fn connection_properties_are_not_forwarded() {
+    let topic_name = TopicName::new("a").unwrap();
+    let properties = [
+        Property::TopicAlias(3.try_into().unwrap()),
+        Property::SubscriptionIdentifier(SubscriptionId::new(4).unwrap()),
+        Property::PayloadFormatIndicator(true),
+    ];
+    let shared =
+        SharedPublish::new(topic_name, Properties::new(&properties), Bytes::new()).unwrap();
+    let v5 = Envelope::new(Dialect::from_server(Version::V5));
+    let copy = shared.copy_for(v5).unwrap().chunks().concat();
+    assert_eq!(copy, b"\x30\x06\x00\x01a\x02\x01\x01");
+    let lost: Vec<_> = shared.lost_in(Version::V3_1).collect();
+    assert_eq!(lost, properties[2..]);
+
+    // those of a Will
+    let properties = [Property::WillDelayInterval(9), properties[2]];
+    let shared =
+        SharedPublish::new(topic_name, Properties::new(&properties), Bytes::new()).unwrap();
+    let copy = shared.copy_for(v5).unwrap().chunks().concat();
+    assert_eq!(copy, b"\x30\x06\x00\x01a\x02\x01\x01");
+}
+
+#[test]
+fn a_message_expires_after_its_interval() {
+    let topic_name = TopicName::new("a").unwrap();
+    let left = |interval, waited| {
+        let properties = [Property::MessageExpiryInterval(interval)];
+        let mut envelope = Envelope::new(Dialect::from_server(Version::V5));
+        envelope.waited = waited;
+        let forward = Forward::new(topic_name, Properties::new(&properties), 0, envelope)?;
+        let mut bytes = Vec::new();
+        forward.encode(&mut bytes).unwrap();
+        let Ok(Packet::Publish(publish)) = Packet::decode(&bytes, envelope.dialect) else {
+            panic!("{bytes:02x?}");
+        };
+        Ok(expiry_of(publish))
+    };
+    let interval = |seconds| Ok(Some(seconds));
+    assert_eq!(left(60, 0), interval(60));
+    assert_eq!(left(60, 59), interval(1));
+    assert_eq!(left(60, 60), Err(ForwardError::Expired));
+    assert_eq!(left(60, u32::MAX), Err(ForwardError::Expired));
+    assert_eq!(left(0, 0), interval(0));
+    assert_eq!(left(0, 1), Err(ForwardError::Expired));
+}
+
+#[test]
+fn an_invalid_envelope_is_rejected() {
+    let topic_name = TopicName::new("a").unwrap();
+    let shared = SharedPublish::new(topic_name, Properties::EMPTY, Bytes::new()).unwrap();
+    let ids = [SubscriptionId::new(1).unwrap()];
+    for dialect in dialects() {
+        let mut envelope = Envelope::new(dialect);
+        envelope.subscription_ids = &ids;
+        let copy = shared.copy_for(envelope).map(|copy| copy.remaining());
+        let field = Field::Property(PropertyId::SubscriptionIdentifier);
+        match (dialect.version(), dialect.sender(), copy) {
+            (Version::V5, Sender::Server, copy) => assert_eq!(copy, Ok(8)),
+            (
+                Version::V5,
+                Sender::Client,
+                Err(ForwardError::Encode(EncodeError::Violation(violation))),
+            ) => {
+                assert_eq!(violation.kind(), ErrorKind::PropertyWrongSender);
+                assert_eq!(violation.field(), field);
+                assert_eq!(violation.statement().unwrap().id(), "MQTT-3.3.4-6");
+            }
+            (version, _, copy) => {
+                let packet_type = PacketType::Publish;
+                let error = EncodeError::NotInVersion {
+                    packet_type,
+                    field,
+                    version,
+                };
+                assert_eq!(copy, Err(ForwardError::Encode(error)));
+            }
+        }
+    }
+
+    // a Packet Identifier that only a waiver lets in
+    let dialect = Dialect::from_client(Version::V3_1_1).waiving(Waivers::PACKET_ID_ZERO);
+    let Ok(Packet::Publish(publish)) = Packet::decode(b"\x32\x05\x00\x01a\x00\x00", dialect) else {
+        panic!("not waived");
+    };
+    let mut envelope = Envelope::new(dialect.reply());
+    envelope.delivery = publish.delivery;
+    let refused = shared.copy_for(envelope).map(|_| ());
+    let Err(ForwardError::Encode(EncodeError::Violation(violation))) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(violation.kind(), ErrorKind::PacketIdZero);
+}
+
+#[test]
+fn only_message_properties_are_allowed_in_a_message() {
+    let topic_name = TopicName::new("a").unwrap();
+    let text = Utf8Str::new("x").unwrap();
+    let content_type = Property::ContentType(text);
+    for (properties, kind) in [
+        (
+            [content_type, Property::ReasonString(text)],
+            ErrorKind::PropertyNotAllowed,
+        ),
+        ([content_type, content_type], ErrorKind::DuplicateProperty),
+    ] {
+        let properties = Properties::new(&properties);
+        let shared = SharedPublish::new(topic_name, properties, Bytes::new());
+        let Err(EncodeError::Violation(violation)) = shared else {
+            panic!("{shared:?}");
+        };
+        assert_eq!(violation.kind(), kind);
+        let envelope = Envelope::new(Dialect::from_server(Version::V3_1_1));
+        let forward = Forward::new(topic_name, properties, 0, envelope);
+        let error = ForwardError::Encode(EncodeError::Violation(violation));
+        assert_eq!(forward.err(), Some(error));
+    }
+
+    let envelope = Envelope::new(Dialect::from_server(Version::V5));
+    let fits = |length| Forward::new(topic_name, Properties::EMPTY, length, envelope).map(|_| ());
+    assert_eq!(fits(268_435_455 - 4), Ok(()));
+    let too_long = Err(ForwardError::Encode(EncodeError::TooLong));
+    assert_eq!(fits(268_435_455 - 3), too_long);
+    assert_eq!(fits(u32::MAX), too_long);
+}
+
+#[test]
+fn a_copy_can_be_read_from_any_offset_in_any_pieces() {
+    let user = Property::UserProperty(Utf8Str::new("k").unwrap(), Utf8Str::new("v").unwrap());
+    let topic_name = TopicName::new("a/b").unwrap();
+    let payload = Bytes::from_static(b"hello");
+    let shared = SharedPublish::new(topic_name, Properties::new(&[user]), payload).unwrap();
+    let many: Vec<_> = (1..100).filter_map(SubscriptionId::new).collect();
+    for ids in [&many[..0], &many[..1], &many[..4], &many[..]] {
+        let mut envelope = Envelope::new(Dialect::from_server(Version::V5));
+        let packet_id = PacketId::MIN;
+        envelope.delivery = Delivery::ExactlyOnce {
+            packet_id,
+            dup: true,
+        };
+        envelope.subscription_ids = ids;
+        let copy = shared.copy_for(envelope).unwrap();
+        let bytes = copy.chunks().concat();
+        let Ok(Packet::Publish(publish)) = Packet::decode(&bytes, envelope.dialect) else {
+            panic!("{bytes:02x?}");
+        };
+        assert_eq!(publish.properties.len(), ids.len() + 1);
+        for place in 0..=bytes.len() {
+            let mut rest = copy.clone();
+            rest.advance(place);
+            assert_eq!(rest.remaining(), bytes.len() - place);
+            assert_eq!(rest.chunks().concat(), bytes[place..]);
+            assert!(bytes[place..].starts_with(rest.chunk()));
+            assert_eq!(rest.chunk().is_empty(), place == bytes.len());
+            for room in 0..6 {
+                let mut slices = [IoSlice::new(b"unused"); 6];
+                let filled = rest.chunks_vectored(&mut slices[..room]);
+                assert!(slices[filled..].iter().all(|slice| **slice == *b"unused"));
+                let written: Vec<u8> = slices[..filled].iter().flat_map(|it| it.to_vec()).collect();
+                assert!(bytes[place..].starts_with(&written));
+                assert!(filled == room || written == bytes[place..]);
+            }
+            assert_eq!(rest.copy_to_bytes(rest.remaining()), bytes[place..]);
+        }
+        // the payload is where it was
+        assert_eq!(
+            copy.chunks()[4].as_ptr(),
+            shared.copy_for(envelope).unwrap().chunks()[4].as_ptr()
+        );
+    }
+}
+
+/// Messages of all dialects that have a Topic Name, with properties from the wire and borrowed from a slice.
+fn for_each_publish(mut each: impl FnMut(Publish<'_>)) {
+    for dialect in dialects() {
+        for bytes in invariants::packets(PacketType::Publish, dialect, 60) {
+            let Ok(Packet::Publish(publish)) = Packet::decode(&bytes, dialect) else {
+                panic!("{bytes:02x?}");
+            };
+            if publish.topic_name.is_some() {
+                each(publish);
+                let properties: Vec<_> = publish.properties.iter().collect();
+                let properties = Properties::new(&properties);
+                each(Publish {
+                    properties,
+                    ..publish
+                });
+            }
+        }
+    }
+}
+
+fn envelopes() -> Vec<Envelope<'static>> {
+    const IDS: &[u32] = &[1, 127, 128, 268_435_455, 5, 5];
+    let ids: Vec<_> = IDS
+        .iter()
+        .copied()
+        .filter_map(SubscriptionId::new)
+        .collect();
+    let ids: &'static [SubscriptionId] = ids.leak();
+    let packet_id = PacketId::new(0xabcd).unwrap();
+    let deliveries = [
+        Delivery::AtMostOnce,
+        Delivery::AtLeastOnce {
+            packet_id,
+            dup: false,
+        },
+        Delivery::ExactlyOnce {
+            packet_id,
+            dup: true,
+        },
+    ];
+    let mut envelopes = Vec::new();
+    for dialect in dialects() {
+        for (index, delivery) in deliveries.into_iter().enumerate() {
+            let takes_ids = dialect == Dialect::from_server(Version::V5);
+            envelopes.push(Envelope {
+                dialect,
+                delivery,
+                retain: index == 1,
+                subscription_ids: &ids[..if takes_ids { 3 * index } else { 0 }],
+                waited: [0, 7, 100_000][index],
+            });
+        }
+    }
+    envelopes
+}
+
+fn expiry_of(publish: Publish<'_>) -> Option<u32> {
+    match publish.properties.get(PropertyId::MessageExpiryInterval)? {
+        Property::MessageExpiryInterval(seconds) => Some(seconds),
+        _ => None,
+    }
+}
+
+/// The properties of a copy; `None` if the message has expired.
+fn by_hand<'a>(publish: Publish<'a>, envelope: Envelope<'_>) -> Option<Vec<Property<'a>>> {
+    let mut properties = Vec::new();
+    if let Some(seconds) = expiry_of(publish) {
+        if envelope.waited > 0 && seconds <= envelope.waited {
+            return None;
+        }
+        properties.push(Property::MessageExpiryInterval(seconds - envelope.waited));
+    }
+    let ids = envelope.subscription_ids.iter().copied();
+    properties.extend(ids.map(Property::SubscriptionIdentifier));
+    properties.extend(publish.properties.iter().filter(|property| {
+        !matches!(
+            property,
+            Property::MessageExpiryInterval(_)
+                | Property::SubscriptionIdentifier(_)
+                | Property::TopicAlias(_)
+        )
+    }));
+    if envelope.dialect.version() != Version::V5 {
+        properties.clear();
+    }
+    Some(properties)
+}
