@@ -1,4 +1,4 @@
-//! The Control Packets. Each layout has a file of its own, which decodes it and encodes it.
+//! The Control Packets. One file per packet layout decodes and encodes it.
 
 mod ack;
 mod auth;
@@ -12,6 +12,8 @@ mod publish;
 mod reason;
 mod suback;
 mod subscribe;
+#[cfg(test)]
+mod test_support;
 mod unsubscribe;
 mod will;
 
@@ -44,11 +46,11 @@ use crate::wire::write::{BoundedPut, SliceWriter};
 
 macro_rules! packets {
     ($($(#[$doc:meta])* $name:ident $(($body:ident))?,)*) => {
-        /// An MQTT Control Packet of any version, which borrows its text and data.
+        /// An MQTT Control Packet of any version. It borrows its text and data.
         ///
-        /// [`decode`](Self::decode) makes it from bytes, and `encode` makes bytes from it. How the
-        /// two correspond depends on the [`Dialect`]. In a version that lacks properties or Reason
-        /// Codes, they are empty or success.
+        /// [`decode`](Self::decode) turns bytes into a packet, and `encode` turns a packet into
+        /// bytes. Both depend on the [`Dialect`]. In a version without properties, a decoded packet
+        /// has an empty list of them; without a Reason Code, its code is Success.
         ///
         /// ```
         /// use mqtt_wire::{Dialect, Packet, Publish, TopicName, Version};
@@ -86,29 +88,29 @@ macro_rules! packets {
 }
 
 packets! {
-    /// A Client opens a connection.
+    /// CONNECT: a Client opens a connection.
     Connect(Connect),
-    /// The Server accepts or refuses it.
+    /// CONNACK: the Server accepts or refuses the connection.
     ConnAck(ConnAck),
-    /// An Application Message.
+    /// PUBLISH: an Application Message.
     Publish(Publish),
-    /// The answer to a PUBLISH with QoS 1.
+    /// PUBACK: the answer to a PUBLISH with QoS 1.
     PubAck(Ack),
-    /// The first answer to a PUBLISH with QoS 2.
+    /// PUBREC: the first answer to a PUBLISH with QoS 2.
     PubRec(Ack),
-    /// The answer to PUBREC.
+    /// PUBREL: the answer to PUBREC.
     PubRel(Ack),
-    /// The answer to PUBREL.
+    /// PUBCOMP: the answer to PUBREL, which completes QoS 2.
     PubComp(Ack),
-    /// A Client asks for messages.
+    /// SUBSCRIBE: a Client subscribes to topics.
     Subscribe(Subscribe),
-    /// The answer to SUBSCRIBE.
+    /// SUBACK: the answer to SUBSCRIBE.
     SubAck(SubAck),
-    /// A Client gives up subscriptions.
+    /// UNSUBSCRIBE: a Client removes subscriptions.
     Unsubscribe(Unsubscribe),
-    /// The answer to UNSUBSCRIBE.
+    /// UNSUBACK: the answer to UNSUBSCRIBE.
     UnsubAck(SubAck),
-    /// A Client shows that it is alive and asks the same of the Server.
+    /// PINGREQ: a Client shows that it is alive, and asks for a PINGRESP.
     ///
     /// ```
     /// use mqtt_wire::{Dialect, Packet, Version};
@@ -125,15 +127,15 @@ packets! {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     PingReq,
-    /// The answer to PINGREQ.
+    /// PINGRESP: the answer to PINGREQ.
     PingResp,
-    /// The last packet of its sender; before 5.0 from the Client only.
+    /// DISCONNECT: the last packet that its sender sends. Before 5.0 only a Client sends it.
     Disconnect(Disconnect),
-    /// A step of extended authentication (5.0).
+    /// AUTH: a step of extended authentication (5.0 only).
     Auth(Auth),
 }
 
-/// Runs the same code for every body; the packet type is a constant each time.
+/// Runs the same code for each type of packet. The packet type is a constant in that code.
 macro_rules! with_body {
     ($packet:expr, |$body:ident, $packet_type:ident| $then:expr) => {
         with_body!($packet, $body, $packet_type, $then,
@@ -156,7 +158,8 @@ macro_rules! with_body {
 }
 
 impl<'a> Packet<'a> {
-    /// The Packet Identifier, if the packet has one.
+    /// The Packet Identifier; `None` for packets that have none.
+    #[doc(alias = "pkid")]
     #[must_use]
     pub const fn packet_id(&self) -> Option<PacketId> {
         match self {
@@ -177,7 +180,7 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The properties; none if the packet has no properties. Those of a Will are in
+    /// The properties; an empty list for packets that have none. The properties of a Will are in
     /// [`Will::properties`].
     #[must_use]
     pub const fn properties(&self) -> Properties<'a> {
@@ -234,11 +237,12 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The length of the packet in `dialect`, in bytes, with its fixed header.
+    /// The length in bytes of the packet encoded in `dialect`, fixed header included.
     ///
     /// # Errors
     ///
-    /// As [`encode_to_slice`](Self::encode_to_slice), but never because of the room.
+    /// As for [`encode_to_slice`](Self::encode_to_slice), except
+    /// [`BufferTooSmall`](EncodeError::BufferTooSmall).
     pub fn encoded_len(&self, dialect: Dialect) -> Result<usize, EncodeError> {
         Ok(self.remaining_length(dialect)?.packet_len())
     }
@@ -255,8 +259,8 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] if the packet breaks a rule, holds a value that the version cannot represent,
-    /// or does not fit. Then nothing was written.
+    /// [`EncodeError`] if the packet breaks a rule, has a value that the version cannot represent, or
+    /// does not fit into `buffer`. After an error, `buffer` is unchanged.
     pub fn encode_to_slice(
         &self,
         dialect: Dialect,
@@ -271,8 +275,9 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] if the packet breaks a rule, holds a value that the version cannot represent,
-    /// or does not fit. A buffer that grows has room for every packet. Then nothing was written.
+    /// [`EncodeError`] if the packet breaks a rule, has a value that the version cannot represent, or
+    /// does not fit into `buffer`. A buffer that grows, for example a `Vec`, has room for every
+    /// packet. After an error, `buffer` is unchanged.
     #[cfg(feature = "bytes")]
     pub fn encode(
         &self,
@@ -287,8 +292,8 @@ impl<'a> Packet<'a> {
 
 /// Parses the body of a packet; every byte has to belong to a field.
 ///
-/// Each type has a function of its own, so that no packet waits for the registers of another, and
-/// that function writes the packet where the caller wants it.
+/// The compiler makes one function per body type. So the types do not compete for registers, and
+/// each function writes the packet directly into the memory of the caller.
 #[inline(never)]
 fn parse_body<'a, T: DecodeBody<'a>>(
     frame: &FrameRef<'a>,
@@ -301,7 +306,7 @@ fn parse_body<'a, T: DecodeBody<'a>>(
     }
 }
 
-/// Parses a refused body again, to name the fault.
+/// Parses a refused body again to find the fault.
 #[cold]
 #[inline(never)]
 fn find_fault<'a, T: DecodeBody<'a>>(frame: &FrameRef<'a>, dialect: Dialect) -> DecodeError {
@@ -323,7 +328,7 @@ fn first_byte(frame: &FrameRef<'_>) -> FirstByte {
     }
 }
 
-/// Encodes one packet type, which the compiler knows.
+/// Encodes a packet. The compiler makes one function per packet type.
 #[inline(never)]
 fn encode_body(
     body: &impl EncodeBody,

@@ -3,12 +3,12 @@
 //! ```text
 //! fixed header     f0, Remaining Length
 //! Reason Code
-//! Properties       with Authentication Method
+//! Properties       Authentication Method is mandatory
 //! ```
 //!
-//! Section 3.15.2.1 lets an AUTH with code 0 and no properties end after its fixed header, while
-//! 3.15.2.2.2 makes Authentication Method mandatory. The second sentence is the stronger one: an
-//! AUTH without a method is refused in any form.
+//! Section 3.15.2.1 allows an AUTH with code 0 and no properties to end after its fixed header, but
+//! section 3.15.2.2.2 makes Authentication Method mandatory. The second rule wins here: an AUTH
+//! without a method is refused in every form.
 
 use super::body::{DecodeBody, EncodeBody};
 use super::reason;
@@ -21,7 +21,7 @@ use crate::reason_code::ReasonCode;
 use crate::wire::read::Parsed;
 use crate::wire::write::Put;
 
-/// AUTH: a step of extended authentication.
+/// AUTH: a step of extended authentication (5.0 only).
 ///
 /// ```
 /// use mqtt_wire::{Dialect, Packet, ReasonCode, Version};
@@ -49,14 +49,15 @@ use crate::wire::write::Put;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Auth<'a> {
-    /// Success (Server), Continue authentication (both) or Re-authenticate (Client).
+    /// The purpose of this step (MQTT-3.15.2-1): Success (Server only), Continue authentication
+    /// (both sides) or Re-authenticate (Client only).
     pub reason_code: ReasonCode,
-    /// Among them Authentication Method.
+    /// The properties. Authentication Method is mandatory (section 3.15.2.2.2).
     pub properties: Properties<'a>,
 }
 
 impl<'a> Auth<'a> {
-    /// An AUTH with these properties, among which Authentication Method has to be.
+    /// Creates an AUTH. The properties must include an Authentication Method.
     #[must_use]
     pub const fn new(reason_code: ReasonCode, properties: Properties<'a>) -> Self {
         Self {
@@ -93,10 +94,76 @@ impl EncodeBody for Auth<'_> {
         reason::check_with_properties(self.reason_code, &self.properties, packet_type, dialect)
     }
 
-    /// Authentication Method is mandatory, so nothing can be omitted.
+    /// Never omits the Reason Code or the properties, because Authentication Method is mandatory.
     #[inline(always)]
     fn put(&self, dialect: Dialect, out: &mut impl Put) {
         out.put_byte(self.reason_code as u8);
         property::put(&self.properties, dialect, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::packet::test_support::*;
+    use crate::{Auth, ErrorKind, Field, Properties, Property, ReasonCode, Utf8Str};
+
+    #[test]
+    fn every_auth_has_an_authentication_method() {
+        let missing = |offset| {
+            let kind = ErrorKind::AuthenticationMethodMissing;
+            (kind, Field::PropertyLength, offset)
+        };
+        for dialect in [client(V5), server(V5)] {
+            accept(b"\xf0\x05\x18\x03\x15\0\0", dialect);
+            assert_eq!(refuse(b"\xf0\0", dialect), missing(2));
+            assert_eq!(refuse(b"\xf0\x01\x18", dialect), missing(3));
+            assert_eq!(refuse(b"\xf0\x02\x18\0", dialect), missing(3));
+            // a Reason String only
+            assert_eq!(refuse(b"\xf0\x05\x18\x03\x1f\0\0", dialect), missing(3));
+        }
+    }
+
+    #[test]
+    fn encoding_needs_an_authentication_method_too() {
+        let method = [Property::AuthenticationMethod(Utf8Str::EMPTY)];
+        let reason = [Property::ReasonString(Utf8Str::EMPTY)];
+        let auth = |properties| Auth::new(ReasonCode::ContinueAuthentication, properties);
+        let bytes = b"\xf0\x05\x18\x03\x15\0\0";
+        assert_eq!(encode(auth(Properties::from(&method)), client(V5)), bytes);
+        for properties in [Properties::EMPTY, Properties::from(&reason)] {
+            let fault = (
+                ErrorKind::AuthenticationMethodMissing,
+                Field::PropertyLength,
+            );
+            assert_eq!(refuse_to_encode(auth(properties), client(V5)), fault);
+        }
+    }
+
+    #[test]
+    fn the_code_depends_on_the_sender() {
+        let wrong_sender = (ErrorKind::ReasonCodeWrongSender, Field::ReasonCode, 2);
+        for (code, right, wrong) in [
+            (0x00, server(V5), client(V5)),
+            (0x19, client(V5), server(V5)),
+        ] {
+            let bytes = [0xf0, 5, code, 3, 0x15, 0, 0];
+            accept(&bytes, right);
+            assert_eq!(refuse(&bytes, wrong), wrong_sender);
+        }
+        let not_allowed = (ErrorKind::ReasonCodeNotAllowed, Field::ReasonCode, 2);
+        assert_eq!(refuse(b"\xf0\x05\x80\x03\x15\0\0", client(V5)), not_allowed);
+    }
+
+    #[test]
+    fn before_5_0_there_is_no_auth() {
+        let method = [Property::AuthenticationMethod(Utf8Str::EMPTY)];
+        let auth = Auth::new(
+            ReasonCode::ContinueAuthentication,
+            Properties::from(&method),
+        );
+        for version in [V3_1, V3_1_1] {
+            let fault = (ErrorKind::ReservedPacketType, Field::PacketType);
+            assert_eq!(refuse_to_encode(auth, client(version)), fault);
+        }
     }
 }

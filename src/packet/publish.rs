@@ -5,12 +5,12 @@
 //! Topic Name
 //! Packet Identifier   if QoS is 1 or 2
 //! Properties       5.0
-//! Payload          all that is left
+//! Payload          the rest of the packet
 //! ```
 //!
 //! | | 3.1 | 3.1.1 | 5.0 |
 //! |---|---|---|---|
-//! | DUP with QoS 0 | disregarded | refused | refused |
+//! | DUP with QoS 0 | ignored | refused | refused |
 //! | empty Topic Name | refused | refused | allowed with a Topic Alias |
 
 use core::fmt;
@@ -59,22 +59,23 @@ use crate::wire::write::Put;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Publish<'a> {
-    /// QoS, and with QoS 1 and 2 Packet Identifier and DUP.
+    /// The QoS; with QoS 1 and 2 also Packet Identifier and DUP.
     pub delivery: Delivery,
-    /// RETAIN: from a Client, to be kept for later subscribers; from a Server, see section
-    /// 3.3.1.3.
+    /// RETAIN. From a Client, 1 asks the Server to store the message for future subscribers. From
+    /// a Server, see section 3.3.1.3.
     pub retain: bool,
-    /// What the message is about. `None` stands for the empty Topic Name of 5.0, which refers to
-    /// the property Topic Alias; it is always there in 3.1 and 3.1.1.
+    /// The Topic Name. `None` is an empty name: 5.0 only, and only with the property Topic Alias,
+    /// which replaces it (section 3.3.2.3.4).
+    #[doc(alias = "topic")]
     pub topic_name: Option<TopicName<'a>>,
-    /// 5.0 only.
+    /// The properties (5.0 only).
     pub properties: Properties<'a>,
-    /// The Application Message; it may be empty.
+    /// The content of the message. It may be empty.
     pub payload: &'a [u8],
 }
 
 impl<'a> Publish<'a> {
-    /// A message with QoS 0 that is not retained.
+    /// Creates a PUBLISH with QoS 0, RETAIN 0 and no properties.
     #[must_use]
     pub const fn new(topic_name: TopicName<'a>, payload: &'a [u8]) -> Self {
         Self {
@@ -156,7 +157,7 @@ impl EncodeBody for Publish<'_> {
     }
 }
 
-/// Writes the Packet Identifier, if the QoS has one.
+/// Writes the Packet Identifier of QoS 1 and 2.
 #[inline]
 pub(crate) fn put_packet_id(delivery: &Delivery, out: &mut impl Put) {
     if let Some(packet_id) = delivery.packet_id() {
@@ -172,31 +173,35 @@ fn may_be_empty(properties: Properties<'_>, dialect: Dialect) -> bool {
     dialect.is_v5() && properties.get(PropertyId::TopicAlias).is_some()
 }
 
-/// How a message is delivered: its QoS, with what that QoS needs.
+/// The QoS of a PUBLISH, with the fields that exist only in that QoS.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Delivery {
     /// QoS 0: no Packet Identifier and no DUP (MQTT-2.3.1-5 and MQTT-3.3.1-2 of 3.1.1,
     /// MQTT-2.2.1-2 and MQTT-3.3.1-2 of 5.0).
     AtMostOnce,
-    /// QoS 1: answered by PUBACK.
+    /// QoS 1: the receiver answers with PUBACK.
     AtLeastOnce {
-        /// Not in use by another exchange.
+        /// The Packet Identifier. No other unfinished exchange of the sender may use it
+        /// (MQTT-2.3.1-2 and MQTT-2.3.1-4 of 3.1.1, MQTT-2.2.1-3 and MQTT-2.2.1-4 of 5.0).
+        #[doc(alias = "pkid")]
         packet_id: PacketId,
-        /// Whether this may be a repetition.
+        /// DUP: whether this may repeat an earlier attempt to send the message.
         dup: bool,
     },
-    /// QoS 2: answered by PUBREC, PUBREL and PUBCOMP.
+    /// QoS 2: the receiver answers with PUBREC; PUBREL and PUBCOMP follow.
     ExactlyOnce {
-        /// Not in use by another exchange.
+        /// The Packet Identifier. No other unfinished exchange of the sender may use it
+        /// (MQTT-2.3.1-2 and MQTT-2.3.1-4 of 3.1.1, MQTT-2.2.1-3 and MQTT-2.2.1-4 of 5.0).
+        #[doc(alias = "pkid")]
         packet_id: PacketId,
-        /// Whether this may be a repetition.
+        /// DUP: whether this may repeat an earlier attempt to send the message.
         dup: bool,
     },
 }
 
 impl Delivery {
-    /// The QoS.
+    /// The QoS: 0, 1 or 2.
     #[must_use]
     #[inline]
     pub const fn qos(&self) -> QoS {
@@ -207,7 +212,8 @@ impl Delivery {
         }
     }
 
-    /// The Packet Identifier; QoS 0 has none.
+    /// The Packet Identifier; `None` with QoS 0.
+    #[doc(alias = "pkid")]
     #[must_use]
     #[inline]
     pub const fn packet_id(&self) -> Option<PacketId> {
@@ -225,7 +231,7 @@ impl Delivery {
         (self.dup() as u8) << 3 | (self.qos() as u8) << 1
     }
 
-    /// Whether DUP is 1.
+    /// Whether DUP is 1. Always false with QoS 0.
     #[must_use]
     #[inline]
     pub const fn dup(&self) -> bool {
@@ -242,14 +248,14 @@ impl fmt::Display for Delivery {
         if let Some(packet_id) = self.packet_id() {
             write!(f, ", Packet Identifier {packet_id}")?;
         }
-        match self.dup() {
-            true => f.write_str(", DUP"),
-            false => Ok(()),
+        if self.dup() {
+            f.write_str(", DUP")?;
         }
+        Ok(())
     }
 }
 
-/// By hand: what is flattened by serde needs an allocator.
+/// Written by hand, because the `flatten` of serde needs an allocator.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Publish<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -271,5 +277,180 @@ impl serde::Serialize for Publish<'_> {
         }
         publish.serialize_field("payload", &data::Hex(self.payload))?;
         publish.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use crate::packet::test_support::*;
+    use crate::{Delivery, ErrorKind, Field, Packet, PacketId, Publish};
+    use crate::{Properties, Property, QoS, TopicName, Version, Waivers};
+
+    /// The bytes of a PUBLISH with topic `a`; `rest` follows the topic.
+    fn publish(first_byte: u8, rest: &[u8]) -> std::vec::Vec<u8> {
+        packet(first_byte, &[b"\0\x01a", rest])
+    }
+
+    #[test]
+    fn the_flags_are_dup_qos_and_retain() {
+        let packet_id = PacketId::new(10).unwrap();
+        for (first_byte, delivery, retain) in [
+            (
+                0x32,
+                Delivery::AtLeastOnce {
+                    packet_id,
+                    dup: false,
+                },
+                false,
+            ),
+            (
+                0x3b,
+                Delivery::AtLeastOnce {
+                    packet_id,
+                    dup: true,
+                },
+                true,
+            ),
+            (
+                0x35,
+                Delivery::ExactlyOnce {
+                    packet_id,
+                    dup: false,
+                },
+                true,
+            ),
+            (
+                0x3c,
+                Delivery::ExactlyOnce {
+                    packet_id,
+                    dup: true,
+                },
+                false,
+            ),
+        ] {
+            let mut expected = Publish::new(TopicName::new("a").unwrap(), b"xy");
+            (expected.delivery, expected.retain) = (delivery, retain);
+            let bytes = publish(first_byte, b"\0\x0axy");
+            assert_eq!(accept(&bytes, client(V3_1_1)), expected.into());
+        }
+    }
+
+    #[test]
+    fn only_qos_1_and_2_have_a_packet_identifier() {
+        let topic = TopicName::new("a").unwrap();
+        for version in Version::ALL {
+            let properties: &[u8] = if version == V5 { &[0] } else { &[] };
+            let bytes = publish(0x31, properties);
+            let mut expected = Publish::new(topic, b"");
+            expected.retain = true;
+            assert_eq!(accept(&bytes, client(version)), expected.into());
+            for first_byte in [0x32, 0x34] {
+                accept(
+                    &publish(first_byte, &[&[0, 1], properties].concat()),
+                    client(version),
+                );
+                for cut in [&[][..], &[0]] {
+                    let fault = (ErrorKind::Truncated, Field::PacketId, 5);
+                    assert_eq!(refuse(&publish(first_byte, cut), client(version)), fault);
+                }
+                let zero = publish(first_byte, &[&[0, 0], properties].concat());
+                let fault = (ErrorKind::PacketIdZero, Field::PacketId, 5);
+                assert_eq!(refuse(&zero, client(version)), fault);
+                let waived = waive(&zero, client(version), Waivers::PACKET_ID_ZERO);
+                let fault = (ErrorKind::PacketIdZero, Field::PacketId);
+                assert_eq!(refuse_to_encode(waived, client(version)), fault);
+            }
+        }
+    }
+
+    #[test]
+    fn in_3_1_dup_is_ignored_with_qos_0() {
+        let bytes = publish(0x39, b"x");
+        let packet = Packet::decode(&bytes, client(V3_1)).unwrap();
+        assert_eq!(encode(packet, client(V3_1)), publish(0x31, b"x"));
+    }
+
+    #[test]
+    fn only_a_topic_alias_replaces_the_topic_name() {
+        let empty = (ErrorKind::EmptyTopicName, Field::TopicName, 2);
+        for version in [V3_1, V3_1_1] {
+            accept(b"\x30\x03\0\x01a", client(version));
+            assert_eq!(refuse(b"\x30\x02\0\0", client(version)), empty);
+        }
+        accept(b"\x30\x06\0\0\x03\x23\0\x01", client(V5));
+        // no properties, and a Payload Format Indicator only
+        for bytes in [&b"\x30\x03\0\0\0"[..], b"\x30\x05\0\0\x02\x01\0"] {
+            assert_eq!(refuse(bytes, client(V5)), empty);
+        }
+    }
+
+    #[test]
+    fn encoding_needs_a_topic_name_or_an_alias() {
+        let mut publish = Publish::new(TopicName::new("a").unwrap(), b"");
+        publish.topic_name = None;
+        for version in Version::ALL {
+            let fault = (ErrorKind::EmptyTopicName, Field::TopicName);
+            assert_eq!(refuse_to_encode(publish, client(version)), fault);
+        }
+        let alias = [Property::TopicAlias(core::num::NonZeroU16::MIN)];
+        publish.properties = Properties::from(&alias);
+        assert_eq!(encode(publish, client(V5)), b"\x30\x06\0\0\x03\x23\0\x01");
+    }
+
+    #[test]
+    fn the_payload_is_the_rest() {
+        for (version, payload) in [(V3_1, &b"\0x"[..]), (V3_1_1, b"\0x"), (V5, b"x")] {
+            let bytes = publish(0x30, b"\0x");
+            let expected = Publish::new(TopicName::new("a").unwrap(), payload);
+            assert_eq!(accept(&bytes, client(version)), expected.into());
+        }
+        let fault = (ErrorKind::Truncated, Field::PropertyLength, 5);
+        assert_eq!(refuse(&publish(0x30, b""), client(V5)), fault);
+    }
+
+    #[test]
+    fn before_5_0_there_are_no_properties() {
+        let properties = [Property::PayloadFormatIndicator(true)];
+        let mut publish = Publish::new(TopicName::new("a").unwrap(), b"");
+        publish.properties = Properties::from(&properties);
+        for version in [V3_1, V3_1_1] {
+            assert_eq!(
+                not_in_version(publish, client(version)),
+                Field::PropertyLength
+            );
+        }
+    }
+
+    #[test]
+    fn a_delivery_shows_its_parts() {
+        let packet_id = PacketId::new(7).unwrap();
+        for (delivery, qos, dup, text) in [
+            (Delivery::AtMostOnce, QoS::AtMostOnce, false, "QoS 0"),
+            (
+                Delivery::AtLeastOnce {
+                    packet_id,
+                    dup: false,
+                },
+                QoS::AtLeastOnce,
+                false,
+                "QoS 1, Packet Identifier 7",
+            ),
+            (
+                Delivery::ExactlyOnce {
+                    packet_id,
+                    dup: true,
+                },
+                QoS::ExactlyOnce,
+                true,
+                "QoS 2, Packet Identifier 7, DUP",
+            ),
+        ] {
+            assert_eq!((delivery.qos(), delivery.dup()), (qos, dup));
+            let expected = (qos != QoS::AtMostOnce).then_some(packet_id);
+            assert_eq!(delivery.packet_id(), expected);
+            assert_eq!(delivery.to_string(), text);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The Reason Code of 5.0 inside a packet, alone and with the properties behind it.
+//! The Reason Code of 5.0 inside a packet: alone, and followed by properties.
 
 use crate::dialect::Dialect;
 use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
@@ -9,7 +9,7 @@ use crate::rules::Waivers;
 use crate::wire::read::{self, Parsed};
 use crate::wire::write::Put;
 
-/// Parses a Reason Code of 5.0 that this packet may carry.
+/// Parses a Reason Code of 5.0 that this side may send in this packet.
 #[inline]
 pub(super) fn parse<'a, E: ParseFault<'a>>(
     input: &'a [u8],
@@ -45,6 +45,7 @@ pub(super) fn check(
     }
 }
 
+/// Checks that this side may send the code in this packet.
 #[inline]
 fn check_sender(
     code: ReasonCode,
@@ -61,8 +62,8 @@ fn check_sender(
     }
 }
 
-/// Parses the end of PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT and AUTH. Before 5.0 it is empty;
-/// in 5.0 it holds a Reason Code and properties, and the sender may omit the properties or both.
+/// Parses the end of PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT and AUTH. In 5.0 it holds a Reason
+/// Code and properties, and the sender may omit the properties or both. Before 5.0 it is empty.
 #[inline(always)]
 pub(super) fn parse_with_properties<'a, E: ParseFault<'a>>(
     input: &'a [u8],
@@ -82,7 +83,8 @@ pub(super) fn parse_with_properties<'a, E: ParseFault<'a>>(
     Ok((rest, (code, properties)))
 }
 
-/// Checks a Reason Code and properties that are about to be written. Before 5.0 there are none.
+/// Checks a Reason Code and properties that are about to be written. Before 5.0 the only code is
+/// Success, and there are no properties.
 #[inline(always)]
 pub(super) fn check_with_properties(
     code: ReasonCode,
@@ -113,5 +115,100 @@ pub(super) fn put_with_properties(
     out.put_byte(code as u8);
     if !short {
         property::put(properties, dialect, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::packet::test_support::*;
+    use crate::{Disconnect, ErrorKind, Field, Packet, Property, ReasonCode};
+    use crate::{Properties, Utf8Str};
+
+    #[test]
+    fn code_and_properties_may_be_omitted() {
+        let reason = [Property::ReasonString(Utf8Str::EMPTY)];
+        let reason = Properties::from(&reason);
+        for (bytes, code, properties) in [
+            (&[0xe0, 0][..], ReasonCode::Success, Properties::EMPTY),
+            (
+                &[0xe0, 1, 0x80],
+                ReasonCode::UnspecifiedError,
+                Properties::EMPTY,
+            ),
+            (
+                &[0xe0, 5, 0x80, 3, 0x1f, 0, 0],
+                ReasonCode::UnspecifiedError,
+                reason,
+            ),
+            // the code stays, because properties follow
+            (&[0xe0, 5, 0x00, 3, 0x1f, 0, 0], ReasonCode::Success, reason),
+        ] {
+            let mut disconnect = Disconnect::new(code);
+            disconnect.properties = properties;
+            assert_eq!(accept(bytes, client(V5)), disconnect.into());
+        }
+    }
+
+    #[test]
+    fn encoding_writes_the_shortest_form() {
+        for (long, short) in [
+            (&[0xe0, 1, 0x00][..], &[0xe0, 0][..]),
+            (&[0xe0, 2, 0x00, 0], &[0xe0, 0]),
+            (&[0xe0, 2, 0x80, 0], &[0xe0, 1, 0x80]),
+        ] {
+            let packet = Packet::decode(long, client(V5)).unwrap();
+            assert_eq!(encode(packet, client(V5)), short);
+        }
+    }
+
+    #[test]
+    fn a_byte_that_is_no_code_is_refused() {
+        let fault = (ErrorKind::ReasonCodeNotAllowed, Field::ReasonCode, 2);
+        accept(&[0xe0, 1, 0xa2], server(V5));
+        for byte in [0x03, 0xa3, 0xff] {
+            assert_eq!(refuse(&[0xe0, 1, byte], server(V5)), fault);
+        }
+    }
+
+    #[test]
+    fn nothing_follows_the_properties() {
+        accept(&[0xe0, 5, 0x80, 3, 0x1f, 0, 0], client(V5));
+        let fault = (ErrorKind::TrailingBytes, Field::Packet, 7);
+        assert_eq!(
+            refuse(&[0xe0, 6, 0x80, 3, 0x1f, 0, 0, 0], client(V5)),
+            fault
+        );
+        let fault = (ErrorKind::PropertyLength, Field::PropertyLength, 3);
+        assert_eq!(refuse(&[0xe0, 4, 0x80, 3, 0x1f, 0], client(V5)), fault);
+    }
+
+    #[test]
+    fn encoding_names_the_same_rule_as_decoding() {
+        for (code, dialect, kind) in [
+            (
+                ReasonCode::ServerBusy,
+                client(V5),
+                ErrorKind::ReasonCodeWrongSender,
+            ),
+            (
+                ReasonCode::Banned,
+                client(V5),
+                ErrorKind::ReasonCodeNotAllowed,
+            ),
+            (
+                ReasonCode::Banned,
+                server(V5),
+                ErrorKind::ReasonCodeNotAllowed,
+            ),
+        ] {
+            let field = Field::ReasonCode;
+            assert_eq!(refuse(&[0xe0, 1, code as u8], dialect), (kind, field, 2));
+            assert_eq!(
+                refuse_to_encode(Disconnect::new(code), dialect),
+                (kind, field)
+            );
+        }
+        let busy = Disconnect::new(ReasonCode::ServerBusy);
+        assert_eq!(encode(busy, server(V5)), [0xe0, 1, 0x89]);
     }
 }

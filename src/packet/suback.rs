@@ -9,7 +9,7 @@
 //!
 //! | | 3.1 | 3.1.1 | 5.0 |
 //! |---|---|---|---|
-//! | SUBACK codes | granted QoS, six unused bits | granted QoS or 80 | Subscribe Reason Codes |
+//! | SUBACK codes | granted QoS, six bits ignored | granted QoS or 80 | Subscribe Reason Codes |
 //! | SUBACK without a code | allowed | refused | refused |
 //! | UNSUBACK codes | none | none | Unsubscribe Reason Codes |
 
@@ -28,14 +28,14 @@ use crate::rules::Waivers;
 use crate::wire::read::{self, Parsed};
 use crate::wire::write::Put;
 
-/// SUBACK or UNSUBACK: the Server answers to each Topic Filter.
+/// SUBACK or UNSUBACK: the result for each Topic Filter of a SUBSCRIBE or UNSUBSCRIBE.
 ///
 /// ```
 /// use mqtt_wire::{Dialect, Packet, ReasonCode, Version};
 ///
 /// let bytes = [
 ///     0x90, 0x05, //                   SUBACK, Remaining Length 5
-///     0x00, 0x01, //                   Packet Identifier: that of the SUBSCRIBE
+///     0x00, 0x01, //                   Packet Identifier of the SUBSCRIBE
 ///     0x01, //                         first filter: granted QoS 1
 ///     0x00, //                         second filter: granted QoS 0
 ///     0x80, //                         third filter: failure
@@ -56,7 +56,7 @@ use crate::wire::write::Put;
 ///
 /// let bytes = [
 ///     0xb0, 0x04, //                   UNSUBACK, Remaining Length 4
-///     0x00, 0x02, //                   Packet Identifier: that of the UNSUBSCRIBE
+///     0x00, 0x02, //                   Packet Identifier of the UNSUBSCRIBE
 ///     0x00, //                         no Properties
 ///     0x11, //                         Reason Code: no subscription existed
 /// ];
@@ -73,13 +73,17 @@ use crate::wire::write::Put;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[doc(alias = "UnsubAck")]
 pub struct SubAck<'a> {
-    /// That of the SUBSCRIBE or UNSUBSCRIBE (MQTT-2.3.1-7 of 3.1.1, MQTT-2.2.1-6 of 5.0).
+    /// The Packet Identifier of the SUBSCRIBE or UNSUBSCRIBE (MQTT-2.3.1-7 of 3.1.1, MQTT-2.2.1-6
+    /// of 5.0).
+    #[doc(alias = "pkid")]
     pub packet_id: PacketId,
-    /// 5.0 only.
+    /// The properties (5.0 only).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
     pub properties: Properties<'a>,
-    /// One for each Topic Filter, in their order. An UNSUBACK has none before 5.0.
+    /// One code per Topic Filter, in the order of the filters (MQTT-3.9.3-1 of 3.1.1 and 5.0,
+    /// MQTT-3.11.3-1 of 5.0). Before 5.0 an UNSUBACK has none.
     #[cfg_attr(
         feature = "serde",
         serde(skip_serializing_if = "ReasonCodes::is_empty")
@@ -87,11 +91,11 @@ pub struct SubAck<'a> {
     pub reason_codes: ReasonCodes<'a>,
 }
 
-/// The answers of a SUBACK or UNSUBACK.
+/// The Reason Codes of a SUBACK or UNSUBACK.
 pub type ReasonCodes<'a> = List<'a, ReasonCode>;
 
 impl<'a> SubAck<'a> {
-    /// An answer without properties.
+    /// Creates a SUBACK or UNSUBACK without properties.
     #[must_use]
     pub const fn new(packet_id: PacketId, reason_codes: ReasonCodes<'a>) -> Self {
         Self {
@@ -161,6 +165,7 @@ impl EncodeBody for SubAck<'_> {
     }
 }
 
+/// The rules of SUBACK and UNSUBACK.
 #[inline]
 fn layout(packet_type: PacketType, dialect: Dialect) -> Layout {
     let is_unsuback = packet_type == PacketType::UnsubAck;
@@ -181,7 +186,7 @@ fn layout(packet_type: PacketType, dialect: Dialect) -> Layout {
     }
 }
 
-/// The codes of SUBACK before 5.0: 3.1 has no failure.
+/// Whether a SUBACK may carry the code before 5.0. 3.1 has no code for a failure.
 fn is_granted_qos(code: ReasonCode, version: Version) -> bool {
     match code {
         ReasonCode::Success | ReasonCode::GrantedQos1 | ReasonCode::GrantedQos2 => true,
@@ -190,6 +195,7 @@ fn is_granted_qos(code: ReasonCode, version: Version) -> bool {
     }
 }
 
+/// Parses one code.
 #[inline]
 fn parse_code<'a, E: ParseFault<'a>>(
     input: &'a [u8],
@@ -218,8 +224,9 @@ fn parse_code<'a, E: ParseFault<'a>>(
     }
 }
 
-/// A byte of a SUBACK before 5.0. In 3.1 six of its bits are unused; yet `80`, which says
-/// "failure" ever since, is not taken for QoS 0: parsing refuses it unless that is waived.
+/// The code of a byte in a SUBACK before 5.0. In 3.1 six of its bits are ignored. The exception is
+/// `80`: it means failure since 3.1.1, so it is not read as QoS 0. Parsing refuses it in 3.1 unless
+/// the rule is waived.
 #[inline]
 fn granted_qos(byte: u8, version: Version) -> Option<ReasonCode> {
     let byte = match (version, byte) {
@@ -244,3 +251,135 @@ impl<'a> list::sealed::Read<'a> for ReasonCode {
 }
 
 impl<'a> list::Item<'a> for ReasonCode {}
+
+#[cfg(test)]
+mod tests {
+    use crate::packet::test_support::*;
+    use crate::{ErrorKind, Field, Packet, PacketId, ReasonCode, ReasonCodes};
+    use crate::{SubAck, Version, Waivers};
+
+    const NOT_ALLOWED: ErrorKind = ErrorKind::ReasonCodeNotAllowed;
+
+    #[test]
+    fn in_3_1_1_the_codes_of_suback_are_0_to_2_and_80() {
+        for code in [0x00, 0x01, 0x02, 0x80] {
+            accept(&[0x90, 3, 0, 1, code], server(V3_1_1));
+        }
+        for code in [0x03, 0x04, 0x7f, 0x81, 0x87] {
+            let fault = (NOT_ALLOWED, Field::ReasonCode, 4);
+            assert_eq!(refuse(&[0x90, 3, 0, 1, code], server(V3_1_1)), fault);
+        }
+    }
+
+    #[test]
+    fn in_3_1_the_codes_of_suback_have_two_bits() {
+        for (code, read) in [(0x04, 0), (0xfd, 1), (0x82, 2), (0x81, 1)] {
+            let bytes = [0x90, 3, 0, 1, code];
+            let packet = Packet::decode(&bytes, server(V3_1)).unwrap();
+            assert_eq!(encode(packet, server(V3_1)), [0x90, 3, 0, 1, read]);
+        }
+        for code in [0x03, 0xff, 0x80] {
+            let fault = (NOT_ALLOWED, Field::ReasonCode, 4);
+            assert_eq!(refuse(&[0x90, 3, 0, 1, code], server(V3_1)), fault);
+        }
+    }
+
+    #[test]
+    fn in_3_1_a_waiver_lets_the_failure_of_3_1_1_pass() {
+        let bytes = [0x90, 4, 0, 1, 1, 0x80];
+        let codes = [ReasonCode::GrantedQos1, ReasonCode::UnspecifiedError];
+        let suback = SubAck::new(PacketId::MIN, ReasonCodes::from(&codes));
+        let waived = waive(&bytes, server(V3_1), Waivers::SUBACK_FAILURE);
+        assert_eq!(waived, Packet::SubAck(suback));
+        assert_eq!(not_in_version(waived, server(V3_1)), Field::ReasonCode);
+        assert_eq!(encode(waived, server(V3_1_1)), bytes);
+    }
+
+    #[test]
+    fn in_5_0_each_packet_has_reason_codes_of_its_own() {
+        for (first_byte, allowed, refused) in [
+            (0x90, [0x00, 0x02, 0x8f, 0x9e], [0x03, 0x11, 0x82]),
+            (0xb0, [0x00, 0x11, 0x8f, 0x91], [0x01, 0x97, 0x9e]),
+        ] {
+            for code in allowed {
+                accept(&[first_byte, 4, 0, 1, 0, code], server(V5));
+            }
+            for code in refused {
+                let fault = (NOT_ALLOWED, Field::ReasonCode, 5);
+                assert_eq!(refuse(&[first_byte, 4, 0, 1, 0, code], server(V5)), fault);
+            }
+        }
+    }
+
+    #[test]
+    fn every_code_is_checked() {
+        accept(&[0x90, 5, 0, 1, 0, 2, 0x80], server(V3_1_1));
+        let fault = (NOT_ALLOWED, Field::ReasonCode, 6);
+        assert_eq!(refuse(&[0x90, 5, 0, 1, 0, 2, 0x7f], server(V3_1_1)), fault);
+    }
+
+    #[test]
+    fn a_list_without_codes_is_refused_except_before_there_were_any() {
+        let no_suback = (ErrorKind::EmptySubAck, Field::ReasonCode);
+        let no_unsuback = (ErrorKind::EmptyUnsubAck, Field::ReasonCode);
+        let with_offset = |(kind, field), offset| (kind, field, offset);
+        accept(&[0x90, 2, 0, 1], server(V3_1));
+        accept(&[0xb0, 2, 0, 1], server(V3_1));
+        accept(&[0xb0, 2, 0, 1], server(V3_1_1));
+        let fault = with_offset(no_suback, 4);
+        assert_eq!(refuse(&[0x90, 2, 0, 1], server(V3_1_1)), fault);
+        let fault = with_offset(no_suback, 5);
+        assert_eq!(refuse(&[0x90, 3, 0, 1, 0], server(V5)), fault);
+        let fault = with_offset(no_unsuback, 5);
+        assert_eq!(refuse(&[0xb0, 3, 0, 1, 0], server(V5)), fault);
+
+        let empty = SubAck::new(PacketId::MIN, ReasonCodes::EMPTY);
+        for (packet, dialect, fault) in [
+            (Packet::SubAck(empty), server(V3_1_1), no_suback),
+            (Packet::SubAck(empty), server(V5), no_suback),
+            (Packet::UnsubAck(empty), server(V5), no_unsuback),
+        ] {
+            assert_eq!(refuse_to_encode(packet, dialect), fault);
+        }
+    }
+
+    #[test]
+    fn encoding_refuses_codes_that_the_version_cannot_represent() {
+        let encode_code = |code| {
+            let codes = [code];
+            let suback = SubAck::new(PacketId::MIN, ReasonCodes::from(&codes));
+            Version::ALL.map(|version| Packet::SubAck(suback).encoded_len(server(version)).is_ok())
+        };
+        assert_eq!(encode_code(ReasonCode::GrantedQos2), [true, true, true]);
+        assert_eq!(
+            encode_code(ReasonCode::UnspecifiedError),
+            [false, true, true]
+        );
+        assert_eq!(encode_code(ReasonCode::NotAuthorized), [false, false, true]);
+        assert_eq!(
+            encode_code(ReasonCode::NoSubscriptionExisted),
+            [false, false, false]
+        );
+
+        let codes = [ReasonCode::NoSubscriptionExisted];
+        let acks = SubAck::new(PacketId::MIN, ReasonCodes::from(&codes));
+        let fault = (NOT_ALLOWED, Field::ReasonCode);
+        assert_eq!(refuse_to_encode(Packet::SubAck(acks), server(V5)), fault);
+        assert_eq!(
+            encode(Packet::UnsubAck(acks), server(V5)),
+            [0xb0, 4, 0, 1, 0, 0x11]
+        );
+        let codes = [ReasonCode::Success];
+        let acks = SubAck::new(PacketId::MIN, ReasonCodes::from(&codes));
+        for version in [V3_1, V3_1_1] {
+            assert_eq!(
+                not_in_version(Packet::UnsubAck(acks), server(version)),
+                Field::ReasonCode
+            );
+            assert_eq!(
+                encode(Packet::SubAck(acks), server(version)),
+                [0x90, 3, 0, 1, 0]
+            );
+        }
+    }
+}
