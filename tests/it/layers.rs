@@ -107,7 +107,7 @@ fn read_sources(folder: &str) -> BTreeMap<String, String> {
             let path: PathBuf = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|it| it == "rs") && !path.ends_with("tests.rs") {
+            } else if path.extension().is_some_and(|it| it == "rs") && !is_for_tests(&path) {
                 let name = path.strip_prefix(folder).unwrap();
                 let name = name.to_str().unwrap().replace('\\', "/");
                 let text = fs::read_to_string(&path).unwrap();
@@ -116,6 +116,10 @@ fn read_sources(folder: &str) -> BTreeMap<String, String> {
         }
     }
     sources
+}
+
+fn is_for_tests(path: &Path) -> bool {
+    path.ends_with("tests.rs") || path.ends_with("test_support.rs")
 }
 
 /// The sources with each file put into the top module that it belongs to.
