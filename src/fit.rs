@@ -1,6 +1,6 @@
 //! Packets shortened to the Maximum Packet Size of the receiver.
 
-use crate::dialect::{Dialect, Sender};
+use crate::dialect::Dialect;
 use crate::error::{EncodeError, ErrorKind, Field, Refusal};
 use crate::list::Hidden;
 use crate::packet::Packet;
@@ -16,10 +16,6 @@ impl Packet<'_> {
     /// UNSUBACK (3.11.2-1, -2), DISCONNECT (3.14.2-3, -4) and AUTH (3.15.2-2, -3). Other packets
     /// are returned unchanged; the User Properties of a message must not be dropped (3.3.2-17).
     ///
-    /// Set `problem_information` to false if the Client sent Request Problem Information 0. A
-    /// Server then omits both properties from all these packets except CONNACK and DISCONNECT, even
-    /// if they fit (MQTT-3.1.2-29). This rule does not apply to a Client.
-    ///
     /// ```
     /// use mqtt_wire::{Ack, Dialect, Packet, PacketId, Properties, Property, ReasonCode, Utf8Str, Version};
     ///
@@ -33,7 +29,7 @@ impl Packet<'_> {
     /// let packet = Packet::PubAck(ack);
     ///
     /// let dialect = Dialect::from_server(Version::V5);
-    /// let shorter = packet.fit(dialect, 32, true)?;
+    /// let shorter = packet.fit(dialect, 32)?;
     /// assert_eq!(shorter.properties().iter().count(), 1); // the Reason String is left out
     /// let mut buffer = [0; 32];
     /// let length = shorter.encode_to_slice(dialect, &mut buffer)?;
@@ -46,21 +42,13 @@ impl Packet<'_> {
     /// [`EncodeError`] as for [`encoded_len`](Self::encoded_len), and
     /// [`ErrorKind::PacketTooLarge`] if the shortest form is larger than `max_len`: the packet must
     /// not be sent.
-    pub fn fit(
-        &self,
-        dialect: Dialect,
-        max_len: u32,
-        problem_information: bool,
-    ) -> Result<Self, EncodeError> {
+    pub fn fit(&self, dialect: Dialect, max_len: u32) -> Result<Self, EncodeError> {
         let dialect = dialect.plain();
         let mut packet = *self;
         let mut length = packet.remaining_length(dialect)?;
         let fits = |packet_len: usize| u32::try_from(packet_len).is_ok_and(|len| len <= max_len);
-        let is_unwanted = !problem_information
-            && dialect.sender() == Sender::Server
-            && !matches!(self, Self::ConnAck(_) | Self::Disconnect(_));
         for group in [Hidden::REASON_STRING, Hidden::USER_PROPERTIES] {
-            if !is_unwanted && fits(length.packet_len()) {
+            if fits(length.packet_len()) {
                 break;
             }
             let Some(properties) = optional_properties(&mut packet) else {
@@ -75,6 +63,25 @@ impl Packet<'_> {
         let (kind, field) = (ErrorKind::PacketTooLarge, Field::RemainingLength);
         let refusal = Refusal::broken(kind, field, length.get());
         Err(refusal.of(self.packet_type(), dialect))
+    }
+
+    /// The packet without Reason String and User Properties. Copies nothing.
+    ///
+    /// A Server sends PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK, UNSUBACK and AUTH in this form if the
+    /// Client sent Request Problem Information 0. CONNACK, DISCONNECT and PUBLISH may have both
+    /// properties nevertheless, and are returned unchanged (5.0 MQTT-3.1.2-29). The rule does not
+    /// apply to a Client.
+    #[must_use]
+    pub fn without_problem_information(&self) -> Self {
+        let mut packet = *self;
+        match (self, optional_properties(&mut packet)) {
+            (Self::ConnAck(_) | Self::Disconnect(_), _) | (_, None) => {}
+            (_, Some(properties)) => {
+                let both = Hidden::REASON_STRING.with(Hidden::USER_PROPERTIES);
+                *properties = properties.hiding(both);
+            }
+        }
+        packet
     }
 }
 

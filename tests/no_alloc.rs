@@ -115,7 +115,7 @@ fn fitting_does_not_allocate() {
     let packet = Packet::decode(bytes, dialect).unwrap();
     let mut buffer = [0; 16];
     let (length, allocations) = count_allocations(|| {
-        let fit = packet.fit(dialect, 15, true).unwrap();
+        let fit = packet.fit(dialect, 15).unwrap();
         fit.encode_to_slice(dialect, &mut buffer).unwrap()
     });
     assert_eq!((length, allocations), (5, 0));

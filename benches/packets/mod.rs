@@ -14,9 +14,10 @@ use mqtt_wire::{
 pub fn packets(version: Version, mut each: impl FnMut(&str, Packet<'_>, Dialect)) {
     let mut each = |name: &str, packet: Packet<'_>| {
         let client = Dialect::from_client(version);
-        let dialect = match packet.packet_type().is_sent_in(client) {
-            true => client,
-            false => Dialect::from_server(version),
+        let dialect = if packet.packet_type().is_sent_in(client) {
+            client
+        } else {
+            Dialect::from_server(version)
         };
         each(name, packet, dialect);
     };
@@ -46,10 +47,7 @@ pub fn packets(version: Version, mut each: impl FnMut(&str, Packet<'_>, Dialect)
         Property::AuthenticationMethod(text("SCRAM-SHA-256")),
         Property::AuthenticationData(binary(b"n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL")),
     ];
-    let only_v5 = |items| match v5 {
-        true => items,
-        false => Properties::EMPTY,
-    };
+    let only_v5 = |items| if v5 { items } else { Properties::EMPTY };
 
     let mut connect = Connect::new(version, text("sensor-0123456789"));
     connect.keep_alive = 60;

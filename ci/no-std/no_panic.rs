@@ -146,7 +146,8 @@ fn use_packet(packet: &Packet<'_>, dialect: Dialect) {
         Ok(_) => use_bytes(&answer),
         Err(error) => show(&error),
     }
-    let fit = packet.fit(dialect, black_box(64), black_box(false));
+    let packet = packet.without_problem_information();
+    let fit = packet.fit(dialect, black_box(64));
     match fit.and_then(|fit| fit.encode_to_slice(dialect, &mut answer)) {
         Ok(_) => use_bytes(&answer),
         Err(error) => show(&error),

@@ -28,9 +28,12 @@ impl ErrorType for Pieces<'_> {
 impl Read for Pieces<'_> {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
         let mut waited = !self.waits;
-        std::future::poll_fn(|_| match std::mem::replace(&mut waited, true) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        std::future::poll_fn(|_| {
+            if std::mem::replace(&mut waited, true) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         })
         .await;
         let count = self.size.min(buffer.len()).min(self.bytes.len());

@@ -46,9 +46,10 @@ fn connect_must_have_the_version_of_its_dialect() {
     for version in Version::ALL {
         for of_packet in Version::ALL {
             let (packet, dialect) = (connect(of_packet), Dialect::from_client(version));
-            match version == of_packet {
-                true => accepts(dialect, packet),
-                false => lacks(dialect, packet, Field::ProtocolLevel),
+            if version == of_packet {
+                accepts(dialect, packet)
+            } else {
+                lacks(dialect, packet, Field::ProtocolLevel)
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::invariants::{self, dialects};
 use mqtt_wire::{
     Ack, ConnAck, Dialect, EncodeError, ErrorKind, Packet, PacketId, PacketType, Properties,
-    Property, PropertyId, ReasonCode, ReasonCodes, Sender, SubAck, Utf8Str, Version,
+    Property, PropertyId, ReasonCode, ReasonCodes, SubAck, Utf8Str, Version,
 };
 
 #[test]
@@ -19,7 +19,7 @@ fn only_the_necessary_properties_are_left_out() {
                 let expected = [&whole, &without_reason, &without_both]
                     .into_iter()
                     .find(|bytes| bytes.len() <= max_len);
-                let fit = packet.fit(dialect, max_len as u32, true);
+                let fit = packet.fit(dialect, max_len as u32);
                 let Some(expected) = expected else {
                     let Err(EncodeError::Violation(violation)) = fit.map(|_| ()) else {
                         panic!("{packet:?} fits");
@@ -68,7 +68,7 @@ fn only_the_necessary_properties_are_left_out() {
 fn a_client_that_does_not_ask_gets_no_problem_information() {
     let mut left_out = 0;
     for_each_packet(|packet, dialect| {
-        let fit = packet.fit(dialect, u32::MAX, false).unwrap();
+        let fit = packet.without_problem_information();
         let mut bytes = Vec::new();
         fit.encode(dialect, &mut bytes).unwrap();
         let exempt = [
@@ -76,12 +76,12 @@ fn a_client_that_does_not_ask_gets_no_problem_information() {
             PacketType::ConnAck,
             PacketType::Disconnect,
         ];
-        let is_bound =
-            dialect.sender() == Sender::Server && !exempt.contains(&packet.packet_type());
+        let is_bound = !exempt.contains(&packet.packet_type());
         let both = [PropertyId::ReasonString, PropertyId::UserProperty];
-        let expected = match is_bound {
-            true => shortened(&packet, dialect, &both),
-            false => encode(packet, dialect),
+        let expected = if is_bound {
+            shortened(&packet, dialect, &both)
+        } else {
+            encode(packet, dialect)
         };
         assert_eq!(bytes, expected, "{packet:?}");
         let is_shorter = both.iter().any(|&id| lacks(&packet, &fit, id));
@@ -99,7 +99,7 @@ fn a_packet_without_properties_has_the_short_form() {
     let fit = |packet: Packet<'_>| {
         let mut bytes = Vec::new();
         packet
-            .fit(dialect, 6, true)
+            .fit(dialect, 6)
             .unwrap()
             .encode(dialect, &mut bytes)
             .unwrap();
@@ -130,7 +130,7 @@ fn a_packet_with_an_invalid_property_is_rejected_even_if_it_would_be_left_out() 
     let properties = [reason, reason];
     let mut ack = Ack::new(PacketId::MIN);
     ack.properties = Properties::new(&properties);
-    let refused = Packet::PubAck(ack).fit(Dialect::from_server(Version::V5), 4, false);
+    let refused = Packet::PubAck(ack).fit(Dialect::from_server(Version::V5), 4);
     let Err(EncodeError::Violation(violation)) = refused.map(|_| ()) else {
         panic!("fits");
     };

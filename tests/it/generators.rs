@@ -335,9 +335,10 @@ fn valid_packets_have_each_property_and_code_of_their_type() {
         if dialect.version() == Version::V5
             && !matches!(packet, model::Packet::PingReq | model::Packet::PingResp)
         {
-            match own.len() == allowed_in(key).len() {
-                true => complete.add(key),
-                false => incomplete.add(key),
+            if own.len() == allowed_in(key).len() {
+                complete.add(key)
+            } else {
+                incomplete.add(key)
             }
         }
         properties.extend(own.into_iter().map(|id| (key, id)));

@@ -340,9 +340,10 @@ fn packet_identifier_not_found_answers_a_stray_packet() {
 fn only_a_client_must_keep_the_order_and_not_in_3_1() {
     let found = |version, connect: &[u8], from_client| {
         let client = Dialect::from_client(version);
-        let (sender, receiver) = match from_client {
-            true => (client, client.reply()),
-            false => (client.reply(), client),
+        let (sender, receiver) = if from_client {
+            (client, client.reply())
+        } else {
+            (client.reply(), client)
         };
         kinds(&[
             (0, client, connect),

@@ -148,9 +148,10 @@ fn all_properties_but_two_may_appear_once() {
             let may_repeat = id == PropertyId::UserProperty
                 || id == PropertyId::SubscriptionIdentifier
                     && carrier == Carrier::Packet(PacketType::Publish);
-            let expected = match may_repeat {
-                true => Ok(()),
-                false => Err(ErrorKind::DuplicateProperty),
+            let expected = if may_repeat {
+                Ok(())
+            } else {
+                Err(ErrorKind::DuplicateProperty)
             };
             let verdict = encode(carrier, sender, &[property, property]);
             assert_eq!(verdict, expected, "{carrier:?} {property:?}");

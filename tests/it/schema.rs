@@ -46,9 +46,10 @@ fn every_path_matches_the_vector() {
             panic!("{name}");
         };
         let is_conversation = vector.get("packets").is_some();
-        let (accepted, refused) = match is_conversation {
-            true => ("statements", "breaches"),
-            false => ("packet", "error"),
+        let (accepted, refused) = if is_conversation {
+            ("statements", "breaches")
+        } else {
+            ("packet", "error")
         };
         assert_eq!(vector.get(accepted).is_some(), verdict == "valid", "{name}");
         assert_eq!(

@@ -325,9 +325,10 @@ impl<C: Chooser> ConversationGenerator<C> {
             highest = QoS::AtMostOnce;
         }
         let qos = publish.delivery.qos();
-        let qos = match qos > highest && self.breaks_rule() {
-            true => qos,
-            false => qos.min(highest),
+        let qos = if qos > highest && self.breaks_rule() {
+            qos
+        } else {
+            qos.min(highest)
         };
         let packet_id = match publish.delivery.packet_id() {
             Some(packet_id) => self.free_id(sender, packet_id),
@@ -692,9 +693,10 @@ impl<C: Chooser> ConversationGenerator<C> {
         if self.request.method.is_some() {
             self.fit_method(&mut properties);
         }
-        let reason_code = match self.breaks_rule() {
-            true => auth.reason_code,
-            false => reason_code,
+        let reason_code = if self.breaks_rule() {
+            auth.reason_code
+        } else {
+            reason_code
         };
         let auth = Auth {
             reason_code,
@@ -705,9 +707,10 @@ impl<C: Chooser> ConversationGenerator<C> {
 
     /// Returns whether one side sent DISCONNECT.
     fn disconnect(&mut self) -> bool {
-        let sender = match self.is_v5() && self.maker.chooser.flag() {
-            true => Sender::Server,
-            false => Sender::Client,
+        let sender = if self.is_v5() && self.maker.chooser.flag() {
+            Sender::Server
+        } else {
+            Sender::Client
         };
         let Packet::Disconnect(Disconnect {
             reason_code,

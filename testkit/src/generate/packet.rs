@@ -101,9 +101,10 @@ impl<C: Chooser> PacketGenerator<C> {
     }
 
     fn connect(&mut self) -> Connect {
-        let version = match self.breaks_rule() {
-            true => self.chooser.choose(Version::V3_1, &Version::ALL),
-            false => self.version(),
+        let version = if self.breaks_rule() {
+            self.chooser.choose(Version::V3_1, &Version::ALL)
+        } else {
+            self.version()
         };
         let mut clean_start = !self.chooser.flag();
         let mut client_id = match self.chooser.below(4) {
@@ -129,9 +130,10 @@ impl<C: Chooser> PacketGenerator<C> {
             payload: generator.data_or_text(),
         });
         let user_name = self.maybe(Self::text);
-        let password = match user_name.is_some() || self.is_v5() || self.breaks_rule() {
-            true => self.maybe(Self::data_or_text),
-            false => None,
+        let password = if user_name.is_some() || self.is_v5() || self.breaks_rule() {
+            self.maybe(Self::data_or_text)
+        } else {
+            None
         };
         Connect {
             version,
@@ -192,9 +194,10 @@ impl<C: Chooser> PacketGenerator<C> {
         SubAck {
             packet_id: self.packet_id(),
             properties: self.properties_of(packet_type, None),
-            reason_codes: match has_codes {
-                true => self.list(not_empty, |generator| generator.reason_code(packet_type)),
-                false => Vec::new(),
+            reason_codes: if has_codes {
+                self.list(not_empty, |generator| generator.reason_code(packet_type))
+            } else {
+                Vec::new()
             },
         }
     }
@@ -333,9 +336,10 @@ impl<C: Chooser> PacketGenerator<C> {
     /// The part, or nothing.
     fn maybe<T>(&mut self, part: impl FnOnce(&mut Self) -> T) -> Option<T> {
         let start = self.chooser.position();
-        let part = match self.chooser.flag() {
-            true => Some(part(self)),
-            false => None,
+        let part = if self.chooser.flag() {
+            Some(part(self))
+        } else {
+            None
         };
         self.chooser.mark_part(start, false);
         part
@@ -383,9 +387,10 @@ impl<C: Chooser> PacketGenerator<C> {
         let text = self.text_up_to(MAX_FIELD - share.len() - 2);
         let mut levels = Vec::new();
         for level in text.split('/').filter(|_| !text.is_empty()) {
-            levels.push(match level.contains(['+', '#']) {
-                true => "+",
-                false => level,
+            levels.push(if level.contains(['+', '#']) {
+                "+"
+            } else {
+                level
             });
         }
         if levels.is_empty() || self.chooser.below(8) == 7 {
@@ -397,9 +402,10 @@ impl<C: Chooser> PacketGenerator<C> {
     pub(crate) fn text(&mut self) -> String {
         let mut text = self.text_up_to(MAX_FIELD);
         if self.breaks_rule() {
-            match self.chooser.flag() {
-                true => text = "x".repeat(MAX_FIELD + 1),
-                false => text.push('\0'),
+            if self.chooser.flag() {
+                text = "x".repeat(MAX_FIELD + 1)
+            } else {
+                text.push('\0')
             }
         }
         text
@@ -514,9 +520,10 @@ impl<C: Chooser> PacketGenerator<C> {
         ];
         let is_any = self.chooser.flag();
         let (high, low) = (self.chooser.below(1 << 16), self.chooser.below(1 << 16));
-        match is_any {
-            true => high << 16 | low,
-            false => BOUNDARIES.get(low as usize >> 12).copied().unwrap_or(0),
+        if is_any {
+            high << 16 | low
+        } else {
+            BOUNDARIES.get(low as usize >> 12).copied().unwrap_or(0)
         }
     }
 
@@ -539,9 +546,10 @@ impl<C: Chooser> PacketGenerator<C> {
 
     /// The value of Maximum QoS: 0 or 1. The value 2 breaks a rule.
     pub(crate) fn maximum_qos(&mut self) -> QoS {
-        match self.breaks_rare_rule() {
-            true => QoS::ExactlyOnce,
-            false => self.chooser.choose(QoS::AtMostOnce, &[QoS::AtLeastOnce]),
+        if self.breaks_rare_rule() {
+            QoS::ExactlyOnce
+        } else {
+            self.chooser.choose(QoS::AtMostOnce, &[QoS::AtLeastOnce])
         }
     }
 
