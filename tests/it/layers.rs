@@ -39,6 +39,14 @@ fn no_program_has_an_import_circle() {
 }
 
 #[test]
+fn only_unit_tests_and_comments_are_left_out() {
+    let code = "\n#[cfg(test)]\nmod test_support;\nuse crate::a; // and\n";
+    let tests = "\n#[cfg(test)]\nmod tests {\n    use crate::b;\n}\n";
+    let left = without_tests(&format!("{code}{tests}"));
+    assert!(left.contains("use crate::a;") && !left.contains("and") && !left.contains("b;"));
+}
+
+#[test]
 fn a_planted_upward_import_is_found() {
     let layers = ["data.rs", "frame.rs", "frame/decoder.rs", "packet.rs"].map(String::from);
     let sources = |frame: &str, decoder: &str| {
@@ -168,10 +176,8 @@ fn circles(sources: &BTreeMap<String, String>) -> Vec<String> {
 }
 
 fn without_tests(text: &str) -> String {
-    let code = text
-        .split("\n#[cfg(test)]\nmod ")
-        .next()
-        .unwrap_or_default();
+    let code = text.split("\n#[cfg(test)]\nmod tests {").next();
+    let code = code.unwrap_or_default();
     let lines = code.lines();
     let lines = lines.map(|line| line.split("//").next().unwrap_or_default());
     lines.collect::<Vec<_>>().join("\n")
