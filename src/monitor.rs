@@ -192,7 +192,7 @@ impl<'s> Monitor<'s> {
         self.version = dialect.version();
         let reply = self.reply_to(sender);
         let version = self.version;
-        self.judge(sender, packet, len, &mut |kind| {
+        self.check(sender, packet, len, &mut |kind| {
             report(Breach {
                 kind,
                 sender,
@@ -214,7 +214,7 @@ impl<'s> Monitor<'s> {
         len: usize,
         mut report: impl FnMut(Breach),
     ) {
-        self.judge_silence(time, dialect, packet, &mut report);
+        self.check_silence(time, dialect, packet, &mut report);
         if dialect.sender() == Sender::Client || matches!(packet, Packet::ConnAck(_)) {
             self.keep_alive.restart(time);
         }
@@ -222,14 +222,14 @@ impl<'s> Monitor<'s> {
     }
 
     /// Reports a Client that was silent for too long, and a Server that tolerates it.
-    fn judge_silence(
+    fn check_silence(
         &self,
         time: Duration,
         dialect: Dialect,
         packet: &Packet<'_>,
         report: &mut dyn FnMut(Breach),
     ) {
-        // nobody has to speak, or to close, after a DISCONNECT
+        // after a DISCONNECT no side has to send anything, or to close
         let is_over = self.client.has_left || self.server.has_left;
         if self.phase != Phase::Accepted || is_over {
             return;
@@ -263,7 +263,7 @@ impl<'s> Monitor<'s> {
         }
     }
 
-    fn judge(
+    fn check(
         &mut self,
         sender: Sender,
         packet: &Packet<'_>,
@@ -307,7 +307,7 @@ impl<'s> Monitor<'s> {
         let is_connack = matches!(packet, Packet::ConnAck(_));
         let is_auth = matches!(packet, Packet::Auth(_));
         let is_disconnect = matches!(packet, Packet::Disconnect(_));
-        // whoever joins may still see the first packet of the Client
+        // a monitor that joins may still see the first packet of the Client
         let is_second = self.request.is_some() || self.client.has_spoken;
         let may_be_later = is_second || self.joined;
         let has_method = self.request.as_ref().is_some_and(|it| it.method.is_some());

@@ -106,7 +106,7 @@ impl Monitor<'_> {
         let (owner, id) = (sender.other(), ack.packet_id);
         match self.exchanges.stage(owner, id) {
             Some(Stage::PubAck) => {
-                self.judge_turn(sender, owner, id, breach);
+                self.check_turn(sender, owner, id, breach);
                 self.exchanges.proceed(owner, id, None);
             }
             _ if self.exchanges.take(owner, id, Answer::PubAck) => {}
@@ -127,7 +127,7 @@ impl Monitor<'_> {
         let failed = ack.reason_code.is_failure();
         match self.exchanges.stage(owner, id) {
             Some(Stage::PubRec) => {
-                self.judge_turn(sender, owner, id, breach);
+                self.check_turn(sender, owner, id, breach);
                 let stage = (!failed).then_some(Stage::PubRel);
                 return self.exchanges.proceed(owner, id, stage);
             }
@@ -149,7 +149,7 @@ impl Monitor<'_> {
         let id = ack.packet_id;
         let stage = self.exchanges.stage(sender, id);
         if stage == Some(Stage::PubRel) {
-            self.judge_turn(sender, sender, id, breach);
+            self.check_turn(sender, sender, id, breach);
             let next = Stage::PubComp { old: false };
             return self.exchanges.proceed(sender, id, Some(next));
         }
@@ -191,7 +191,7 @@ impl Monitor<'_> {
     }
 
     /// A Client answers in the order of the messages (4.6); a Server may not.
-    fn judge_turn(
+    fn check_turn(
         &self,
         sender: Sender,
         owner: Sender,

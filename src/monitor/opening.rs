@@ -18,7 +18,7 @@ impl Monitor<'_> {
 
     pub(super) fn connack(&mut self, connack: &ConnAck<'_>, breach: &mut dyn FnMut(BreachKind)) {
         if let Some(request) = &self.request {
-            self.judge_reply(request, connack, breach);
+            self.check_reply(request, connack, breach);
         }
         if connack.reason_code != ReasonCode::Success {
             self.phase = Phase::Refused;
@@ -35,7 +35,7 @@ impl Monitor<'_> {
     }
 
     /// Checks a CONNACK against the CONNECT that it answers.
-    fn judge_reply(
+    fn check_reply(
         &self,
         request: &Request,
         connack: &ConnAck<'_>,

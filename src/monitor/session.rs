@@ -132,7 +132,7 @@ pub(super) enum Authentication {
     None,
     /// The Client has begun it.
     Begun,
-    /// Nobody has begun it, but this side may answer an AUTH of the other one.
+    /// No side has begun it, but this one may answer an AUTH of the other.
     AnsweredBy(Sender),
 }
 
