@@ -328,7 +328,9 @@ fn first_byte(frame: &FrameRef<'_>) -> FirstByte {
     }
 }
 
-/// Encodes a packet. The compiler makes one function per packet type.
+/// Encodes a packet. The closure has a type of its own for each packet type, so the compiler makes
+/// one function per packet type, in which the type is a constant. With an argument, PUBACK takes a
+/// third more instructions.
 #[inline(never)]
 fn encode_body(
     body: &impl EncodeBody,
