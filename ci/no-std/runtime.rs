@@ -1,4 +1,4 @@
-//! What Linux on x86-64 needs from a program, in place of libc and std.
+//! The parts that a program on Linux (x86-64) needs instead of libc and std.
 
 use core::arch::{asm, global_asm};
 

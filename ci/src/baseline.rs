@@ -9,7 +9,7 @@ use crate::{Result, root, rustc_version};
 pub struct Baseline {
     /// The name of the check and, with `.txt`, of the file.
     pub name: &'static str,
-    /// What the figures are.
+    /// The meaning of the figures.
     pub title: &'static str,
 }
 

@@ -47,7 +47,7 @@ pub fn count(workload: &str) -> Result<Vec<Count>> {
     counts.collect()
 }
 
-/// Does `work` so many times. Callgrind writes what it has counted whenever this function returns.
+/// Runs `work` this many times. Callgrind writes what it has counted whenever this function returns.
 #[inline(never)]
 pub fn measure(times: usize, work: &mut dyn FnMut()) {
     counted(times, work);

@@ -47,7 +47,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// What a successful command prints.
+/// The output of a successful command.
 fn output_of(command: &mut Command) -> Result<String> {
     let output = command
         .output()

@@ -1,4 +1,4 @@
-//! What passes on a connection: packets with their verdicts, and bytes that are not decoded.
+//! Events on a connection: packets with their verdicts, and bytes that are not decoded.
 
 use std::time::Duration;
 

@@ -141,7 +141,7 @@ impl Live {
         self.will.end(ending);
     }
 
-    /// What happens to the Will of a connection that has ended.
+    /// The fate of the Will of a connection that has ended.
     pub fn will(&mut self) -> Option<Outcome<'_>> {
         self.will.is_unsure |= self.client.is_lost;
         self.will.outcome(self.rules)

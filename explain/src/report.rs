@@ -1,4 +1,4 @@
-//! What the program prints: packets as a line, a full report or JSON, and whole connections.
+//! The output of the program: packets as a line, a full report or JSON, and whole connections.
 
 mod connection;
 mod details;

@@ -20,7 +20,7 @@ pub struct WillWatch {
     pub is_unsure: bool,
 }
 
-/// What happens to a Will.
+/// The fate of a Will.
 pub struct Outcome<'a> {
     pub will: Will<'a>,
     pub fate: WillFate,
@@ -61,7 +61,7 @@ impl WillWatch {
         self.ending.get_or_insert(ending);
     }
 
-    /// What happens to the Will, if there is one and the connection has ended.
+    /// The fate of the Will, if there is one and the connection has ended.
     pub fn outcome(&self, rules: DecodeRules) -> Option<Outcome<'_>> {
         let (kept, ending) = (self.terms?, self.ending?);
         let Some(Packet::Connect(connect)) = self.connect(rules) else {

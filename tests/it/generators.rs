@@ -63,7 +63,7 @@ const PARTS: &[(&str, Part)] = &[
         })
     }),
     (
-        "a client identifier that every Server takes",
+        "a client identifier that every Server accepts",
         |_, packet| of_connect(packet, |it| it.client_id == "sensor7"),
     ),
     ("a user name alone", |_, packet| {

@@ -54,7 +54,7 @@ pub fn all() -> Vec<Codec> {
     ]
 }
 
-/// What a codec encodes is checked by reading it with `mqtt-proto`.
+/// The bytes that a codec encodes are checked by reading them with `mqtt-proto`.
 fn codec<P: Peer>() -> Codec {
     Codec::new::<P>(match P::VERSION {
         Version::V4 => measure::reads_right::<mqtt_proto::V4>,

@@ -46,7 +46,7 @@ pub trait Peer {
     }
 }
 
-/// What a codec can do.
+/// The abilities of a codec.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Task {
     Decode,

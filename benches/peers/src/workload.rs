@@ -230,7 +230,7 @@ impl Writer {
         });
     }
 
-    /// In v5.0 the short form, which says success without a reason code.
+    /// In v5.0 the short form, which means success without a reason code.
     fn puback(&mut self, i: u16) {
         self.log.identified(4, i);
         if self.v5() {

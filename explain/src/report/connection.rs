@@ -109,7 +109,7 @@ pub fn dialects(out: &mut dyn Write, stream: &Stream<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// What happens to a Will, in words.
+/// The fate of a Will in words.
 pub fn will(outcome: &Outcome<'_>) -> String {
     let will = will_summary(&outcome.will, TEXT_LENGTH);
     let statement = outcome.statement.map(|it| format!(" [{it}]"));

@@ -89,7 +89,7 @@ impl DialectObject {
     }
 }
 
-/// What happens to a Will, as an object.
+/// The fate of a Will as an object.
 pub fn will(outcome: &Outcome<'_>) -> Value {
     let (fate, seconds) = match outcome.fate {
         WillFate::Discard => ("discard", 0),

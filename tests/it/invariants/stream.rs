@@ -151,7 +151,7 @@ pub fn parts_match_whole_packets(stream: &[u8], dialect: Dialect, limits: Stream
         match taken {
             Taken::Whole(bytes) => {
                 let Framed::Frame(frame) = framed else {
-                    panic!("{framed:?} is handed on");
+                    panic!("{framed:?} is returned");
                 };
                 assert_eq!(frame.bytes(), bytes);
                 assert!(bytes.len() <= limits.whole as usize);
@@ -197,7 +197,7 @@ pub fn parts_match_whole_packets(stream: &[u8], dialect: Dialect, limits: Stream
 /// A head ends where the payload of the whole packet begins, and has the same fields.
 fn head_matches_packet(head: &[u8], frame: &FrameRef<'_>, dialect: Dialect) {
     let Ok(Packet::Publish(publish)) = frame.decode(dialect) else {
-        panic!("{frame:?} is handed on in parts");
+        panic!("{frame:?} is returned in parts");
     };
     assert_eq!(head.len() + publish.payload.len(), frame.bytes().len());
     let limits = StreamLimits {
