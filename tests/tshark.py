@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 # Known disagreements with tshark 4.0, and their reasons.
 EXPLAINED = {
     r".*: tshark complains: Trailing stray characters": "it reads Binary Data as text that ends at a byte 00",
-    r"PUBLISH: tshark complains: Unknown topic alias": "no earlier packet set the alias; this rule is not about one packet",
+    r"PUBLISH: tshark complains: Unknown topic alias": "the alias was not set before; this is no rule about one packet",
     r".*: tshark complains: Unknown version \(.*\)": "the connection does not begin with CONNECT",
     r"CONNACK.reason_code: '0x84', tshark '0x01'": "it reads the answer to Protocol Level 9 as 5.0",
     r"SUBSCRIBE.subscriptions.\d+.qos: 1, tshark 253": "in 3.1 it does not mask the six unused bits",
