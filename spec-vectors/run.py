@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Asks a program about every vector: are the valid packets accepted, and the invalid ones refused?
+"""Checks that a program accepts the valid packets of all vectors and refuses the invalid ones.
 
     python3 spec-vectors/run.py [--exact] -- PROGRAM [ARGUMENT...]
 
-PROGRAM reads a line of JSON for each packet and answers with another one, in any order:
+PROGRAM reads a line of JSON for each packet and writes a line of JSON with its verdict, in any order:
 
     {"id": 7, "version": "5.0", "from": "client", "hex": "c000"}
     {"id": 7, "verdict": "accept"}
 
-or "reject"; to wait for more bytes, "incomplete", is never right here. With --exact the answer has
-to be that of `mqtt-explain judge` (see its --help): what is in the packet and how it is encoded
-again, or which byte breaks which statement. The exit status is 1 if there is a disagreement.
+The verdict is "accept", "reject" or "incomplete" (the program waits for more bytes), which is always
+wrong here. With --exact, the answers must also be those of `mqtt-explain judge` (see its --help):
+the fields of the packet and its encoding, or the byte that is wrong and the statements that it
+breaks. The exit status is 1 if there is a disagreement.
 """
 import argparse
 import csv
@@ -25,12 +26,12 @@ PROTOCOL = {"3.1": b"\0\6MQIsdp\3", "3.1.1": b"\0\4MQTT\4", "5.0": b"\0\4MQTT\5"
 
 
 def vectors():
-    """For each packet: a group, a name, version, sender, hexadecimal digits, the expected answer."""
+    """For each packet: its group, name, version, sender and hexadecimal digits, and the expected answer."""
     for path in sorted(VECTORS.glob("*/*/*.json")):
         vector = json.loads(path.read_text(encoding="utf-8"))
         group, name = path.parent.parent.name, path.relative_to(VECTORS).as_posix()
         [version] = vector["versions"]
-        # whatever is wrong with a conversation, each of its packets is valid by itself, unless it needs a waiver
+        # each packet of a conversation is valid by itself, unless the conversation needs a waiver
         for index, packet in enumerate([] if "waivers" in vector else vector.get("packets", [])):
             digits = "".join(field[0] for field in packet["wire"])
             yield group, f"{name}, packet {index}", version, packet["from"], digits, {"verdict": "accept"}
@@ -47,7 +48,7 @@ def vectors():
 
 
 def connect_flags():
-    """The same for connect-flags.csv: a CONNECT with the fields that its flags announce."""
+    """The same for each cell of connect-flags.csv: a CONNECT with the fields that its flags announce."""
     with open(VECTORS / "connect-flags.csv", encoding="utf-8", newline="") as table:
         for row in csv.DictReader(table):
             flags = int(row["flags"], 16)
@@ -67,7 +68,7 @@ def connect_flags():
 
 
 def member(answer, path):
-    """The member `key` of an answer, or `key.key`."""
+    """The member of an answer at the path `key` or `key.key`."""
     for key in path.split("."):
         answer = answer.get(key) if isinstance(answer, dict) else None
     return answer
@@ -76,13 +77,13 @@ def member(answer, path):
 def agrees(expected, found):
     if isinstance(expected, set):  # in any order
         return isinstance(found, list) and expected == set(found)
-    # as text, for to Python true is 1
+    # compared as text, because True == 1 in Python
     return json.dumps(expected, sort_keys=True) == json.dumps(found, sort_keys=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--exact", action="store_true", help="compare all, not only verdicts")
+    parser.add_argument("--exact", action="store_true", help="compare whole answers, not only verdicts")
     parser.add_argument("program", nargs="+", metavar="PROGRAM", help="a program and its arguments, after --")
     options = parser.parse_args()
 
@@ -91,7 +92,7 @@ def main():
         json.dumps({"id": index, "version": version, "from": sender, "hex": digits}) + "\n"
         for index, (_, _, version, sender, digits, _) in enumerate(questions)
     ]
-    # run() reads while it writes, so neither side waits for the other
+    # run() reads while it writes, so no deadlock is possible
     output = subprocess.run(options.program, input="".join(lines).encode(), stdout=subprocess.PIPE).stdout
     answers = {answer.get("id"): answer for answer in map(json.loads, output.splitlines())}
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Compares the fields that a program reads in packets with those of tshark, an independent decoder.
+"""Compares the fields that a program decodes with those of tshark, an independent decoder.
 
     python3 tests/tshark.py -- PROGRAM [ARGUMENT...]
 
-PROGRAM speaks the JSON Lines of `mqtt-explain judge`. The packets are those of the valid vectors
-and of the recorded streams. Every member of the program's JSON is compared, and tshark must not
-complain. tshark accepts most invalid packets, so it cannot judge them: a stream ends here with the
-first packet that the program rejects. The exit status is 1 if there is a disagreement that is not
-explained below.
+PROGRAM reads and writes the JSON Lines of `mqtt-explain judge`. The packets are those of the valid
+vectors, the conversations and the recorded streams. The script compares every member of the
+program's JSON, and tshark must not complain. tshark accepts most invalid packets, so they are not
+compared: a stream ends with the first packet that the program rejects. The exit status is 1 if
+there is a disagreement that is not explained below.
 """
 import io
 import json
@@ -26,9 +26,9 @@ ROOT = Path(__file__).parent.parent
 # Known disagreements with tshark 4.0, and their reasons.
 EXPLAINED = {
     r".*: tshark complains: Trailing stray characters": "it reads Binary Data as text that ends at a byte 00",
-    r"PUBLISH: tshark complains: Unknown topic alias": "the alias was not set before; that is no rule of a single packet",
+    r"PUBLISH: tshark complains: Unknown topic alias": "the alias was not set before; this is no rule about one packet",
     r".*: tshark complains: Unknown version \(.*\)": "the connection does not begin with CONNECT",
-    r"CONNACK.reason_code: '0x84', tshark '0x01'": "it reads an answer to Protocol Level 9 as 5.0",
+    r"CONNACK.reason_code: '0x84', tshark '0x01'": "it reads the answer to Protocol Level 9 as 5.0",
     r"SUBSCRIBE.subscriptions.\d+.qos: 1, tshark 253": "in 3.1 it does not mask the six unused bits",
     r"SUBACK.reason_codes.\d+: '0x01', tshark '0xfd'": "in 3.1 it does not mask the six unused bits",
 }
@@ -81,7 +81,7 @@ VERSIONS = {3: "3.1", 4: "3.1.1", 5: "5.0"}
 
 
 def vectors():
-    """Conversations, and valid packets."""
+    """The conversations and the valid packets."""
     for path in sorted((ROOT / "spec-vectors").glob("*/*/*.json")):
         vector = json.loads(path.read_text(encoding="utf-8"))
         [version] = vector["versions"]
@@ -101,7 +101,7 @@ def join(wire):
 
 
 def streams(folder, read):
-    """Recorded streams. Their order is not known: the server speaks after the first packet."""
+    """The recorded streams, with all data of the server after the first packet, because the order is unknown."""
     for line in (folder / "index.jsonl").read_text(encoding="utf-8").splitlines():
         session = json.loads(line)
         client, server = (read(f"{session['base']}.{direction}.bin") for direction in ("c2s", "s2c"))
@@ -127,11 +127,11 @@ def split(stream):
 
 
 def judge(program, connections):
-    """For each connection and sender the packets, with None for the first that is rejected."""
+    """The packets of each connection and sender. None is for the first packet that the program rejects."""
     questions, lines = [], []
     for index, (_, version, parts) in enumerate(connections):
         for sender in ("client", "server"):
-            for packet in split(b"".join(data for who, data in parts if who == sender)):
+            for packet in split(b"".join(data for side, data in parts if side == sender)):
                 questions.append((index, sender))
                 line = {"id": None, "version": version, "from": sender, "hex": packet.hex()}
                 lines.append(json.dumps(line) + "\n")
@@ -147,7 +147,7 @@ def judge(program, connections):
 
 
 def write_capture(connections, path):
-    """A pcap file of IP packets; for each of them its connection and sender."""
+    """Writes a pcap file of IP packets. Returns the connection and the sender of each of them."""
     senders = []
     with open(path, "wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 0x40000, 101))
@@ -188,7 +188,7 @@ NOT_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 
 
 def dissect(connections):
-    """For each direction its packets as tshark reads them."""
+    """The packets of each direction as tshark decodes them."""
     packets = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         capture = f"{folder}/capture.pcap"
@@ -198,7 +198,7 @@ def dissect(connections):
         with open(f"{folder}/pdml", "w+b") as pdml:
             subprocess.run(command, stdout=pdml, stderr=subprocess.DEVNULL, check=True)
             pdml.seek(0)
-            # values are compared by their raw bytes, so characters that XML cannot hold do not matter
+            # the script compares raw bytes, so it may replace characters that XML does not allow
             clean = io.BytesIO(NOT_XML.sub(b"?", pdml.read()))
             for _, element in ElementTree.iterparse(clean):
                 if element.tag != "packet":
@@ -245,7 +245,7 @@ class Fields:
         return self.hexes(name)[0]
 
     def properties(self, name="properties"):
-        """All properties, as a member of a packet; no member if there are none."""
+        """All properties as a member of a packet, without the member if there are none."""
         properties = []
         for field in (field for group in self.found[name] for field in group):
             kind, digits = field.get("name").removeprefix("mqtt."), field.get("value", "")
@@ -339,7 +339,7 @@ def flat(value, path=""):
 
 
 def differences(packet, proto):
-    """Where the program's packet and tshark's differ, in words."""
+    """Describes the differences between the packet of the program and that of tshark."""
     name = packet["type"]
     for complaint in complaints(proto):
         yield f"{name}: tshark complains: {complaint}"
@@ -360,7 +360,7 @@ def main():
     connections = list(vectors())
     folder = ROOT / "spec-vectors/streams"
     connections += streams(folder, lambda name: (folder / name).read_bytes())
-    collection = ROOT / "../shared/streams"  # if it exists
+    collection = ROOT / "../shared/streams"  # optional
     if collection.exists():
         with tarfile.open(collection / "streams.tar.gz") as archive:
             connections += streams(collection, lambda name: archive.extractfile(name).read())
