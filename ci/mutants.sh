@@ -16,7 +16,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Two jobs must not share one target folder: each would test the other's change.
 unset CARGO_TARGET_DIR
-read -ra quick <<<"${TESTS-vectors connect_flags waivers properties exceptions encoder monitor framing forward fit will \
+read -ra quick <<<"${TESTS-vectors connect_flags waivers properties exceptions encoder monitor framing fanout fit will \
 topics conversions getters display tokio_codec embedded}"
 slow=(--lib --test it --test defmt -- --skip will_broker:: --skip linear_time:: --skip schema::)
 

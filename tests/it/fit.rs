@@ -125,6 +125,23 @@ fn a_packet_without_properties_has_the_short_form() {
 }
 
 #[test]
+fn a_shortened_packet_can_be_shortened_again() {
+    let dialect = Dialect::from_server(Version::V5);
+    let text = |text| Utf8Str::new(text).unwrap();
+    let properties = [
+        Property::ReasonString(text("a")),
+        Property::UserProperty(text("b"), text("c")),
+    ];
+    let mut ack = Ack::new(PacketId::MIN);
+    ack.properties = Properties::new(&properties);
+    let mut packet = Packet::PubAck(ack);
+    for (max_len, fit_len) in [(17, 17), (16, 13), (13, 13), (12, 4), (4, 4)] {
+        packet = packet.fit(dialect, max_len, true).unwrap();
+        assert_eq!(packet.encoded_len(dialect), Ok(fit_len), "{max_len}");
+    }
+}
+
+#[test]
 fn a_packet_with_an_invalid_property_is_rejected_even_if_it_would_be_left_out() {
     let reason = Property::ReasonString(Utf8Str::new("a reason").unwrap());
     let properties = [reason, reason];
