@@ -98,10 +98,7 @@ pub(crate) fn check(
     }
     let seen = if properties.is_empty() {
         Seen::default()
-    } else if properties.is_checked_for(carrier, dialect)
-        // under this waiver the list may hold a Response Topic that must not be written
-        && !dialect.waives(Waivers::EMPTY_RESPONSE_TOPIC)
-    {
+    } else if properties.is_checked_for(carrier, dialect) {
         return Ok(());
     } else {
         check_items(properties, carrier, dialect.sender())?
