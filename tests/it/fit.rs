@@ -136,7 +136,7 @@ fn a_shortened_packet_can_be_shortened_again() {
     ack.properties = Properties::new(&properties);
     let mut packet = Packet::PubAck(ack);
     for (max_len, fit_len) in [(17, 17), (16, 13), (13, 13), (12, 4), (4, 4)] {
-        packet = packet.fit(dialect, max_len, true).unwrap();
+        packet = packet.fit(dialect, max_len).unwrap();
         assert_eq!(packet.encoded_len(dialect), Ok(fit_len), "{max_len}");
     }
 }
