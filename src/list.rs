@@ -42,7 +42,7 @@ pub(crate) mod sealed {
 
     /// Reads an item from bytes that were checked during decoding.
     pub trait Read<'a>: Sized {
-        fn read(bytes: &'a [u8], dialect: Dialect) -> Option<(&'a [u8], Self)>;
+        fn read(bytes: &mut &'a [u8], dialect: Dialect) -> Option<Self>;
 
         /// Whether lists can hide items of this type. Only properties can be hidden.
         const CAN_HIDE: bool = false;
@@ -397,9 +397,7 @@ impl<'a, T: Item<'a>> Iterator for WireIter<'a, T> {
         if self.bytes.is_empty() {
             return None;
         }
-        let (rest, item) = T::read(self.bytes, self.dialect)?;
-        self.bytes = rest;
-        Some(item)
+        T::read(&mut self.bytes, self.dialect)
     }
 }
 

@@ -78,21 +78,33 @@ macro_rules! properties {
                 }
             }
 
-            /// Parses the value of a property. Text is checked if `CHECK` is true; otherwise it
-            /// was checked before.
+            /// Checks the value at the beginning of `input`, and returns the bytes behind it.
             #[inline]
-            fn parse_value<E: ParseFault<'a>, const CHECK: bool>(
+            fn check_value<E: ParseFault<'a>>(
                 input: &'a [u8],
                 id: PropertyId,
-            ) -> Parsed<'a, Self, E> {
+            ) -> Result<&'a [u8], nom::Err<E>> {
                 let at = Field::Property(id);
                 match id {
                     $(PropertyId::$name => {
                         let rest = input;
-                        $(let (rest, $field) = <$type as Value>::parse::<E, CHECK>(rest, at)?;)+
-                        Ok((rest, Self::$name($($field),+)))
+                        $(let (rest, _) = <$type as Value>::parse::<E, true>(rest, at)?;)+
+                        Ok(rest)
                     })*
                 }
+            }
+
+            /// Reads a value that was checked before, and the bytes behind it.
+            #[inline]
+            fn read_value(input: &'a [u8], id: PropertyId) -> Option<(&'a [u8], Self)> {
+                let at = Field::Property(id);
+                Some(match id {
+                    $(PropertyId::$name => {
+                        let rest = input;
+                        $(let (rest, $field) = <$type as Value>::parse::<(), false>(rest, at).ok()?;)+
+                        (rest, Self::$name($($field),+))
+                    })*
+                })
             }
 
             /// Writes the identifier and the value.
@@ -163,9 +175,11 @@ impl<'a> list::sealed::Read<'a> for Property<'a> {
 
     // not inlined, so that the loops over properties stay small enough to be inlined
     #[inline(never)]
-    fn read(bytes: &'a [u8], _: Dialect) -> Option<(&'a [u8], Self)> {
+    fn read(bytes: &mut &'a [u8], _: Dialect) -> Option<Self> {
         let (&byte, value) = bytes.split_first()?;
-        Self::parse_value::<(), false>(value, PropertyId::from_byte(byte)?).ok()
+        let (rest, property) = Self::read_value(value, PropertyId::from_byte(byte)?)?;
+        *bytes = rest;
+        Some(property)
     }
 
     #[inline]

@@ -192,8 +192,8 @@ impl PropertyId {
 
     /// The property with this identifier, and whether `carrier` may have it.
     #[inline]
-    pub(crate) fn find(identifier: u32, carrier: Carrier) -> Option<(Self, bool)> {
-        let (id, carriers) = (*TABLE.get(identifier as usize)?)?;
+    pub(crate) fn find(byte: u8, carrier: Carrier) -> Option<(Self, bool)> {
+        let (id, carriers) = (*TABLE.get(usize::from(byte))?)?;
         Some((id, carriers & carrier.bit() != 0))
     }
 

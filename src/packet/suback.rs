@@ -240,13 +240,14 @@ fn granted_qos(byte: u8, version: Version) -> Option<ReasonCode> {
 
 impl<'a> list::sealed::Read<'a> for ReasonCode {
     #[inline]
-    fn read(bytes: &'a [u8], dialect: Dialect) -> Option<(&'a [u8], Self)> {
+    fn read(bytes: &mut &'a [u8], dialect: Dialect) -> Option<Self> {
         let (&byte, rest) = bytes.split_first()?;
         let code = match dialect.version() {
             Version::V5 => Self::try_from(byte).ok()?,
             version => granted_qos(byte, version)?,
         };
-        Some((rest, code))
+        *bytes = rest;
+        Some(code)
     }
 }
 

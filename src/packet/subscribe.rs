@@ -214,11 +214,12 @@ impl<'a> Subscription<'a> {
 
 impl<'a> list::sealed::Read<'a> for Subscription<'a> {
     #[inline]
-    fn read(bytes: &'a [u8], dialect: Dialect) -> Option<(&'a [u8], Self)> {
+    fn read(bytes: &mut &'a [u8], dialect: Dialect) -> Option<Self> {
         let (rest, filter) = TopicFilter::read_checked(bytes)?;
         let (&byte, rest) = rest.split_first()?;
         let options = SubscriptionOptions::from_byte(byte, dialect.version()).ok()?;
-        Some((rest, Self { filter, options }))
+        *bytes = rest;
+        Some(Self { filter, options })
     }
 }
 

@@ -141,8 +141,10 @@ fn layout(dialect: Dialect) -> Layout {
 
 impl<'a> list::sealed::Read<'a> for TopicFilter<'a> {
     #[inline]
-    fn read(bytes: &'a [u8], _: Dialect) -> Option<(&'a [u8], Self)> {
-        Self::read_checked(bytes)
+    fn read(bytes: &mut &'a [u8], _: Dialect) -> Option<Self> {
+        let (rest, filter) = Self::read_checked(bytes)?;
+        *bytes = rest;
+        Some(filter)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A block of properties: the Property Length and the properties.
 
 use core::borrow::Borrow;
+use core::convert::Infallible;
 
 use super::{Properties, Property};
 use crate::data::QoS;
@@ -51,10 +52,10 @@ fn parse_items<'a, E: ParseFault<'a>>(
         if let Err(kind) = seen.add(id, carrier, sender) {
             return fault(rest, kind, Field::Property(id), id as u32);
         }
-        match Property::parse_value::<E, true>(value, id) {
-            Ok((after, _)) => rest = after,
-            Err(error) => rest = waived_value(value, id, dialect).ok_or(error)?,
-        }
+        rest = match Property::check_value::<E>(value, id) {
+            Ok(rest) => rest,
+            Err(error) => waived_value(value, id, dialect).ok_or(error)?,
+        };
     }
     Ok(seen)
 }
@@ -70,16 +71,28 @@ fn waived_value(value: &[u8], id: PropertyId, dialect: Dialect) -> Option<&[u8]>
 /// Parses the identifier: a variable byte integer, although none of the 27 needs a second byte.
 #[inline]
 fn parse_id<'a, E: ParseFault<'a>>(input: &'a [u8], carrier: Carrier) -> Parsed<'a, PropertyId, E> {
-    let field = Field::PropertyIdentifier;
-    let (rest, byte) = read::variable_byte_integer(input, field)?;
+    let Some((&byte @ 0..0x80, rest)) = input.split_first() else {
+        match long_id(input)? {}
+    };
     match PropertyId::find(byte, carrier) {
         Some((id, true)) => Ok((rest, id)),
         Some((id, false)) => {
-            let field = Field::Property(id);
-            fault(input, ErrorKind::PropertyNotAllowed, field, byte)
+            let kind = ErrorKind::PropertyNotAllowed;
+            fault(input, kind, Field::Property(id), u32::from(byte))
         }
-        None => fault(input, ErrorKind::UnknownProperty, field, byte),
+        None => {
+            let kind = ErrorKind::UnknownProperty;
+            fault(input, kind, Field::PropertyIdentifier, u32::from(byte))
+        }
     }
+}
+
+/// Names the fault of an identifier of several bytes.
+#[cold]
+fn long_id<'a, E: ParseFault<'a>>(input: &'a [u8]) -> Result<Infallible, nom::Err<E>> {
+    let field = Field::PropertyIdentifier;
+    let (_, identifier) = read::variable_byte_integer(input, field)?;
+    fault(input, ErrorKind::UnknownProperty, field, identifier)
 }
 
 /// Checks properties before they are written.
