@@ -131,7 +131,8 @@ impl Monitor<'_> {
         }
         match auth.reason_code {
             ReasonCode::ReAuthenticate => self.authentication = Authentication::Begun,
-            _ if !self.authentication.permits(sender) => {
+            // a monitor that joined may have missed the beginning of the authentication
+            _ if !self.joined && !self.authentication.permits(sender) => {
                 breach(K::AuthenticationNotBegun);
                 // the other side may answer it
                 self.authentication = Authentication::AnsweredBy(sender.other());
