@@ -834,3 +834,17 @@ fn describe(index: usize, breach: &Breach) -> Value {
     }
     json
 }
+
+#[test]
+fn a_monitor_that_joins_trusts_an_authentication_that_may_have_begun() {
+    let client = Dialect::from_client(Version::V5);
+    let packets = [
+        (
+            0,
+            client,
+            &b"\x10\x11\0\x04MQTT\x05\x02\0\x3c\x04\x15\0\x01m\0\0"[..],
+        ),
+        (0, client, b"\xf0\x06\x18\x04\x15\0\x01m"), // AUTH, Continue
+    ];
+    assert_eq!(found_by(&mut Monitor::new().joining(), &packets), []);
+}
