@@ -157,7 +157,8 @@ impl Monitor<'_> {
         match stage {
             _ if is_permitted => {}
             Some(Stage::PubComp { .. }) => {
-                if self.is_v5() {
+                // it may answer a second PUBREC that was not seen
+                if self.is_v5() && !self.is_partly_unseen() {
                     breach(BreachKind::Resent);
                 }
             }

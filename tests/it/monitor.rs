@@ -436,6 +436,44 @@ fn a_monitor_that_joins_may_see_the_first_packet_of_the_client() {
 
 /// A Server that sends too early may set an alias that it uses later.
 #[test]
+fn a_monitor_that_joins_trusts_an_authentication_that_may_have_begun() {
+    let client = Dialect::from_client(Version::V5);
+    let packets = [
+        (
+            0,
+            client,
+            &b"\x10\x11\0\x04MQTT\x05\x02\0\x3c\x04\x15\0\x01m\0\0"[..],
+        ),
+        (0, client, b"\xf0\x06\x18\x04\x15\0\x01m"), // AUTH, Continue
+    ];
+    assert_eq!(found_by(&mut Monitor::new().joining(), &packets), []);
+}
+
+#[test]
+fn a_monitor_that_joins_may_have_missed_a_second_pubrec() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let pubrec = (0, server, &b"\x50\x02\0\x02"[..]);
+    let pubrel = (0, client, &b"\x62\x02\0\x02"[..]);
+    let packets = [
+        (0, client, &b"\x10\x0e\0\x04MQTT\x05\0\0\x3c\0\0\x01c"[..]),
+        (0, server, b"\x20\x03\x01\0\0"), // the Session is present
+        (0, client, b"\x34\x06\0\x01t\0\x02\0"),
+        pubrec,
+        pubrec, // for a PUBLISH of an earlier connection
+        pubrel,
+        pubrel,
+    ];
+    assert_eq!(kinds(&packets), []);
+    for joined in 1..packets.len() {
+        let seen = &packets[joined..];
+        assert_eq!(found_by(&mut Monitor::new().joining(), seen), []);
+    }
+    let once = [&packets[..4], &packets[5..]].concat();
+    assert_eq!(kinds(&once), [BreachKind::Resent]);
+}
+
+#[test]
 fn an_alias_that_is_set_before_connect_is_known() {
     let client = Dialect::from_client(Version::V5);
     let server = client.reply();
@@ -833,18 +871,4 @@ fn describe(index: usize, breach: &Breach) -> Value {
         json["reason_code"] = json!(format!("{:#04x}", code as u8));
     }
     json
-}
-
-#[test]
-fn a_monitor_that_joins_trusts_an_authentication_that_may_have_begun() {
-    let client = Dialect::from_client(Version::V5);
-    let packets = [
-        (
-            0,
-            client,
-            &b"\x10\x11\0\x04MQTT\x05\x02\0\x3c\x04\x15\0\x01m\0\0"[..],
-        ),
-        (0, client, b"\xf0\x06\x18\x04\x15\0\x01m"), // AUTH, Continue
-    ];
-    assert_eq!(found_by(&mut Monitor::new().joining(), &packets), []);
 }
