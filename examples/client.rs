@@ -18,9 +18,10 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use mqtt_wire::{
     Ack, BinaryData, Codec, Connect, DecodeError, Delivery, Dialect, Disconnect, Limits, Packet,
-    PacketId, Publish, QoS, ReasonCode, Reply, Subscribe, Subscription, Subscriptions, TopicFilter,
+    PacketId, Publish, QoS, ReasonCode, Subscribe, Subscription, Subscriptions, TopicFilter,
     TopicName, TransportError, Utf8Str, Version, Will,
 };
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval_at};
 use tokio_util::codec::Framed;
@@ -81,8 +82,8 @@ impl Client {
             Some(TransportError::<io::Error>::Decode(error)) => Some(error),
             _ => error.downcast_ref::<DecodeError>(),
         };
-        if let Some(Reply::Disconnect(code)) = refused.map(DecodeError::reply) {
-            let _ = self.packets.send(Disconnect::new(code).into()).await;
+        if let Some(answer) = refused.and_then(|error| error.answer(true)) {
+            let _ = self.packets.get_mut().write_all(&answer).await;
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, ErrorKind, Fault, Field};
 #[cfg(feature = "bytes")]
-use crate::frame::Frame;
+use crate::frame::{Frame, FrameDecoder};
 use crate::frame::{FrameRef, Framed};
 use crate::lenient;
 use crate::packet::{Connect, Packet};
@@ -154,6 +154,22 @@ impl Frame {
     /// The first rule that the bytes break.
     pub fn decode_connect(&self) -> Result<Connect<'_>, DecodeError> {
         self.as_ref().decode_connect()
+    }
+}
+
+#[cfg(feature = "bytes")]
+impl FrameDecoder {
+    /// Lends the next packet, if it is complete. The next call of any method removes it from the
+    /// buffer.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_frame`](Self::next_frame) and [`FrameRef::decode`]: the first rule that the bytes
+    /// break. The bad packet stays at the beginning of the [`buffer`](Self::buffer), and all later
+    /// calls return the same error. [`DecodeError::answer`] is the answer to send.
+    #[inline]
+    pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, DecodeError> {
+        self.lend_frame(|frame, dialect| frame.decode(dialect))
     }
 }
 

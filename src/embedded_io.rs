@@ -19,8 +19,8 @@ use crate::transport::TransportError;
 /// ```
 /// use embedded_io_async::{Read, Write};
 /// use mqtt_wire::{
-///     Ack, Connect, Delivery, Dialect, Disconnect, Packet, PacketReader, PacketWriter, Reply,
-///     TransportError, Utf8Str, Version,
+///     Ack, Connect, Delivery, Dialect, Packet, PacketReader, PacketWriter, TransportError, Utf8Str,
+///     Version,
 /// };
 ///
 /// async fn acknowledge<R: Read, W: Write<Error = R::Error>>(
@@ -48,8 +48,8 @@ use crate::transport::TransportError;
 ///     };
 ///     // in 5.0, send the reason for refusing a packet before you close the connection
 ///     if let Err(TransportError::Decode(error)) = &ended {
-///         if let Reply::Disconnect(code) = error.reply() {
-///             writer.write(Disconnect::new(code).into()).await?;
+///         if let Some(answer) = error.answer(true) {
+///             writer.get_mut().write_all(&answer).await.map_err(TransportError::Io)?;
 ///         }
 ///     }
 ///     ended
@@ -257,6 +257,12 @@ impl<'b, W: Write> PacketWriter<'b, W> {
             .write_all(payload)
             .await
             .map_err(TransportError::Io)
+    }
+
+    /// The transport, for bytes that are not a [`Packet`], such as a
+    /// [`DecodeError::answer`](crate::DecodeError::answer).
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.writer
     }
 
     /// Flushes the transport.

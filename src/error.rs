@@ -106,7 +106,7 @@ impl DecodeError {
         self.violation.reason_code()
     }
 
-    /// The reply to send before closing the connection.
+    /// The reply to send before closing the connection. [`answer`](Self::answer) has its bytes.
     #[must_use]
     pub const fn reply(&self) -> Reply {
         self.violation.reply()

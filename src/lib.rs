@@ -56,7 +56,7 @@
 //! * [`WillTerms`] decides whether and when a Will is published; [`TopicFilter::matches`] decides
 //!   whether a subscriber gets a message.
 //! * [`DecodeError`] holds the byte at fault, the [`Statement`] of the standard that it breaks, and
-//!   the reply to send.
+//!   the [`Answer`] to send.
 //!
 //! # Features
 //!
@@ -105,6 +105,7 @@ extern crate std;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod answer;
 mod data;
 mod decode;
 mod dialect;
@@ -138,6 +139,7 @@ mod transport;
 mod will_fate;
 mod wire;
 
+pub use self::answer::Answer;
 pub use self::data::{BinaryData, InvalidQoS, PacketId, QoS, SubscriptionId, Utf8Str};
 pub use self::dialect::{Dialect, Sender, Version};
 #[cfg(feature = "embedded-io-async")]

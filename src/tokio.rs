@@ -24,10 +24,10 @@ use crate::transport::TransportError;
 ///
 /// use futures_util::{SinkExt, StreamExt};
 /// use mqtt_wire::{
-///     Codec, ConnAck, Connect, Disconnect, Limits, Packet, Publish, ReasonCode, Reply, TopicName,
+///     Codec, ConnAck, Connect, Disconnect, Limits, Packet, Publish, ReasonCode, TopicName,
 ///     TransportError, Utf8Str, Version,
 /// };
-/// use tokio::io::{AsyncRead, AsyncWrite};
+/// use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 /// use tokio_util::codec::Framed;
 ///
 /// type Error = TransportError<io::Error>;
@@ -35,29 +35,28 @@ use crate::transport::TransportError;
 /// // a server learns the version from the CONNECT
 /// async fn serve<S: AsyncRead + AsyncWrite + Unpin>(socket: S) -> Result<(), Error> {
 ///     let mut packets = Framed::new(socket, Codec::server(Limits::default()));
-///     let served = serve_packets(&mut packets).await;
+///     let mut connected = false;
+///     let served = serve_packets(&mut packets, &mut connected).await;
 ///     // before it closes the connection, it sends the reason for refusing a packet
 ///     if let Err(TransportError::Decode(error)) = &served {
-///         let reply = match error.reply() {
-///             Reply::ConnAck(code) => Some(Packet::from(ConnAck::new(code))),
-///             Reply::Disconnect(code) => Some(Packet::from(Disconnect::new(code))),
-///             Reply::Close => None,
-///         };
-///         if let (Some(reply), Some(_)) = (reply, packets.codec().outgoing()) {
-///             packets.send(reply).await?;
+///         if let Some(answer) = error.answer(connected) {
+///             packets.get_mut().write_all(&answer).await?;
 ///         }
 ///     }
 ///     served
 /// }
 ///
-/// async fn serve_packets<S>(packets: &mut Framed<S, Codec>) -> Result<(), Error>
+/// async fn serve_packets<S>(packets: &mut Framed<S, Codec>, connected: &mut bool) -> Result<(), Error>
 /// where
 ///     S: AsyncRead + AsyncWrite + Unpin,
 /// {
 ///     while let Some(frame) = packets.next().await.transpose()? {
 ///         let Some(incoming) = packets.codec().incoming() else { break };
 ///         match frame.decode(incoming)? {
-///             Packet::Connect(_) => packets.send(ConnAck::new(ReasonCode::Success).into()).await?,
+///             Packet::Connect(_) if !*connected => {
+///                 packets.send(ConnAck::new(ReasonCode::Success).into()).await?;
+///                 *connected = true;
+///             }
 ///             Packet::Publish(publish) => assert_eq!(publish.payload, b"hello"),
 ///             Packet::PingReq => packets.send(Packet::PingResp).await?,
 ///             _ => break,
@@ -90,7 +89,7 @@ use crate::transport::TransportError;
 /// # greeted?;
 /// # served?;
 /// #
-/// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// # use tokio::io::AsyncReadExt;
 /// # let (mut client, server) = tokio::io::duplex(64);
 /// # client.write_all(b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x00\x00\x00\x01c\x36").await?; // QoS 3
 /// # assert!(matches!(serve(server).await, Err(TransportError::Decode(_))));

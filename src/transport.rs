@@ -13,8 +13,7 @@ use crate::error::{DecodeError, EncodeError};
 pub enum TransportError<E> {
     /// The transport failed.
     Io(E),
-    /// The peer broke a rule. Send [`DecodeError::reply`], if it is a packet, before you close the
-    /// connection.
+    /// The peer broke a rule. Send [`DecodeError::answer`] before you close the connection.
     Decode(DecodeError),
     /// The packet must not be sent. Nothing was written.
     Encode(EncodeError),

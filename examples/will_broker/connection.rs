@@ -11,9 +11,10 @@ use bytes::{Buf, BufMut};
 use futures_util::{SinkExt, StreamExt};
 use mqtt_wire::{
     Ack, Codec, ConnAck, Connect, DecodeError, Delivery, Dialect, Disconnect, EncodeError, Ending,
-    Frame, Limits, List, Packet, PacketId, Properties, Property, Publish, QoS, ReasonCode, Reply,
-    SubAck, Subscribe, TransportError, Unsubscribe, Utf8Str, Version,
+    Frame, Limits, List, Packet, PacketId, Properties, Property, Publish, QoS, ReasonCode, SubAck,
+    Subscribe, TransportError, Unsubscribe, Utf8Str, Version,
 };
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::codec::Framed;
@@ -86,19 +87,9 @@ async fn first_frame(packets: &mut Packets) -> Option<(Frame, Dialect)> {
         Err(TransportError::Decode(error)) => error,
         Err(_) => return None,
     };
-    let Reply::ConnAck(code) = error.reply() else {
-        return None;
-    };
-    // for an unknown version, answer in the nearest one: the value is the Protocol Level
-    let version = error.version().unwrap_or(match error.value() {
-        0..5 => Version::V3_1_1,
-        _ => Version::V5,
-    });
-    let connack = Packet::from(ConnAck::new(code));
-    connack
-        .encode(Dialect::from_server(version), packets.write_buffer_mut())
-        .ok()?;
-    timeout(PATIENCE, packets.flush()).await.ok()?.ok()?;
+    let answer = error.answer(false)?;
+    let sent = timeout(PATIENCE, packets.get_mut().write_all(&answer)).await;
+    sent.ok()?.ok()?;
     None
 }
 

@@ -1,5 +1,5 @@
 //! Splits any stream in any pieces. The frames and the error must be those of the whole stream,
-//! also for large PUBLISH packets in parts.
+//! also for large PUBLISH packets in parts. The packets that a decoder lends must be those of the frames.
 //!
 //! The first byte selects the decoder's dialect, the second the limits, the third the pieces; the
 //! rest is the stream.
@@ -38,6 +38,7 @@ fuzz_target!(|input: &[u8]| {
         error_is_complete(error, &whole.left, whole.dialect);
     }
     assert_eq!(start.take_apart(limits, cut(stream, *pieces)), whole);
+    start.lends_what_frames_hold(limits, cut(stream, *pieces));
     start.need_more_is_exact(limits, stream);
     if let Start::In(dialect) = start {
         let whole = u32::from(*pieces);

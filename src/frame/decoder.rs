@@ -1,8 +1,10 @@
 //! Framing over a buffer that grows.
 
-use bytes::BytesMut;
+use core::mem;
 
-use super::{Frame, Framed, StreamState};
+use bytes::{Buf, BytesMut};
+
+use super::{Frame, FrameRef, Framed, StreamState};
 use crate::dialect::Dialect;
 use crate::error::DecodeError;
 use crate::rules::{OptionalRules, Waivers};
@@ -28,31 +30,38 @@ impl Default for Limits {
 
 /// Splits a byte stream that arrives in pieces into frames.
 ///
-/// Append bytes with [`buffer`](Self::buffer) or [`extend`](Self::extend), in pieces of any size,
-/// and get frames from [`next_frame`](Self::next_frame). The buffer grows only as bytes arrive,
-/// never because of a length that the peer announced. After an error the decoder stays failed, and
-/// the bytes after the last frame are still in its buffer.
+/// Append bytes with [`buffer`](Self::buffer) or [`extend`](Self::extend), in pieces of any size.
+/// [`next_packet`](Self::next_packet) lends packets, one at a time; [`next_frame`](Self::next_frame)
+/// returns frames, which you can keep. The buffer grows only as bytes arrive, never because of a
+/// length that the peer announced. After an error the decoder stays failed, and the bytes after the
+/// last good packet are still in its buffer.
 ///
 /// ```
 /// use mqtt_wire::{FrameDecoder, Framed, Limits, Packet, Version};
 ///
 /// let mut decoder = FrameDecoder::accept(Limits::default());
 /// decoder.extend(b"\x10\x0d\x00\x04MQTT\x04\x02\x00");
-/// assert!(matches!(decoder.next_frame()?, Framed::NeedMore(n) if n.get() == 4));
+/// assert_eq!(decoder.next_packet()?, None);
 ///
-/// decoder.extend(b"\x3c\x00\x01p\xc0\x00");
-/// let Framed::Frame(frame) = decoder.next_frame()? else { unreachable!() };
-/// let dialect = decoder.dialect().unwrap(); // the first frame was a CONNECT
+/// decoder.extend(b"\x3c\x00\x01p\x30\x04\x00\x01ta\x30\x04\x00\x01tb");
+/// assert!(matches!(decoder.next_packet()?, Some(Packet::Connect(_))));
+/// let dialect = decoder.dialect().unwrap(); // known since the CONNECT
 /// assert_eq!(dialect.version(), Version::V3_1_1);
-/// assert!(matches!(frame.decode(dialect)?, Packet::Connect(_)));
 ///
+/// let Some(Packet::Publish(publish)) = decoder.next_packet()? else { unreachable!() };
+/// assert_eq!(publish.payload, b"a");
+///
+/// // a packet to keep
 /// let Framed::Frame(frame) = decoder.next_frame()? else { unreachable!() };
-/// assert_eq!(frame.decode(dialect)?, Packet::PingReq);
+/// let Packet::Publish(publish) = frame.decode(dialect)? else { unreachable!() };
+/// assert_eq!(publish.payload, b"b");
 /// # Ok::<(), mqtt_wire::DecodeError>(())
 /// ```
 #[derive(Debug)]
 pub struct FrameDecoder {
     buffer: BytesMut,
+    /// The length of the packet at the beginning of the buffer that was lent last.
+    lent: usize,
     state: StreamState,
     limits: Limits,
 }
@@ -63,6 +72,7 @@ impl FrameDecoder {
     pub fn new(dialect: Dialect, limits: Limits) -> Self {
         Self {
             buffer: BytesMut::new(),
+            lent: 0,
             state: StreamState::new(dialect),
             limits,
         }
@@ -74,6 +84,7 @@ impl FrameDecoder {
     pub fn accept(limits: Limits) -> Self {
         Self {
             buffer: BytesMut::new(),
+            lent: 0,
             state: StreamState::accept(),
             limits,
         }
@@ -90,19 +101,20 @@ impl FrameDecoder {
     }
 
     /// The buffer, to append received bytes to. Bytes after the last frame stay in it.
-    pub const fn buffer(&mut self) -> &mut BytesMut {
+    pub fn buffer(&mut self) -> &mut BytesMut {
+        self.remove_lent();
         &mut self.buffer
     }
 
     /// Appends received bytes. A decoder that has failed ignores them.
     pub fn extend(&mut self, bytes: &[u8]) {
         if self.state.check().is_ok() {
-            self.buffer.extend_from_slice(bytes);
+            self.buffer().extend_from_slice(bytes);
         }
     }
 
-    /// The dialect of the stream; `None` before [`accept`](Self::accept) has returned its first
-    /// frame.
+    /// The dialect of the stream; `None` before a decoder from [`accept`](Self::accept) has
+    /// returned the CONNECT.
     #[must_use]
     pub const fn dialect(&self) -> Option<Dialect> {
         self.state.dialect()
@@ -117,10 +129,8 @@ impl FrameDecoder {
     /// later calls return the same error.
     #[inline]
     pub fn next_frame(&mut self) -> Result<Framed<Frame>, DecodeError> {
-        let limit = match self.state.dialect() {
-            Some(_) => self.limits.packet,
-            None => self.limits.first_packet,
-        };
+        self.remove_lent();
+        let limit = self.limit();
         Ok(match self.state.next_frame(&self.buffer, limit)? {
             Framed::NeedMore(missing) => Framed::NeedMore(missing),
             Framed::Frame(frame) => {
@@ -128,5 +138,45 @@ impl FrameDecoder {
                 Framed::Frame(Frame::take(&mut self.buffer, len, header))
             }
         })
+    }
+
+    /// Lends the next frame, if it is complete, to `read`. It is removed from the buffer unless
+    /// `read` fails. An error of `read` is recorded like those of framing.
+    #[inline]
+    pub(crate) fn lend_frame<'a, T>(
+        &'a mut self,
+        read: impl FnOnce(FrameRef<'a>, Dialect) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
+        self.remove_lent();
+        let limit = self.limit();
+        let framed = self.state.next_frame(&self.buffer, limit)?;
+        let (Framed::Frame(frame), Some(dialect)) = (framed, self.state.dialect()) else {
+            return Ok(None);
+        };
+        match read(frame, dialect) {
+            Ok(value) => {
+                self.lent = frame.bytes.len();
+                Ok(Some(value))
+            }
+            Err(error) => {
+                self.state.fail(error);
+                Err(error)
+            }
+        }
+    }
+
+    #[inline]
+    fn remove_lent(&mut self) {
+        if self.lent != 0 {
+            self.buffer.advance(mem::take(&mut self.lent));
+        }
+    }
+
+    #[inline]
+    const fn limit(&self) -> u32 {
+        match self.state.dialect() {
+            Some(_) => self.limits.packet,
+            None => self.limits.first_packet,
+        }
     }
 }

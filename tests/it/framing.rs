@@ -33,6 +33,52 @@ fn frames_do_not_depend_on_where_the_stream_is_cut() {
 }
 
 #[test]
+fn every_stream_lends_the_packets_of_its_frames() {
+    for (start, stream) in streams() {
+        start.lends_what_frames_hold(NO_LIMITS, stream.chunks(1));
+        for first in 0..=stream.len() {
+            let (one, two) = stream.split_at(first);
+            start.lends_what_frames_hold(NO_LIMITS, [one, two]);
+        }
+    }
+}
+
+#[test]
+fn a_lent_packet_is_removed_by_the_next_call() {
+    let dialect = Dialect::from_client(Version::V5);
+    let two = b"\x30\x05\x00\x01t\x00a\x30\x05\x00\x01t\x00b";
+    let lent = || {
+        let mut decoder = FrameDecoder::new(dialect, Limits::default());
+        decoder.extend(two);
+        assert!(
+            matches!(decoder.next_packet(), Ok(Some(Packet::Publish(it))) if it.payload == b"a")
+        );
+        decoder
+    };
+    assert_eq!(lent().buffer()[..], two[7..]);
+    assert!(
+        matches!(lent().next_frame(), Ok(Framed::Frame(frame)) if frame.bytes()[..] == two[7..])
+    );
+    assert!(matches!(lent().next_packet(), Ok(Some(Packet::Publish(it))) if it.payload == b"b"));
+    let mut decoder = lent();
+    decoder.extend(b"\xc0");
+    assert_eq!(decoder.buffer()[..], [&two[7..], b"\xc0"].concat());
+}
+
+#[test]
+fn a_packet_that_does_not_decode_stays_in_the_buffer() {
+    let dialect = Dialect::from_client(Version::V5);
+    let mut decoder = FrameDecoder::new(dialect, Limits::default());
+    decoder.extend(b"\xc0\x00\x30\x03\x00\x00\x00\xc0\x00"); // the PUBLISH has no topic
+    assert_eq!(decoder.next_packet(), Ok(Some(Packet::PingReq)));
+    let error = decoder.next_packet().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::EmptyTopicName);
+    decoder.extend(b"\xc0\x00");
+    assert_eq!(decoder.next_packet(), Err(error));
+    assert_eq!(decoder.buffer()[..], *b"\x30\x03\x00\x00\x00\xc0\x00");
+}
+
+#[test]
 fn need_more_is_exact_in_every_stream() {
     for (start, stream) in streams() {
         start.need_more_is_exact(NO_LIMITS, &stream);

@@ -47,8 +47,14 @@ mod server {
         // Will QoS 1 without a Will
         let bad = b"\x10\x0d\x00\x04MQTT\x05\x0a\x00\x3c\x00\x00\x00";
         assert_eq!(sends_and_receives(&[bad]), b"\x20\x03\x00\x81\x00");
-        // an unknown version: return code 1 of 3.1.1, which every client understands
+        // an unknown version
         let bad = b"\x10\x0c\x00\x04MQTT\x06\x02\x00\x3c\x00\x00";
-        assert_eq!(sends_and_receives(&[bad]), b"\x20\x02\x00\x01");
+        assert_eq!(sends_and_receives(&[bad]), b"\x20\x03\x00\x84\x00");
+    }
+
+    #[test]
+    fn closes_the_connection_after_a_second_connect() {
+        let received = sends_and_receives(&[CONNECT, CONNECT, b"\xc0\x00"]);
+        assert_eq!(received, b"\x20\x03\x00\x00\x00");
     }
 }

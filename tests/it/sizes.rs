@@ -57,7 +57,7 @@ fn every_frame_keeps_its_size() {
     let sizes = sizes! {
         40 Frame
         40 Framed<Frame>
-        72 FrameDecoder
+        80 FrameDecoder
     };
     for (name, bytes, kept) in sizes {
         assert_eq!(bytes, kept, "{name}");

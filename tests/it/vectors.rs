@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fixtures::{self, Vector};
 use mqtt_wire::{
-    DecodeError, Dialect, ErrorKind, FrameRef, Framed, Packet, PacketType, ReturnCode, Sender,
-    Version,
+    DecodeError, Dialect, ErrorKind, FrameRef, Framed, Packet, PacketType, ReasonCode, ReturnCode,
+    Sender, Version,
 };
 use serde_json::{Value, json};
 
@@ -62,6 +62,39 @@ fn every_invalid_vector_is_rejected_with_its_error() {
             "{}",
             vector.name
         );
+    }
+}
+
+/// The answer is a packet that the other side accepts, with the code of the error if it can have it.
+#[test]
+fn every_invalid_vector_has_its_answer() {
+    for vector in invalid_vectors() {
+        let error = decode(&vector).unwrap_err();
+        for connack_sent in [false, true] {
+            let name = &vector.name;
+            let Some(answer) = error.answer(connack_sent) else {
+                let is_known = error.version() == Some(Version::V5);
+                let of_connect = error.packet_type() == Some(PacketType::Connect);
+                assert!(
+                    !is_known && (connack_sent || !of_connect || error.reason_code().is_none()),
+                    "{name}"
+                );
+                continue;
+            };
+            let version = error.version().unwrap_or(vector.dialect.version());
+            let dialect = Dialect::new(version, vector.dialect.reply().sender());
+            let code = match Packet::decode(&answer, dialect) {
+                Ok(Packet::ConnAck(connack)) if !connack_sent => connack.reason_code,
+                Ok(Packet::Disconnect(disconnect))
+                    if connack_sent || dialect.sender() == Sender::Client =>
+                {
+                    disconnect.reason_code
+                }
+                other => panic!("{name}: {other:?}"),
+            };
+            let codes = [error.reason_code(), Some(ReasonCode::ProtocolError)];
+            assert!(codes.contains(&Some(code)), "{name}: {code}");
+        }
     }
 }
 

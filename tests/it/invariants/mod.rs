@@ -392,6 +392,43 @@ impl Start {
         }
     }
 
+    /// A decoder lends the packets that its frames hold. A bad packet stays in the buffer, and the decoder failed.
+    pub fn lends_what_frames_hold<'p>(
+        self,
+        limits: Limits,
+        pieces: impl IntoIterator<Item = &'p [u8]>,
+    ) {
+        let (mut framing, mut lending) = (self.decoder(limits), self.decoder(limits));
+        for piece in pieces {
+            framing.extend(piece);
+            lending.extend(piece);
+            loop {
+                let framed = framing.next_frame();
+                let (packet, bad) = match (&framed, framing.dialect()) {
+                    (Ok(Framed::NeedMore(_)), _) => (Ok(None), &[][..]),
+                    (Ok(Framed::Frame(frame)), Some(dialect)) => {
+                        (frame.decode(dialect).map(Some), &frame.bytes()[..])
+                    }
+                    (Ok(Framed::Frame(_)), None) => panic!("a frame without a dialect"),
+                    (Err(error), _) => (Err(*error), &[][..]),
+                };
+                assert_eq!(lending.next_packet(), packet);
+                assert_eq!(lending.dialect(), framing.dialect());
+                match packet {
+                    Ok(Some(_)) => {}
+                    Ok(None) => break,
+                    Err(error) => {
+                        assert_eq!(lending.buffer()[..], [bad, &framing.buffer()[..]].concat());
+                        assert_eq!(lending.next_packet(), Err(error));
+                        assert_eq!(lending.next_frame(), Err(error));
+                        return;
+                    }
+                }
+            }
+            assert_eq!(lending.buffer()[..], framing.buffer()[..]);
+        }
+    }
+
     /// Splits a stream that is complete in a slice.
     pub fn take_apart_whole(self, limits: Limits, stream: &[u8]) -> Apart {
         let mut dialect = match self {
