@@ -179,8 +179,10 @@ impl<'s> Exchanges<'s> {
         };
         match next {
             Some(stage) => {
+                // the other side may have reached the stage by an earlier answer
                 let awaited = record.extra(stage.answer()).is_some_and(|extra| *extra > 0);
-                record.order = if awaited { 0 } else { clock };
+                let is_known = !awaited && !record.may_be_over;
+                record.order = if is_known { clock } else { 0 };
                 record.stage = stage;
             }
             None => {

@@ -474,6 +474,31 @@ fn a_monitor_that_joins_may_have_missed_a_second_pubrec() {
 }
 
 #[test]
+fn a_monitor_that_joins_may_have_missed_the_first_of_two_answers() {
+    let client = Dialect::from_client(Version::V3_1_1);
+    let server = client.reply();
+    let packets = [
+        (0, client, &b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c"[..]),
+        (0, server, b"\x20\x02\0\0"),
+        (0, client, b"\x34\x05\0\x01t\0\x01"),
+        (0, server, b"\x50\x02\0\x01"), // PUBREC of 1, before that of 2
+        (0, client, b"\x3c\x05\0\x01t\0\x01"),
+        (0, client, b"\x34\x05\0\x01t\0\x02"),
+        (0, server, b"\x50\x02\0\x02"),
+        (0, server, b"\x50\x02\0\x01"),
+        (0, client, b"\x62\x02\0\x01"), // PUBREL of 1, before that of 2
+        (0, client, b"\x62\x02\0\x02"),
+    ];
+    assert_eq!(kinds(&packets), []);
+    for joined in 1..packets.len() {
+        let seen = &packets[joined..];
+        assert_eq!(found_by(&mut Monitor::new().joining(), seen), []);
+    }
+    let once = [&packets[..3], &packets[5..]].concat();
+    assert_eq!(kinds(&once), [BreachKind::OutOfOrder]);
+}
+
+#[test]
 fn an_alias_that_is_set_before_connect_is_known() {
     let client = Dialect::from_client(Version::V5);
     let server = client.reply();
