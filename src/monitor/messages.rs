@@ -165,8 +165,13 @@ impl Monitor<'_> {
             // a PUBREL may cross its PUBCOMP
             None if self.may_cross(sender, id, Answer::PubComp) => {}
             None if self.resumed => {
+                // it may answer a PUBREC that came out of nothing and was not seen
+                let how = match self.is_partly_unseen() {
+                    true => Opening::Unseen,
+                    false => Opening::New,
+                };
                 let stage = Stage::PubComp { old: true };
-                return self.exchanges.open(sender, id, stage, Opening::New);
+                return self.exchanges.open(sender, id, stage, how);
             }
             // "not found": the answer to a PUBREC that came out of nothing
             None if ack.reason_code.is_failure() => {}

@@ -499,6 +499,29 @@ fn a_monitor_that_joins_may_have_missed_the_first_of_two_answers() {
 }
 
 #[test]
+fn a_monitor_that_joins_may_have_missed_a_pubrec_out_of_nothing() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let packets = [
+        (0, client, &b"\x10\x0e\0\x04MQTT\x05\0\0\x3c\0\0\x01c"[..]),
+        (0, server, b"\x20\x03\x01\0\0"), // the Session is present
+        (0, server, b"\x50\x02\0\x02"),
+        (0, client, b"\x62\x02\0\x02"),
+        (0, client, b"\x34\x06\0\x01t\0\x02\0"),
+        (0, server, b"\x70\x02\0\x02"),
+        (0, server, b"\x50\x02\0\x02"),
+    ];
+    assert_eq!(kinds(&packets), []);
+    for joined in 1..packets.len() {
+        let seen = &packets[joined..];
+        assert_eq!(found_by(&mut Monitor::new().joining(), seen), []);
+    }
+    // PUBREL goes on with a message of an earlier connection, whose identifier is in use
+    let resumed = [&packets[..2], &packets[3..]].concat();
+    assert_eq!(kinds(&resumed), [BreachKind::QoS2PacketIdInUse]);
+}
+
+#[test]
 fn an_alias_that_is_set_before_connect_is_known() {
     let client = Dialect::from_client(Version::V5);
     let server = client.reply();
