@@ -209,6 +209,15 @@ fn a_valid_packet_decodes_the_same_before_any_other_bytes() {
             let error = Packet::decode(&bytes, first.dialect).unwrap_err();
             let expected = (ErrorKind::TrailingBytes, first.bytes.len());
             assert_eq!((error.kind(), error.offset()), expected, "{}", first.name);
+            assert_eq!(error.packet_type(), Some(frame.packet_type()));
+        }
+        let cut = &first.bytes[..first.bytes.len() - 1];
+        if let Ok(Framed::NeedMore(_)) = FrameRef::split(cut, first.dialect, u32::MAX) {
+            let error = Packet::decode(cut, first.dialect).unwrap_err();
+            let place = (error.kind(), error.offset());
+            assert_eq!(place, (ErrorKind::Truncated, cut.len()), "{}", first.name);
+            let packet_type = decode(first).unwrap().packet_type();
+            assert_eq!(error.packet_type(), Some(packet_type));
         }
     }
 }
