@@ -196,7 +196,9 @@ impl Monitor<'_> {
         }
     }
 
-    /// A Client answers in the order of the messages (4.6); a Server may not.
+    /// A Client answers in the order of the messages (4.6); a Server may not. Before 5.0 an answer to
+    /// a copy that was not seen may come at any time, and in every version a PUBREL that answers a
+    /// PUBREC out of nothing.
     fn check_turn(
         &self,
         sender: Sender,
@@ -205,7 +207,8 @@ impl Monitor<'_> {
         breach: &mut dyn FnMut(BreachKind),
     ) {
         let ordered = sender == Sender::Client && self.version != Version::V3_1;
-        if ordered && self.exchanges.is_overtaken(owner, packet_id) {
+        let is_known = !self.is_partly_unseen() || self.is_v5() && sender != owner;
+        if ordered && is_known && self.exchanges.is_overtaken(owner, packet_id) {
             breach(BreachKind::OutOfOrder);
         }
     }

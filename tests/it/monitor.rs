@@ -119,10 +119,16 @@ fn a_resent_message_may_be_older_than_the_observed_ones() {
     turned.swap(9, 10);
     let (mut complete, mut joined) = (Monitor::new(), Monitor::new().joining());
     assert_eq!(found_by(&mut complete, &turned), [BreachKind::OutOfOrder]);
-    assert_eq!(
-        found_by(&mut joined, &turned[4..]),
-        [BreachKind::OutOfOrder]
-    );
+    // the joiner may have missed a copy of the second message; in 5.0 there are no copies
+    assert_eq!(found_by(&mut joined, &turned[4..]), []);
+    let client = Dialect::from_client(Version::V5);
+    let conversation = [
+        (0, client.reply(), &b"\x32\x06\0\x01a\0\x07\0"[..]),
+        (0, client.reply(), b"\x32\x06\0\x01a\0\x08\0"),
+        (0, client, b"\x40\x02\0\x08"),
+    ];
+    let found = found_by(&mut Monitor::new().joining(), &conversation);
+    assert_eq!(found, [BreachKind::OutOfOrder]);
 }
 
 /// A Packet Identifier that is used three times: found by fuzzing.
@@ -519,6 +525,29 @@ fn a_monitor_that_joins_may_have_missed_a_pubrec_out_of_nothing() {
     // PUBREL goes on with a message of an earlier connection, whose identifier is in use
     let resumed = [&packets[..2], &packets[3..]].concat();
     assert_eq!(kinds(&resumed), [BreachKind::QoS2PacketIdInUse]);
+}
+
+#[test]
+fn a_monitor_that_joins_may_have_missed_a_copy_whose_answer_is_late() {
+    let client = Dialect::from_client(Version::V3_1_1);
+    let server = client.reply();
+    let packets = [
+        (0, client, &b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c"[..]),
+        (0, server, b"\x20\x02\0\0"),
+        (0, server, b"\x32\x05\0\x01t\0\x01"),
+        (0, server, b"\x3a\x05\0\x01t\0\x01"), // a copy
+        (0, client, b"\x40\x02\0\x01"),
+        (0, server, b"\x32\x05\0\x01t\0\x02"),
+        (0, server, b"\x32\x05\0\x01t\0\x01"),
+        (0, client, b"\x40\x02\0\x01"), // PUBACK of the copy, or of the last message
+    ];
+    assert_eq!(kinds(&packets), []);
+    for joined in 1..packets.len() {
+        let seen = &packets[joined..];
+        assert_eq!(found_by(&mut Monitor::new().joining(), seen), []);
+    }
+    let once = [&packets[..3], &packets[4..]].concat();
+    assert_eq!(kinds(&once), [BreachKind::OutOfOrder]);
 }
 
 #[test]
