@@ -184,7 +184,6 @@ const fn text_rule(version: Version) -> &'static str {
 fn text_field_rule(violation: &Violation, version: Version) -> Option<&'static str> {
     use PacketType as P;
     Some(match (version, violation.packet_type?, violation.field()) {
-        (Version::V3_1, _, _) => return None,
         (_, P::Connect, Field::ClientId) => "MQTT-3.1.3-4",
         (Version::V3_1_1, P::Connect, Field::WillTopic) => "MQTT-3.1.3-10",
         (Version::V3_1_1, P::Connect, Field::UserName) => "MQTT-3.1.3-11",
@@ -346,5 +345,94 @@ fn property_sender(packet_type: Option<PacketType>) -> Ids {
     match packet_type {
         Some(PacketType::Disconnect) => one("MQTT-3.14.2-2"),
         _ => one("MQTT-3.3.4-6"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use crate::packet_type::PacketType as P;
+    use crate::property_id::PropertyId;
+    use crate::{Dialect, ErrorKind, Field, Version, Violation};
+
+    fn ids(kind: ErrorKind, field: Field, packet_type: P, dialect: Dialect) -> Vec<&'static str> {
+        let violation = Violation::new(kind, field, packet_type, dialect);
+        violation.statements().map(|it| it.id()).collect()
+    }
+
+    #[test]
+    fn only_topics_have_a_statement_of_their_own_about_their_length() {
+        let of = |field, packet_type, version| {
+            let dialect = Dialect::from_client(version);
+            ids(ErrorKind::FieldTooLong, field, packet_type, dialect)
+        };
+        for (field, packet_type, id) in [
+            (Field::TopicName, P::Publish, "MQTT-4.7.3-3"),
+            (Field::TopicFilter, P::Subscribe, "MQTT-4.7.3-3"),
+            (Field::WillTopic, P::Connect, "MQTT-4.7.3-3"),
+            (Field::ClientId, P::Connect, "U-length16"),
+        ] {
+            assert_eq!(of(field, packet_type, Version::V5), [id]);
+            assert_eq!(of(field, packet_type, Version::V3_1_1), [id]);
+            assert_eq!(of(field, packet_type, Version::V3_1), ["U31-length16"]);
+        }
+    }
+
+    #[test]
+    fn the_receiver_of_a_packet_announced_its_maximum_size() {
+        let of = |dialect| {
+            let (kind, field) = (ErrorKind::PacketTooLarge, Field::RemainingLength);
+            ids(kind, field, P::Publish, dialect)
+        };
+        assert_eq!(of(Dialect::from_client(Version::V5)), ["MQTT-3.2.2-15"]);
+        assert_eq!(of(Dialect::from_server(Version::V5)), ["MQTT-3.1.2-24"]);
+        assert!(of(Dialect::from_client(Version::V3_1_1)).is_empty());
+    }
+
+    #[test]
+    fn the_statement_about_will_delay_interval_is_about_no_other_property() {
+        let section = |kind, field| {
+            let dialect = Dialect::from_client(Version::V5);
+            let violation = Violation::new(kind, field, P::Connect, dialect);
+            let mut statements = violation.statements();
+            let statement = statements.find(|it| it.id() == "U-prop-type");
+            statement.map(|it| it.rule().contains("Will Delay Interval"))
+        };
+        let property = Field::Property;
+        for (kind, field, is_about_it) in [
+            (
+                ErrorKind::PropertyNotAllowed,
+                property(PropertyId::WillDelayInterval),
+                true,
+            ),
+            (
+                ErrorKind::PropertyNotAllowed,
+                property(PropertyId::ServerKeepAlive),
+                false,
+            ),
+            (ErrorKind::UnknownProperty, Field::PropertyIdentifier, false),
+        ] {
+            assert_eq!(
+                section(kind, field),
+                Some(is_about_it),
+                "{kind:?} {field:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn text_of_3_1_has_only_the_general_statement() {
+        let of = |version| {
+            let dialect = Dialect::from_client(version);
+            ids(
+                ErrorKind::InvalidUtf8,
+                Field::TopicName,
+                P::Publish,
+                dialect,
+            )
+        };
+        assert_eq!(of(Version::V3_1), ["U31-utf8"]);
+        assert!(of(Version::V5).contains(&"MQTT-3.3.2-1"));
     }
 }
