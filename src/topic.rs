@@ -4,7 +4,7 @@ use crate::data::{Utf8Str, text_traits};
 use crate::dialect::Version;
 use crate::error::{ErrorKind, Field, ParseFault, fault};
 use crate::wire::read::{self, Parsed};
-use crate::wire::text::{self, BadText, MAX_FIELD, check_text_slowly, find_wildcard, is_plain};
+use crate::wire::text::{self, BadText, check_text_slowly, MAX_FIELD, find_bad_text, find_wildcard, is_plain, is_valid_str, is_valid};
 
 /// A Topic Name: text of at least one character without wildcards.
 ///
@@ -37,9 +37,12 @@ impl<'a> TopicName<'a> {
         if bytes.is_empty() {
             return Err(ErrorKind::EmptyTopicName);
         }
-        match check_name(bytes) {
+        if is_plain::<true>(bytes) {
+            return Ok(Self(bytes));
+        }
+        match check_str(name) {
             Ok(()) => Ok(Self(bytes)),
-            Err(bad) => Err(bad.kind),
+            Err(kind) => Err(kind),
         }
     }
 
@@ -103,7 +106,16 @@ impl<'a> TopicFilter<'a> {
         if bytes.len() > MAX_FIELD {
             return Err(ErrorKind::FieldTooLong);
         }
-        match check_filter(bytes) {
+        if is_plain_filter(bytes) {
+            return Ok(Self(bytes));
+        }
+        if bytes.is_empty() {
+            return Err(ErrorKind::EmptyTopicFilter);
+        }
+        if !is_valid_str::<false>(filter) {
+            return Err(ErrorKind::NullCharacter);
+        }
+        match check_wildcards(bytes) {
             Ok(()) => Ok(Self(bytes)),
             Err(bad) => Err(bad.kind),
         }
@@ -225,7 +237,7 @@ const SHARE: &[u8] = b"$share/";
 
 /// Checks everything except that the name is not empty.
 #[inline]
-const fn check_name(bytes: &[u8]) -> Result<(), BadText> {
+fn check_name(bytes: &[u8]) -> Result<(), BadText> {
     if is_plain::<true>(bytes) {
         return Ok(());
     }
@@ -233,10 +245,11 @@ const fn check_name(bytes: &[u8]) -> Result<(), BadText> {
 }
 
 #[cold]
-const fn check_name_slowly(bytes: &[u8]) -> Result<(), BadText> {
-    if let Err(bad) = check_text_slowly(bytes) {
-        return Err(bad);
+fn check_name_slowly(bytes: &[u8]) -> Result<(), BadText> {
+    if is_valid::<true>(bytes) {
+        return Ok(());
     }
+    find_bad_text(bytes)?;
     match find_wildcard(bytes) {
         None => Ok(()),
         Some(at) => Err(BadText {
@@ -246,34 +259,48 @@ const fn check_name_slowly(bytes: &[u8]) -> Result<(), BadText> {
     }
 }
 
+/// Checks the name of a string that is not plain ASCII.
+#[cold]
+const fn check_str(name: &str) -> Result<(), ErrorKind> {
+    if is_valid_str::<true>(name) {
+        Ok(())
+    } else if is_valid_str::<false>(name) {
+        Err(ErrorKind::WildcardInTopicName)
+    } else {
+        Err(ErrorKind::NullCharacter)
+    }
+}
+
 #[inline]
-const fn check_filter(bytes: &[u8]) -> Result<(), BadText> {
+fn check_filter(bytes: &[u8]) -> Result<(), BadText> {
     if is_plain_filter(bytes) {
         return Ok(());
     }
     check_filter_slowly(bytes)
 }
 
-/// Whether there are at least eight `bytes`, all ASCII without U+0000, and all wildcards fill their
-/// levels. Checks eight bytes at a time. Other filters may still be valid.
+/// Whether `bytes` are at least one, all ASCII without U+0000, and all wildcards fill their levels.
+/// Checks eight bytes at a time. Other filters may still be valid.
 const fn is_plain_filter(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some((chunk, after)) = rest.split_first_chunk() {
-        if !is_plain_word(*chunk, bytes, bytes.len() - rest.len()) {
+        if !is_plain_word(u64::from_le_bytes(*chunk), bytes, bytes.len() - rest.len()) {
             return false;
         }
         rest = after;
     }
     match bytes.last_chunk() {
-        Some(last) => is_plain_word(*last, bytes, bytes.len() - last.len()),
-        None => false,
+        Some(last) => {
+            let word = u64::from_le_bytes(*last);
+            is_plain_word(word, bytes, bytes.len() - last.len())
+        }
+        None => !bytes.is_empty() && is_plain_word(text::short_word(bytes), bytes, 0),
     }
 }
 
-/// Checks the eight bytes of a filter at `at`.
+/// Checks a word of a filter, whose bytes begin at `at`.
 #[inline]
-const fn is_plain_word(word: [u8; 8], filter: &[u8], at: usize) -> bool {
-    let word = u64::from_le_bytes(word);
+const fn is_plain_word(word: u64, filter: &[u8], at: usize) -> bool {
     if !text::is_plain_word(word) {
         return false;
     }
@@ -296,16 +323,19 @@ const fn fills_level(bytes: &[u8], at: usize) -> bool {
     matches!(before, [] | [.., b'/']) && matches!(after, [_] | [b'+', b'/', ..])
 }
 
-const fn check_filter_slowly(bytes: &[u8]) -> Result<(), BadText> {
+fn check_filter_slowly(bytes: &[u8]) -> Result<(), BadText> {
     if bytes.is_empty() {
         return Err(BadText {
             kind: ErrorKind::EmptyTopicFilter,
             at: 0,
         });
     }
-    if let Err(bad) = text::check_text(bytes) {
-        return Err(bad);
-    }
+    check_text_slowly(bytes)?;
+    check_wildcards(bytes)
+}
+
+/// Checks that all wildcards fill their levels.
+const fn check_wildcards(bytes: &[u8]) -> Result<(), BadText> {
     let mut rest = bytes;
     while let Some(place) = find_wildcard(rest) {
         let at = bytes.len() - rest.len() + place;
