@@ -4,7 +4,10 @@ use crate::data::{Utf8Str, text_traits};
 use crate::dialect::Version;
 use crate::error::{ErrorKind, Field, ParseFault, fault};
 use crate::wire::read::{self, Parsed};
-use crate::wire::text::{self, BadText, check_text_slowly, MAX_FIELD, find_bad_text, find_wildcard, is_plain, is_valid_str, is_valid};
+use crate::wire::text::{
+    self, BadText, MAX_FIELD, check_text_slowly, find_bad_text, find_wildcard, is_plain, is_valid,
+    is_valid_str,
+};
 
 /// A Topic Name: text of at least one character without wildcards.
 ///

@@ -84,8 +84,7 @@ pub(crate) const fn is_valid_str<const TOPIC: bool>(text: &str) -> bool {
     all_allowed::<TOPIC, false>(text.as_bytes())
 }
 
-/// Whether no byte is 0 or, if `TOPIC`, `+` or `#` or, if `ASCII`, 0x80 or above. Checks eight bytes
-/// at a time.
+/// Whether no byte is 0 or, if `TOPIC`, `+` or `#` or, if `ASCII`, 80 to FF.
 #[inline]
 const fn all_allowed<const TOPIC: bool, const ASCII: bool>(bytes: &[u8]) -> bool {
     /// Has a top bit set if a byte is not allowed.
@@ -97,6 +96,9 @@ const fn all_allowed<const TOPIC: bool, const ASCII: bool>(bytes: &[u8]) -> bool
         (if ASCII { found | word } else { found & !word }) & ONES << 7
     }
 
+    if VECTORS && bytes.len() >= 16 {
+        return all_allowed_in_blocks::<TOPIC, ASCII>(bytes);
+    }
     let mut found = 0;
     if bytes.len() >= 8 {
         let mut rest = bytes;
@@ -122,16 +124,44 @@ const fn all_allowed<const TOPIC: bool, const ASCII: bool>(bytes: &[u8]) -> bool
     found == 0
 }
 
+/// The same for at least 16 bytes, in blocks of 32 and 16 bytes.
+#[inline]
+const fn all_allowed_in_blocks<const TOPIC: bool, const ASCII: bool>(bytes: &[u8]) -> bool {
+    /// The compiler turns the loop into vector instructions.
+    #[inline(always)]
+    const fn all_allowed<const TOPIC: bool, const ASCII: bool>(block: &[u8]) -> bool {
+        let mut bad = false;
+        let mut rest = block;
+        while let Some((&byte, after)) = rest.split_first() {
+            bad |= byte == 0 || ASCII && byte >= 0x80 || TOPIC && is_wildcard(byte);
+            rest = after;
+        }
+        !bad
+    }
+
+    let mut rest = bytes;
+    while let Some((block, after)) = rest.split_first_chunk::<32>() {
+        if !all_allowed::<TOPIC, ASCII>(block) {
+            return false;
+        }
+        rest = after;
+    }
+    let (first, last) = (rest.first_chunk::<16>(), bytes.last_chunk::<16>());
+    (match first {
+        Some(block) => all_allowed::<TOPIC, ASCII>(block),
+        None => true,
+    }) && match last {
+        Some(block) => all_allowed::<TOPIC, ASCII>(block),
+        None => false,
+    }
+}
+
 /// Whether `bytes` are valid UTF-8 without U+0000 and, if `TOPIC`, without `+` and `#`. Checks 16
-/// bytes at a time, each byte with the three before it. Always `false` where that is slow.
+/// bytes at a time, each byte with the three before it. Always `false` without
+/// vector instructions.
 #[inline]
 pub(crate) fn is_valid<const TOPIC: bool>(bytes: &[u8]) -> bool {
-    // byte by byte, the standard library is faster
-    if !cfg!(any(
-        target_feature = "sse2",
-        target_feature = "neon",
-        target_feature = "simd128",
-    )) {
+    if !VECTORS {
         return false;
     }
     let Some(first) = bytes.first_chunk() else {
@@ -251,7 +281,7 @@ fn may_follow<const TOPIC: bool>(byte: u8, one: u8, two: u8, three: u8) -> bool 
         | mask(one == 0xed) & !mask(is_below(byte, 0xa0))
         // above U+10FFFF: F4 90 to F4 BF
         | mask(one == 0xf4) & !mask(is_below(byte, 0x90))
-        | mask(TOPIC && byte | 0x08 == b'+');
+        | mask(TOPIC && is_wildcard(byte));
     bad < 0x80
 }
 
@@ -318,8 +348,16 @@ const fn first_wildcard(word: u64) -> Option<usize> {
 }
 
 const fn is_wildcard(byte: u8) -> bool {
-    matches!(byte, b'+' | b'#')
+    byte | 0x08 == b'+'
 }
+
+/// Whether the target has vector instructions. Without them, words are faster than blocks, and the
+/// standard library is faster than [`is_valid`].
+const VECTORS: bool = cfg!(any(
+    target_feature = "sse2",
+    target_feature = "neon",
+    target_feature = "simd128",
+));
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 
