@@ -129,7 +129,7 @@ const fn all_allowed<const TOPIC: bool, const ASCII: bool>(bytes: &[u8]) -> bool
 const fn all_allowed_in_blocks<const TOPIC: bool, const ASCII: bool>(bytes: &[u8]) -> bool {
     /// The compiler turns the loop into vector instructions.
     #[inline(always)]
-    const fn all_allowed<const TOPIC: bool, const ASCII: bool>(block: &[u8]) -> bool {
+    const fn all_in_block<const TOPIC: bool, const ASCII: bool>(block: &[u8]) -> bool {
         let mut bad = false;
         let mut rest = block;
         while let Some((&byte, after)) = rest.split_first() {
@@ -141,24 +141,26 @@ const fn all_allowed_in_blocks<const TOPIC: bool, const ASCII: bool>(bytes: &[u8
 
     let mut rest = bytes;
     while let Some((block, after)) = rest.split_first_chunk::<32>() {
-        if !all_allowed::<TOPIC, ASCII>(block) {
+        if !all_in_block::<TOPIC, ASCII>(block) {
             return false;
         }
         rest = after;
     }
-    let (first, last) = (rest.first_chunk::<16>(), bytes.last_chunk::<16>());
-    (match first {
-        Some(block) => all_allowed::<TOPIC, ASCII>(block),
+    let next = match rest.first_chunk::<16>() {
+        Some(block) => all_in_block::<TOPIC, ASCII>(block),
         None => true,
-    }) && match last {
-        Some(block) => all_allowed::<TOPIC, ASCII>(block),
+    };
+    match bytes.last_chunk::<16>() {
+        Some(block) => next && all_in_block::<TOPIC, ASCII>(block),
         None => false,
     }
 }
 
 /// Whether `bytes` are valid UTF-8 without U+0000 and, if `TOPIC`, without `+` and `#`. Checks 16
-/// bytes at a time, each byte with the three before it. Always `false` without
-/// vector instructions.
+/// bytes at a time, each byte with the three before it. Always `false` without vector instructions.
+///
+/// The loops over blocks need iterators, so this is no `const fn`. Only the constructors are, and
+/// they have [`is_valid_str`].
 #[inline]
 pub(crate) fn is_valid<const TOPIC: bool>(bytes: &[u8]) -> bool {
     if !VECTORS {
@@ -371,25 +373,137 @@ const fn wildcards(word: u64) -> u64 {
 mod tests {
     use super::*;
 
+    /// Bytes at the limits of what UTF-8 allows, U+0000 and the wildcards.
+    const LIMITS: [u8; 29] = [
+        0x00, 0x01, b'#', b'+', 0x7f, 0x80, 0x81, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2,
+        0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf8, 0xff,
+    ];
+
     #[test]
-    fn the_fast_text_check_agrees_with_the_slow_one() {
-        // every byte value at every position for every length up to 20
-        for length in 1..=20 {
+    fn plain_text_and_wildcards_are_found_at_every_place() {
+        let check = |length: usize, value: u8| {
             for place in 0..length {
-                for value in 0..=255 {
-                    let mut bytes = [b'x'; 20];
-                    bytes[place] = value;
-                    let bytes = &bytes[..length];
-                    let ascii = value != 0 && value < 0x80;
-                    assert_eq!(is_plain::<false>(bytes), ascii, "{bytes:?}");
-                    let topic = ascii && value != b'+' && value != b'#';
-                    assert_eq!(is_plain::<true>(bytes), topic, "{bytes:?}");
-                    let wildcard = bytes.iter().position(|&byte| is_wildcard(byte));
-                    assert_eq!(find_wildcard(bytes), wildcard, "{bytes:?}");
+                let mut bytes = [b'x'; 100];
+                bytes[place] = value;
+                let bytes = &bytes[..length];
+                let ascii = value != 0 && value < 0x80;
+                assert_eq!(is_plain::<false>(bytes), ascii, "{bytes:?}");
+                let topic = ascii && value != b'+' && value != b'#';
+                assert_eq!(is_plain::<true>(bytes), topic, "{bytes:?}");
+                let wildcard = bytes.iter().position(|byte| b"+#".contains(byte));
+                assert_eq!(find_wildcard(bytes), wildcard, "{bytes:?}");
+            }
+        };
+        for length in 1..=20 {
+            (0..=255).for_each(|value| check(length, value));
+        }
+        for length in 21..=100 {
+            LIMITS.iter().for_each(|&value| check(length, value));
+        }
+        assert!(is_plain::<true>(b""));
+        assert_eq!(find_wildcard(b""), None);
+    }
+
+    /// Compares the block check with the standard library for text that holds `sequence` at `place`,
+    /// within ASCII or within characters of two bytes. There is either other text behind it or none.
+    fn check_in_text(sequence: &[u8], place: usize, ascii: bool, is_last: bool) {
+        // an odd number of bytes is one of ASCII and pairs
+        let mut text = [0; 64];
+        let mut length = 0;
+        let mut push = |bytes: &[u8]| {
+            text[length..][..bytes.len()].copy_from_slice(bytes);
+            length += bytes.len();
+        };
+        let (single, pair) = (b"x".as_slice(), "é".as_bytes());
+        let around = |count: usize| {
+            let pairs = if ascii { 0 } else { count / 2 };
+            let singles = std::iter::repeat_n(single, count - 2 * pairs);
+            singles.chain(std::iter::repeat_n(pair, pairs))
+        };
+        around(place).for_each(&mut push);
+        push(sequence);
+        around(if is_last { 0 } else { 20 }).for_each(&mut push);
+        let text = &text[..length];
+
+        let valid = core::str::from_utf8(text).is_ok() && !text.contains(&0);
+        assert_eq!(is_valid::<false>(text), valid && VECTORS, "{text:x?}");
+        assert_eq!(check_text(text).is_ok(), valid, "{text:x?}");
+    }
+
+    /// Tries all four surroundings and all places in a block, also across its ends.
+    fn check_everywhere(sequence: &[u8]) {
+        for place in 0..20 {
+            for (ascii, is_last) in [(true, true), (true, false), (false, true), (false, false)] {
+                check_in_text(sequence, place, ascii, is_last);
+            }
+        }
+    }
+
+    /// Tries one place and surrounding, which depend on `number`.
+    fn check_somewhere(sequence: &[u8], number: usize) {
+        let (place, around) = (number % 20, number / 20);
+        check_in_text(sequence, place, around % 2 == 0, around / 2 % 2 == 0);
+    }
+
+    // A sequence of four bytes has a first byte from F0, for other first bytes end sooner. The test
+    // below this one tries all of them.
+    #[test]
+    fn the_block_check_agrees_with_the_standard_library() {
+        (0..=255).for_each(|byte| check_everywhere(&[byte]));
+        for (number, pair) in (0..=u16::MAX).enumerate() {
+            check_somewhere(&pair.to_be_bytes(), number);
+        }
+        for first in LIMITS {
+            for second in LIMITS {
+                check_everywhere(&[first, second]);
+            }
+        }
+        let mut number = 0;
+        for first in LIMITS {
+            for second in 0..=255 {
+                for third in LIMITS {
+                    check_somewhere(&[first, second, third], number);
+                    number += 1;
                 }
             }
         }
-        assert!(is_plain::<true>(b""));
+        let ends = [0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0];
+        for first in 0xf0..=0xff {
+            for second in 0..=255 {
+                for (third, fourth) in ends.iter().flat_map(|&a| ends.map(|b| (a, b))) {
+                    check_somewhere(&[first, second, third, fourth], number);
+                    number += 1;
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[ignore = "takes minutes, and only with optimization: cargo test --release -- --ignored"]
+    fn the_block_check_agrees_for_all_sequences() {
+        for sequence in 0..1 << 24 {
+            let [_, sequence @ ..] = u32::to_be_bytes(sequence);
+            check_everywhere(&sequence);
+        }
+        for (number, sequence) in (0xf000_0000..=u32::MAX).enumerate() {
+            check_somewhere(&sequence.to_be_bytes(), number);
+        }
+    }
+
+    #[test]
+    fn the_block_check_finds_wildcards() {
+        for length in 0..60 {
+            for place in 0..=length / 2 * 2 {
+                for byte in [b'+', b'#', b'*', b'3', b'!', 0xab, 0xa3] {
+                    let mut text = "é".repeat(30).into_bytes();
+                    text.truncate(length / 2 * 2);
+                    text.insert(place, byte);
+                    let valid = core::str::from_utf8(&text).is_ok();
+                    let expected = valid && byte != b'+' && byte != b'#';
+                    assert_eq!(is_valid::<true>(&text), expected && VECTORS, "{text:x?}");
+                }
+            }
+        }
     }
 
     #[test]
