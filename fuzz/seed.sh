@@ -78,6 +78,17 @@ def capture(packets):
     return file
 
 
+def of_text():
+    """Characters of each length, at the ends of blocks, and sequences that are not UTF-8."""
+    for text in ["дом/+/температура/#", "温度/湿度/传感器", "😀/🚀/a", "a/ü/温/😀/" * 4]:
+        yield "text", text.encode()
+    sequences = "00 80 c080 e08080 e09fbf eda080 edbfbf f0808080 f4908080 f5808080 e282 f09f98"
+    for bad in sequences.split():
+        for place in (0, 7, 14, 15, 30):
+            yield "text", b"x" * place + bytes.fromhex(bad)
+            yield "text", "é".encode() * place + bytes.fromhex(bad) + b"/ and more"
+
+
 def of_stream(path):
     stream = path.read_bytes()[:1500]
     from_server = path.name.endswith(".s2c.bin")
@@ -91,6 +102,7 @@ def of_stream(path):
 
 
 def seeds():
+    yield from of_text()
     for path in sorted(VECTORS.glob("**/*.json")):
         vector = json.loads(path.read_text())
         if not isinstance(vector, dict):

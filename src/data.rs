@@ -7,7 +7,7 @@ use crate::dialect::Dialect;
 use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
 use crate::rules::Waivers;
 use crate::wire::read::{self, Parsed};
-use crate::wire::text::{MAX_FIELD, check_text};
+use crate::wire::text::{MAX_FIELD, check_text, is_valid_str};
 use crate::wire::varint;
 
 /// The methods and traits that all text types share.
@@ -126,10 +126,10 @@ impl<'a> Utf8Str<'a> {
         if bytes.len() > MAX_FIELD {
             return Err(ErrorKind::FieldTooLong);
         }
-        match check_text(bytes) {
-            Ok(()) => Ok(Self(bytes)),
-            Err(bad) => Err(bad.kind),
+        if !is_valid_str::<false>(text) {
+            return Err(ErrorKind::NullCharacter);
         }
+        Ok(Self(bytes))
     }
 
     /// Whether the text is empty.

@@ -50,6 +50,8 @@ mod statements;
 mod strategies;
 #[cfg(all(feature = "bytes", feature = "serde"))]
 mod stream;
+#[cfg(feature = "bytes")]
+mod text;
 #[cfg(feature = "tokio")]
 mod tokio_codec;
 mod topics;

@@ -6,6 +6,7 @@
 
 mod reference_encoder;
 pub mod stream;
+pub mod text;
 
 use arbitrary::Unstructured;
 use mqtt_wire::{
