@@ -5,6 +5,7 @@
 pub mod floor;
 mod mqtt5_protocol;
 mod mqtt_codec_kit;
+mod mqtt_format;
 mod mqtt_proto;
 mod mqtt_protocol_core;
 mod mqtt_wire;
@@ -14,6 +15,7 @@ mod mqute_codec;
 mod ntex_mqtt;
 mod rmqtt_codec;
 mod rumqttc;
+mod rusty_rtos_mqtt;
 
 use crate::measure::Codec;
 use crate::peer::{FanOut, Peer};
@@ -53,6 +55,8 @@ pub fn all() -> Vec<Codec> {
         codec::<rmqtt_codec::V5>(),
         codec::<mqute_codec::V4>(),
         codec::<mqute_codec::V5>(),
+        codec::<mqtt_format::V4>(),
+        codec::<rusty_rtos_mqtt::V5>(),
         codec::<mqtt5_protocol::Level<4>>(),
         codec::<mqtt5_protocol::Level<5>>(),
         fan_out::<mqtt_wire::EncodeEach<4>>(),
