@@ -1,7 +1,7 @@
 //! Counts instructions under callgrind, which other load on the machine does not affect.
 //!
-//! The program runs itself again under valgrind. `measure::measured` is the
-//! function in which callgrind counts, and [`run`] that after which it writes a file with the sum.
+//! The program runs itself again under valgrind. Callgrind counts while `measure::measured` runs, and
+//! writes a file with the sum when [`run`] returns.
 
 use std::fs;
 use std::hint::black_box;
@@ -17,8 +17,8 @@ use crate::workload::Cell;
 /// The command with which the program runs itself. Not for users.
 pub const COMMAND: &str = "counted";
 
-/// Each piece of work runs this often, in two runs of the program. The difference is the work
-/// without its surroundings, such as a buffer that grows once.
+/// Each piece of work is counted twice, with these numbers of repetitions. The difference excludes
+/// work that happens once, such as the growth of a buffer.
 const RUNS: [u32; 2] = [1, 3];
 
 /// The instructions for each packet, of each codec on its cell.

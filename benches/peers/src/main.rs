@@ -169,7 +169,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             print!("{text}");
         }
         Command::Ratios => {
-            let codecs = options.codecs();
+            let codecs = options.codecs_to_measure()?;
             let cells = options.cells(Task::Decode);
             let table = Table::time(Task::Decode, &codecs, &cells, options.rounds);
             print!("{}", profiles::ratios(&table));

@@ -102,7 +102,7 @@ pub struct Codec {
     pub version: Version,
     pub kind: Kind,
     pub tasks: &'static [Task],
-    /// What a peer checks when it decodes, in short words. Found by `strictness`.
+    /// The rules that a peer checks when it decodes, in short words, as `strictness` finds them.
     pub checks: String,
     pub verdict: fn(Wire) -> Verdict,
     check: fn(Task, &Cell) -> Result<(), String>,
@@ -155,10 +155,11 @@ impl Codec {
         (self.run)(task, cell, runs)
     }
 
-    /// Whether the codec accepts none of the cell's strings if it has a byte that UTF-8 never has.
+    /// Whether the codec checks text at all, and accepts none of the cell's strings if it has a byte
+    /// that UTF-8 never has.
     pub fn checks_text(&self, cell: &Cell) -> bool {
-        cell.not_utf8()
-            .all(|packet| (self.verdict)(packet) != Verdict::Accepts)
+        let accepts = |packet| (self.verdict)(packet) == Verdict::Accepts;
+        self.checks.contains("UTF-8") && !cell.not_utf8().any(accepts)
     }
 }
 

@@ -114,8 +114,8 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("flags", &["FixedHeaderFlags"]),
 ];
 
-/// The groups of rules that the codec checks. Of some it checks only a part. Packet types that it
-/// does not read at all do not count.
+/// The groups of rules that the codec checks. "some" is in front of a group that it checks in part.
+/// Packet types that it cannot read do not count.
 pub fn checks(codec: &Codec, vectors: &[Vector]) -> String {
     let vectors = vectors.iter().filter(|it| it.version == codec.version);
     let accepts = |vector: &Vector| (codec.verdict)(vector.bytes) == Verdict::Accepts;

@@ -58,7 +58,7 @@ pub struct Column {
 pub struct Figure {
     pub codec: &'static str,
     pub kind: Kind,
-    /// Whether it is compared with ours. When decoding, a peer has to check the text of the cell.
+    /// Whether ours are compared with it. A peer that decodes has to check text.
     comparable: bool,
     /// See [`Codec::checks`].
     checks: String,
@@ -174,7 +174,7 @@ impl Table {
         text
     }
 
-    /// All figures. Of the peers that decode, † marks the cells whose text they do not check.
+    /// All figures. † marks those of peers that decode without checking text.
     fn full(&self, columns: &[&Column]) -> String {
         let decode = self.task == Task::Decode;
         let names: Vec<_> = columns.iter().map(|column| column.name).collect();

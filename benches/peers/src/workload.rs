@@ -36,8 +36,8 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Packets of the cell with one string that is not UTF-8. There is one for each string of each
-    /// different packet type.
+    /// Packets of the cell in which one string is not UTF-8: the first packet of each type, once for
+    /// each of its strings.
     pub fn not_utf8(&self) -> impl Iterator<Item = Wire> {
         let mut seen = [false; 16];
         let starts = std::iter::once(&0).chain(&self.ends);
@@ -173,8 +173,8 @@ fn mixed() -> Vec<Shape> {
     shapes
 }
 
-/// As many small PUBLISH and PUBACK in turn as fit into 64 KiB in 5.0, such as a receive buffer of a
-/// socket holds.
+/// Small PUBLISH and PUBACK in turn, as many as fit into 64 KiB in 5.0, like the bytes that one read
+/// of a busy socket returns.
 fn small_packets() -> Vec<Shape> {
     let both: [Shape; 2] = [Writer::small, Writer::puback];
     let (publish, puback) = (2 + 22 + 1 + 16, 2 + 2);

@@ -36,7 +36,7 @@ pub struct Built<const LEVEL: u8>;
 /// Encodes the packet for each receiver.
 pub struct EncodeEach<const LEVEL: u8>;
 
-/// Encodes the message once. The copies share its bytes, which are copied to each receiver.
+/// Encodes the message once, as a [`SharedPublish`], and copies its pieces to each receiver.
 pub struct Shared<const LEVEL: u8>;
 
 impl<const LEVEL: u8> Peer for Slice<LEVEL> {
