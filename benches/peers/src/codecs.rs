@@ -1,6 +1,6 @@
 //! The codecs compared. To add one, add a file here with a type for each protocol version that
-//! implements [`Peer`], and a line for each in [`all`]. A type that implements [`FanOut`] is a row of the
-//! fan-out.
+//! implements [`Peer`], and a line for each in [`all`]. To add a row to the fan-out, implement
+//! [`FanOut`].
 
 pub mod floor;
 mod mqtt5_protocol;

@@ -1,7 +1,7 @@
 //! Counts instructions under callgrind, which other load on the machine does not affect.
 //!
-//! The program runs itself again under valgrind. Callgrind counts while `measure::measured` runs, and
-//! writes a file with the sum when [`run`] returns.
+//! The program runs itself again under valgrind. Callgrind counts while `measure::measured` runs,
+//! and writes a file with the sum when [`run`] returns.
 
 use std::fs;
 use std::hint::black_box;

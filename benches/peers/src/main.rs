@@ -1,5 +1,5 @@
-//! Compares this codec with other MQTT codecs: the time and the instructions to decode, encode, frame
-//! and fan out, and the verdicts on the vectors. It also measures our time as packets grow.
+//! Compares this codec with other MQTT codecs: the time and the instructions to decode, encode,
+//! frame and fan out, and the verdicts on the vectors. It also measures our time as packets grow.
 //!
 //! The modules, lowest first; each imports only from those above it in this list: `fields`,
 //! `workload`, `peer`, `codecs/*`, `measure`, `codecs`, `strictness`, `count`, `table`, `growth`,

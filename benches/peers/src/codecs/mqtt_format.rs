@@ -1,4 +1,5 @@
-//! `mqtt-format`: 3.1.1. It borrows from the input.
+//! `mqtt-format`: 3.1.1. It borrows from the input. It misreads a Remaining Length of more than one
+//! byte, so it fails on packets of more than 129 bytes.
 //!
 //! `mpacket` is its one function to decode any packet. Encoding writes to an asynchronous writer,
 //! here a vector, which is always ready.

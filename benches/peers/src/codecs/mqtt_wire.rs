@@ -340,7 +340,7 @@ const fn level<const LEVEL: u8>() -> Version {
     }
 }
 
-/// In the workload a SUBACK and the packets behind it come from the Server, all others from the Client.
+/// A workload that begins with a SUBACK comes from the Server, any other from the Client.
 fn dialect_of<const LEVEL: u8>(wire: Wire) -> Dialect {
     match wire.first() {
         Some(0x90) => server::<LEVEL>(),
