@@ -8,6 +8,7 @@ use plotters::prelude::*;
 
 use crate::growth::{self, Growth, Point};
 use crate::peer::Kind;
+use crate::summary;
 use crate::table::Table;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -108,6 +109,54 @@ pub fn table(table: &Table) -> Result<String, Box<dyn Error>> {
                 side.draw(&Circle::new(at, 5, style))?;
                 chart.draw_series(points.map(|point| Circle::new(point, 5, style)))?;
             }
+        }
+        Ok(())
+    })
+}
+
+/// A line for each cell. On it each of our tasks has a mark, further right the longer it takes than
+/// the best peer.
+pub fn summary(times: &[Table]) -> Result<String, Box<dyn Error>> {
+    let labels = summary::labels(times);
+    let cells = labels.len();
+    draw((960, 110 + 26 * cells as u32), |root| {
+        let label = |row: &SegmentValue<usize>| match row {
+            SegmentValue::CenterOf(row) if *row < cells => labels[cells - 1 - row].clone(),
+            _ => String::new(),
+        };
+        let (plot, side) = root.split_horizontally(800);
+        let mut chart = ChartBuilder::on(&plot)
+            .margin(12)
+            .x_label_area_size(42)
+            .y_label_area_size(210)
+            .build_cartesian_2d((0.1..20.0).log_scale(), (0..cells - 1).into_segmented())?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .label_style(FONT)
+            .y_labels(cells)
+            .y_label_formatter(&label)
+            .x_label_formatter(&number)
+            .x_desc(
+                "time of mqtt-wire divided by that of the best peer; to the left of 1 is faster",
+            )
+            .draw()?;
+        let rows = [SegmentValue::Exact(0), SegmentValue::Last];
+        let equal = rows.map(|row| (1.0, row));
+        chart.draw_series(LineSeries::new(equal, BLACK.stroke_width(1)))?;
+        for (line, (task, codec, name)) in summary::SHOWN.into_iter().enumerate() {
+            let colour = colour(line);
+            let style = if codec.contains(',') {
+                colour.stroke_width(2)
+            } else {
+                colour.filled()
+            };
+            side.draw(&Circle::new(legend(&side, line, name)?, 5, style))?;
+            let points = labels.iter().enumerate().filter_map(|(i, cell)| {
+                let ratio = summary::ratio(times, task, codec, cell)?;
+                Some((ratio, SegmentValue::CenterOf(cells - 1 - i)))
+            });
+            chart.draw_series(points.map(|point| Circle::new(point, 5, style)))?;
         }
         Ok(())
     })

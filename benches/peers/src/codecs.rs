@@ -1,9 +1,11 @@
 //! The codecs compared. To add one, add a file here with a type for each protocol version that
-//! implements [`Peer`], and a line for each in [`all`].
+//! implements [`Peer`], and a line for each in [`all`]. To add a row to the fan-out, implement
+//! [`FanOut`].
 
 pub mod floor;
 mod mqtt5_protocol;
 mod mqtt_codec_kit;
+mod mqtt_format;
 mod mqtt_proto;
 mod mqtt_protocol_core;
 mod mqtt_wire;
@@ -13,23 +15,27 @@ mod mqute_codec;
 mod ntex_mqtt;
 mod rmqtt_codec;
 mod rumqttc;
+mod rusty_rtos_mqtt;
 
-use crate::measure::{self, Codec};
-use crate::peer::Peer;
+use crate::measure::Codec;
+use crate::peer::{FanOut, Peer};
 use crate::workload::Version;
 
+/// Each codec once for each of its versions, then each way to fan out.
 pub fn all() -> Vec<Codec> {
     vec![
         codec::<floor::Floor<4, false>>(),
         codec::<floor::Floor<5, false>>(),
         codec::<floor::Floor<4, true>>(),
         codec::<floor::Floor<5, true>>(),
-        codec::<mqtt_wire::Borrowed<4>>(),
-        codec::<mqtt_wire::Borrowed<5>>(),
-        codec::<mqtt_wire::ByValue<4>>(),
-        codec::<mqtt_wire::ByValue<5>>(),
+        codec::<mqtt_wire::Slice<4>>(),
+        codec::<mqtt_wire::Slice<5>>(),
+        codec::<mqtt_wire::Lent<4>>(),
+        codec::<mqtt_wire::Lent<5>>(),
         codec::<mqtt_wire::Frames<4>>(),
         codec::<mqtt_wire::Frames<5>>(),
+        codec::<mqtt_wire::PassedOn<4>>(),
+        codec::<mqtt_wire::PassedOn<5>>(),
         codec::<mqtt_wire::Built<4>>(),
         codec::<mqtt_wire::Built<5>>(),
         codec::<mqttrs::V4>(),
@@ -49,15 +55,36 @@ pub fn all() -> Vec<Codec> {
         codec::<rmqtt_codec::V5>(),
         codec::<mqute_codec::V4>(),
         codec::<mqute_codec::V5>(),
+        codec::<mqtt_format::V4>(),
+        codec::<rusty_rtos_mqtt::V5>(),
         codec::<mqtt5_protocol::Level<4>>(),
         codec::<mqtt5_protocol::Level<5>>(),
+        fan_out::<mqtt_wire::EncodeEach<4>>(),
+        fan_out::<mqtt_wire::EncodeEach<5>>(),
+        fan_out::<mqtt_wire::Shared<4>>(),
+        fan_out::<mqtt_wire::Shared<5>>(),
+        fan_out::<rumqttc::V4>(),
+        fan_out::<rumqttc::V5>(),
+        fan_out::<mqttbytes::V4>(),
+        fan_out::<mqttbytes::V5>(),
+        fan_out::<ntex_mqtt::V4>(),
+        fan_out::<ntex_mqtt::V5>(),
+        fan_out::<rmqtt_codec::V4>(),
+        fan_out::<rmqtt_codec::V5>(),
     ]
 }
 
 /// The bytes that a codec encodes are checked by reading them with `mqtt-proto`.
 fn codec<P: Peer>() -> Codec {
-    Codec::new::<P>(match P::VERSION {
-        Version::V4 => measure::reads_right::<mqtt_proto::V4>,
-        Version::V5 => measure::reads_right::<mqtt_proto::V5>,
-    })
+    match P::VERSION {
+        Version::V4 => Codec::new::<P, mqtt_proto::V4>(),
+        Version::V5 => Codec::new::<P, mqtt_proto::V5>(),
+    }
+}
+
+fn fan_out<F: FanOut>() -> Codec {
+    match F::VERSION {
+        Version::V4 => Codec::fan_out::<F, mqtt_proto::V4>(),
+        Version::V5 => Codec::fan_out::<F, mqtt_proto::V5>(),
+    }
 }

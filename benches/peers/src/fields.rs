@@ -53,16 +53,19 @@ pub trait Fields: Sized {
     fn number(&mut self, field: Field, value: u32);
     fn bytes(&mut self, field: Field, value: impl AsRef<[u8]>);
 
+    #[inline(always)]
     fn kind(&mut self, kind: u8) {
         self.number(Field::Kind, kind.into());
     }
 
+    #[inline(always)]
     fn optional(&mut self, field: Field, value: Option<impl Into<u32>>) {
         if let Some(value) = value {
             self.number(field, value.into());
         }
     }
 
+    #[inline(always)]
     fn connect(&mut self, clean: bool, keep_alive: u16, client: impl AsRef<[u8]>) {
         self.kind(1);
         self.number(Field::Clean, clean.into());
@@ -70,6 +73,7 @@ pub trait Fields: Sized {
         self.bytes(Field::Client, client);
     }
 
+    #[inline(always)]
     fn will(&mut self, qos: u8, retain: bool, topic: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) {
         self.number(Field::WillQos, qos.into());
         self.number(Field::WillRetain, retain.into());
@@ -77,6 +81,7 @@ pub trait Fields: Sized {
         self.bytes(Field::WillPayload, payload);
     }
 
+    #[inline(always)]
     fn login(&mut self, user: Option<impl AsRef<[u8]>>, password: Option<impl AsRef<[u8]>>) {
         if let Some(user) = user {
             self.bytes(Field::User, user);
@@ -86,12 +91,14 @@ pub trait Fields: Sized {
         }
     }
 
+    #[inline(always)]
     fn connack(&mut self, session_present: bool, code: u8) {
         self.kind(2);
         self.number(Field::SessionPresent, session_present.into());
         self.code(code);
     }
 
+    #[inline(always)]
     fn publish(
         &mut self,
         (dup, qos, retain): (bool, u8, bool),
@@ -109,20 +116,24 @@ pub trait Fields: Sized {
     }
 
     /// The common beginning of PUBACK (4), SUBSCRIBE (8) and SUBACK (9).
+    #[inline(always)]
     fn identified(&mut self, kind: u8, id: u16) {
         self.kind(kind);
         self.number(Field::Id, id.into());
     }
 
+    #[inline(always)]
     fn filter(&mut self, filter: impl AsRef<[u8]>, options: u8) {
         self.bytes(Field::Filter, filter);
         self.number(Field::Options, options.into());
     }
 
+    #[inline(always)]
     fn code(&mut self, code: u8) {
         self.number(Field::Code, code.into());
     }
 
+    #[inline(always)]
     fn user_property(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         self.bytes(Field::PropertyName, name);
         self.bytes(Field::PropertyValue, value);
@@ -135,19 +146,23 @@ pub fn options(qos: u8, no_local: bool, as_published: bool, handling: u8) -> u8 
 }
 
 /// The receiver while decoding is timed. It is cheap, and keeps the compiler from removing the
-/// reading of a field.
+/// reading of a field: a number, or the place and the length of bytes.
 #[derive(Default)]
 pub struct Sum(u64);
 
 impl Fields for Sum {
     const EXACT: bool = false;
 
+    #[inline(always)]
     fn number(&mut self, _: Field, value: u32) {
         self.0 = self.0.wrapping_add(value.into());
     }
 
+    #[inline(always)]
     fn bytes(&mut self, _: Field, value: impl AsRef<[u8]>) {
-        self.0 = self.0.wrapping_add(value.as_ref().len() as u64);
+        let value = value.as_ref();
+        let place = value.as_ptr().addr().wrapping_add(value.len());
+        self.0 = self.0.wrapping_add(place as u64);
     }
 }
 
@@ -183,13 +198,17 @@ impl Log {
         Some(format!("packet {i}: {field}"))
     }
 
+    /// The strings of each packet.
+    pub fn strings(&self) -> impl Iterator<Item = Vec<&[u8]>> {
+        self.0.iter().map(|packet| {
+            let texts = packet.iter().filter(|(field, _)| field.is_text());
+            texts.map(|(_, value)| &value[..]).collect()
+        })
+    }
+
     /// The total length of all strings.
     pub fn text(&self) -> usize {
-        let fields = self.0.iter().flatten();
-        fields
-            .filter(|(field, _)| field.is_text())
-            .map(|(_, value)| value.len())
-            .sum()
+        self.strings().flatten().map(<[u8]>::len).sum()
     }
 }
 

@@ -1,18 +1,21 @@
-//! Compares this codec with other MQTT codecs: the time to decode, encode and frame, and the verdicts
-//! on the vectors. It also measures our time as packets grow.
+//! Compares this codec with other MQTT codecs: the time and the instructions to decode, encode,
+//! frame and fan out, and the verdicts on the vectors. It also measures our time as packets grow.
 //!
 //! The modules, lowest first; each imports only from those above it in this list: `fields`,
-//! `workload`, `peer`, `codecs/*`, `measure`, `codecs`, `strictness`, `table`, `growth`, `chart`,
-//! `page`.
+//! `workload`, `peer`, `codecs/*`, `measure`, `codecs`, `strictness`, `count`, `table`, `growth`,
+//! `profiles`, `summary`, `chart`, `page`.
 
 mod chart;
 mod codecs;
+mod count;
 mod fields;
 mod growth;
 mod measure;
 mod page;
 mod peer;
+mod profiles;
 mod strictness;
+mod summary;
 mod table;
 mod workload;
 
@@ -21,6 +24,7 @@ use std::path::Path;
 use measure::{Codec, Counting};
 use peer::{Kind, Task};
 use table::Table;
+use workload::Cell;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -30,10 +34,12 @@ Compares mqtt-wire with other MQTT codecs.
 
 usage: cargo run --release -p peers -- [COMMAND] [OPTION...]
 
-Without a command, prints the times to decode, encode and frame.
+Without a command, prints the times to decode, encode, frame and fan out.
 
 commands
+  count          instructions instead of times, counted under valgrind
   growth         times of mqtt-wire alone as packets grow
+  profiles       ratios of the times to decode, with each of three build profiles
   strictness     verdicts of the other codecs on the packets in spec-vectors/
 
 options
@@ -41,13 +47,20 @@ options
   --only NAME    only the codecs whose name contains NAME
   --rounds N     rounds of measuring; more are steadier (default 25)
   --list         with strictness: a line for each wrong verdict
-  --write        update benches/README.md and its charts; with strictness, the guide page comparison.md
+  --write        update benches/README.md and its charts with times, counts and growth; with profiles,
+                 its table of profiles; with strictness, the guide page comparison.md
 ";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Command {
     Times,
+    Count,
+    /// For [`count`] itself.
+    Counted(&'static str),
     Growth,
+    Profiles,
+    /// For [`profiles`] itself.
+    Ratios,
     Strictness,
 }
 
@@ -76,7 +89,11 @@ impl Options {
             let mut value = || args.next().ok_or(format!("{arg} needs a value"));
             match arg.as_str() {
                 "--help" | "-h" => return Ok(None),
+                "count" => options.command = Command::Count,
+                count::COMMAND => options.command = Command::Counted(value()?.leak()),
                 "growth" => options.command = Command::Growth,
+                "profiles" => options.command = Command::Profiles,
+                profiles::COMMAND => options.command = Command::Ratios,
                 "strictness" => options.command = Command::Strictness,
                 "--rounds" => {
                     options.rounds = value()?.parse().map_err(|_| "--rounds needs a number")?
@@ -89,8 +106,9 @@ impl Options {
             }
         }
         let narrowed = !options.cell.is_empty() || !options.only.is_empty();
-        if options.write && (narrowed || options.command == Command::Growth) {
-            return Err("--write measures everything; only --rounds goes with it".into());
+        let part = matches!(options.command, Command::Count | Command::Growth);
+        if options.write && (narrowed || part) {
+            return Err("--write measures everything; only --rounds can be given with it".into());
         }
         Ok(Some(options))
     }
@@ -100,6 +118,34 @@ impl Options {
         codecs.retain(|codec| codec.kind == Kind::Floor || codec.name.contains(&self.only));
         codecs
     }
+
+    /// The codecs with their checks.
+    fn codecs_to_measure(&self) -> Result<Vec<Codec>, Box<dyn std::error::Error>> {
+        let vectors = strictness::vectors(Path::new(page::ROOT))?;
+        let mut codecs = self.codecs();
+        for codec in &mut codecs {
+            codec.checks = match codec.kind {
+                Kind::Floor => "nothing but UTF-8".into(),
+                Kind::Ours => "all".into(),
+                Kind::Peer => strictness::checks(codec, &vectors),
+            };
+        }
+        Ok(codecs)
+    }
+
+    fn cells(&self, task: Task) -> Vec<Cell> {
+        let mut cells = cells(task);
+        cells.retain(|cell| cell.to_string().to_lowercase().contains(&self.cell));
+        cells
+    }
+}
+
+fn cells(task: Task) -> Vec<Cell> {
+    match task {
+        Task::Decode | Task::Encode => workload::cells(),
+        Task::Frame => workload::framing_cells(),
+        Task::FanOut => workload::fan_out_cells(),
+    }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -108,33 +154,47 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Ok(());
     };
     match options.command {
-        Command::Times => times(&options),
-        Command::Growth => {
-            print!("{}", growth::measure().markdown());
-            Ok(())
+        Command::Times if options.write => {
+            page::write(&times(&options)?, &counts(&options)?, &growth::measure())?
         }
-        Command::Strictness => strictness(&options),
-    }
-}
-
-fn times(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
-    let tables = Task::ALL.map(|task| measure(task, options));
-    if options.write {
-        return page::write(&tables, &growth::measure());
-    }
-    for table in &tables {
-        println!("## {}\n\n{}", table.task.name(), table.markdown());
+        Command::Times => print(&times(&options)?),
+        Command::Count => print(&counts(&options)?),
+        Command::Counted(task) => count::counted(task, cells)?,
+        Command::Growth => print!("{}", growth::measure().markdown()),
+        Command::Profiles => {
+            let text = profiles::measure(options.rounds)?;
+            if options.write {
+                return page::write_profiles(&text);
+            }
+            print!("{text}");
+        }
+        Command::Ratios => {
+            let codecs = options.codecs_to_measure()?;
+            let cells = options.cells(Task::Decode);
+            let table = Table::time(Task::Decode, &codecs, &cells, options.rounds);
+            print!("{}", profiles::ratios(&table));
+        }
+        Command::Strictness => strictness(&options)?,
     }
     Ok(())
 }
 
-fn measure(task: Task, options: &Options) -> Table {
-    let mut cells = match task {
-        Task::Decode | Task::Encode => workload::cells(),
-        Task::Frame => workload::framing_cells(),
-    };
-    cells.retain(|cell| cell.to_string().to_lowercase().contains(&options.cell));
-    Table::measure(task, &options.codecs(), &cells, options.rounds)
+fn times(options: &Options) -> Result<[Table; 4], Box<dyn std::error::Error>> {
+    let codecs = options.codecs_to_measure()?;
+    Ok(Task::ALL.map(|task| Table::time(task, &codecs, &options.cells(task), options.rounds)))
+}
+
+fn counts(options: &Options) -> Result<[Table; 4], Box<dyn std::error::Error>> {
+    let codecs = options.codecs_to_measure()?;
+    let [decode, encode, frame, fan_out] =
+        Task::ALL.map(|task| Table::count(task, &codecs, &options.cells(task)));
+    Ok([decode?, encode?, frame?, fan_out?])
+}
+
+fn print(tables: &[Table]) {
+    for table in tables.iter().filter(|table| !table.columns.is_empty()) {
+        println!("## {}\n\n{}", table.task.name(), table.markdown());
+    }
 }
 
 fn strictness(options: &Options) -> Result<(), Box<dyn std::error::Error>> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::fields::{Log, Sum};
-use crate::peer::{Kind, Open, Peer, Task, Verdict, Written};
+use crate::peer::{FanOut, Kind, Open, Output, Peer, Task, Verdict};
 use crate::workload::{Cell, Version, Wire};
 
 /// The system's allocator, with a count of its allocations. Only one thread runs, so a load and a
@@ -72,10 +72,10 @@ impl Stopwatch {
         }
     }
 
-    fn run(&mut self, work: impl FnOnce()) {
+    fn run(&mut self, mut work: impl FnMut()) {
         let allocations = ALLOCATIONS.load(Relaxed);
         let start = Instant::now();
-        work();
+        measured(&mut work);
         let time = start.elapsed();
         self.allocations += ALLOCATIONS.load(Relaxed) - allocations;
         self.fastest = self.fastest.min(time.saturating_sub(self.clock));
@@ -90,58 +90,76 @@ impl Stopwatch {
     }
 }
 
-/// A [`Peer`] whose type is erased.
+/// All measured work happens in this function, so that callgrind can count it alone.
+#[inline(never)]
+fn measured(work: &mut dyn FnMut()) {
+    work();
+}
+
+/// A [`Peer`] or [`FanOut`] whose type is erased.
 pub struct Codec {
     pub name: &'static str,
     pub version: Version,
     pub kind: Kind,
     pub tasks: &'static [Task],
+    /// The rules that a peer checks when it decodes, in short words, as `strictness` finds them.
+    pub checks: String,
     pub verdict: fn(Wire) -> Verdict,
+    check: fn(Task, &Cell) -> Result<(), String>,
     run: fn(Task, &Cell, u32) -> Taken,
-    reads: Reads,
-    frames: Reads,
-    encoded: fn(&Cell) -> Result<Vec<u8>, String>,
-    reference: Reads,
 }
 
-/// Whether a codec reads these bytes as the packets of the cell.
-type Reads = fn(&Cell, Wire) -> Result<(), String>;
-
 impl Codec {
-    /// `reference` reads what this codec encodes.
-    pub fn new<P: Peer>(reference: Reads) -> Self {
+    /// `R` reads the packets that this codec encodes.
+    pub fn new<P: Peer, R: Peer>() -> Self {
         Codec {
             name: P::NAME,
             version: P::VERSION,
             kind: P::KIND,
             tasks: P::TASKS,
+            checks: String::new(),
             verdict: verdict::<P>,
+            check: |task, cell| match task {
+                Task::Encode => encodes_right::<R>(cell, encoded::<P>(cell)?),
+                Task::Frame => frames_right::<P>(cell),
+                Task::Decode | Task::FanOut => reads_right::<P>(cell, cell.wire),
+            },
             run: |task, cell, runs| match task {
-                Task::Decode => decode::<P>(cell, runs),
                 Task::Encode => encode::<P>(cell, runs),
                 Task::Frame => frame::<P>(cell, runs),
+                Task::Decode | Task::FanOut => decode::<P>(cell, runs),
             },
-            reads: reads_right::<P>,
-            frames: frames_right::<P>,
-            encoded: encoded::<P>,
-            reference,
         }
     }
 
-    /// Whether the codec does the task right, which comes before timing it.
-    pub fn check(&self, task: Task, cell: &Cell) -> Result<(), String> {
-        match task {
-            Task::Decode => (self.reads)(cell, cell.wire),
-            Task::Frame => (self.frames)(cell, cell.wire),
-            Task::Encode => {
-                let wire = (self.encoded)(cell)?.leak();
-                (self.reference)(cell, wire).map_err(|why| format!("as encoded, {why}"))
-            }
+    /// `R` reads the packets for the receivers.
+    pub fn fan_out<F: FanOut, R: Peer>() -> Self {
+        Codec {
+            name: F::NAME,
+            version: F::VERSION,
+            kind: F::KIND,
+            tasks: &[Task::FanOut],
+            checks: String::new(),
+            verdict: verdict::<R>,
+            check: |_, cell| encodes_right::<R>(cell, fanned_out::<F>(cell)?),
+            run: |_, cell, runs| fan_out::<F>(cell, runs),
         }
+    }
+
+    /// Whether the codec does the task right, which comes before measuring it.
+    pub fn check(&self, task: Task, cell: &Cell) -> Result<(), String> {
+        (self.check)(task, cell)
     }
 
     pub fn run(&self, task: Task, cell: &Cell, runs: u32) -> Taken {
         (self.run)(task, cell, runs)
+    }
+
+    /// Whether the codec checks text at all, and accepts none of the cell's strings if it has a byte
+    /// that UTF-8 never has.
+    pub fn checks_text(&self, cell: &Cell) -> bool {
+        let accepts = |packet| (self.verdict)(packet) == Verdict::Accepts;
+        self.checks.contains("UTF-8") && !cell.not_utf8().any(accepts)
     }
 }
 
@@ -150,16 +168,17 @@ fn packets<P: Peer>(wire: Wire, count: u32) -> Result<Vec<P::Packet>, String> {
     let mut input = P::Input::open(wire);
     let mut packets = Vec::new();
     for i in 0..count {
-        P::next(&mut input, |packet| packets.push(packet.clone()))
-            .ok_or_else(|| format!("packet {i} refused"))?;
+        let packet = P::decode(&mut input).ok_or_else(|| format!("packet {i} refused"))?;
+        packets.push(packet);
     }
     Ok(packets)
 }
 
-pub fn reads_right<P: Peer>(cell: &Cell, wire: Wire) -> Result<(), String> {
+fn reads_right<P: Peer>(cell: &Cell, wire: Wire) -> Result<(), String> {
     let mut log = Log::default();
-    for packet in packets::<P>(wire, cell.packets)? {
-        P::fields(&packet, &mut log);
+    let mut input = P::Input::open(wire);
+    for i in 0..cell.packets {
+        P::visit(&mut input, &mut log).ok_or_else(|| format!("packet {i} refused"))?;
     }
     let difference = if P::KIND == Kind::Floor {
         (cell.expected.text() != log.text()).then(|| "strings missed".into())
@@ -169,8 +188,12 @@ pub fn reads_right<P: Peer>(cell: &Cell, wire: Wire) -> Result<(), String> {
     difference.map_or(Ok(()), Err)
 }
 
+fn encodes_right<R: Peer>(cell: &Cell, wire: Vec<u8>) -> Result<(), String> {
+    reads_right::<R>(cell, wire.leak()).map_err(|why| format!("as encoded, {why}"))
+}
+
 fn encoded<P: Peer>(cell: &Cell) -> Result<Vec<u8>, String> {
-    let mut out = P::Output::default();
+    let mut out = P::Output::create(cell.wire);
     let mut wire = Vec::new();
     let packets = packets::<P>(cell.wire, cell.packets)?;
     for (i, mut packet) in packets.into_iter().enumerate() {
@@ -180,8 +203,19 @@ fn encoded<P: Peer>(cell: &Cell) -> Result<Vec<u8>, String> {
     Ok(wire)
 }
 
-fn frames_right<P: Peer>(cell: &Cell, wire: Wire) -> Result<(), String> {
-    let mut input = P::Input::open(wire);
+fn fanned_out<F: FanOut>(cell: &Cell) -> Result<Vec<u8>, String> {
+    let mut receivers = receivers::<F>(cell);
+    F::fan_out(cell.wire, &mut receivers).ok_or("not encoded")?;
+    Ok(receivers.iter_mut().flat_map(Output::written).collect())
+}
+
+fn receivers<F: FanOut>(cell: &Cell) -> Vec<F::Output> {
+    let receivers = (0..cell.packets).map(|_| F::Output::create(cell.wire));
+    receivers.collect()
+}
+
+fn frames_right<P: Peer>(cell: &Cell) -> Result<(), String> {
+    let mut input = P::Input::open(cell.wire);
     let packets = std::iter::from_fn(|| P::skip(&mut input)).count();
     if packets != cell.packets as usize {
         return Err(format!("{packets} packets of {}", cell.packets));
@@ -190,20 +224,26 @@ fn frames_right<P: Peer>(cell: &Cell, wire: Wire) -> Result<(), String> {
 }
 
 fn verdict<P: Peer>(bytes: Wire) -> Verdict {
-    std::panic::catch_unwind(|| P::verdict(bytes)).unwrap_or(Verdict::Panics)
+    // a panic is a verdict here, and its message would only be in the way
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| ()));
+    let verdict = std::panic::catch_unwind(|| P::verdict(bytes));
+    std::panic::set_hook(hook);
+    verdict.unwrap_or(Verdict::Panics)
 }
 
+/// The input is a local variable of the measured function, like that of a user.
 fn decode<P: Peer>(cell: &Cell, runs: u32) -> Taken {
     let mut stopwatch = Stopwatch::new();
     for _ in 0..runs {
-        let mut input = P::Input::open(black_box(cell.wire));
+        let mut opened = Some(P::Input::open(black_box(cell.wire)));
         stopwatch.run(|| {
-            let mut sum = Sum::default();
+            let (mut input, mut sum) = (opened.take().expect("opened above"), Sum::default());
             for _ in 0..cell.packets {
-                P::next(&mut input, |packet| P::fields(packet, &mut sum))
-                    .expect("decoded when checked");
+                P::visit(&mut input, &mut sum).expect("decoded when checked");
             }
             black_box(sum);
+            opened = Some(input); // dropped outside the measured time
         });
     }
     stopwatch.taken()
@@ -212,7 +252,7 @@ fn decode<P: Peer>(cell: &Cell, runs: u32) -> Taken {
 fn encode<P: Peer>(cell: &Cell, runs: u32) -> Taken {
     let packets = packets::<P>(cell.wire, cell.packets).expect("decoded when checked");
     let mut batch = packets.clone();
-    let mut out = P::Output::default();
+    let mut out = P::Output::create(cell.wire);
     let mut all = |stopwatch: &mut Stopwatch| {
         if P::CONSUMES {
             batch.clone_from(&packets);
@@ -235,13 +275,31 @@ fn encode<P: Peer>(cell: &Cell, runs: u32) -> Taken {
 fn frame<P: Peer>(cell: &Cell, runs: u32) -> Taken {
     let mut stopwatch = Stopwatch::new();
     for _ in 0..runs {
-        let mut input = P::Input::open(black_box(cell.wire));
+        let mut opened = Some(P::Input::open(black_box(cell.wire)));
         stopwatch.run(|| {
+            let mut input = opened.take().expect("opened above");
             for _ in 0..cell.packets {
                 P::skip(&mut input).expect("framed when checked");
             }
-            black_box(&input);
+            opened = Some(black_box(input)); // dropped outside the measured time
         });
+    }
+    stopwatch.taken()
+}
+
+fn fan_out<F: FanOut>(cell: &Cell, runs: u32) -> Taken {
+    let mut receivers = receivers::<F>(cell);
+    let mut all = |stopwatch: &mut Stopwatch| {
+        receivers.iter_mut().for_each(F::Output::clear);
+        stopwatch.run(|| {
+            F::fan_out(black_box(cell.wire), &mut receivers).expect("encoded when checked");
+            black_box(&receivers);
+        });
+    };
+    all(&mut Stopwatch::new()); // the buffers grow to their final size
+    let mut stopwatch = Stopwatch::new();
+    for _ in 0..runs {
+        all(&mut stopwatch);
     }
     stopwatch.taken()
 }

@@ -7,38 +7,50 @@ use std::process::Command;
 
 use crate::chart;
 use crate::growth::Growth;
+use crate::summary;
 use crate::table::Table;
 
 /// The folder of the workspace.
 pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-pub fn write(tables: &[Table; 3], growth: &Growth) -> Result<(), Box<dyn Error>> {
+pub fn write(
+    times: &[Table; 4],
+    counts: &[Table; 4],
+    growth: &Growth,
+) -> Result<(), Box<dyn Error>> {
     let benches = Path::new(ROOT).join("benches");
-    let [decode, encode, frame] = tables;
-    update(
-        &benches.join("README.md"),
-        &[
-            ("machine", &machine()),
-            ("decode", &decode.markdown()),
-            ("encode", &encode.markdown()),
-            ("framing", &frame.markdown()),
-            ("growth", &growth.markdown()),
-            ("missed", &missed(tables)),
-        ],
-    )?;
+    let names = ["decode", "encode", "framing", "fan-out"];
+    let timed = names.iter().zip(times);
+    let counted = names.iter().zip(counts);
+    let mut parts = vec![
+        ("machine".to_owned(), machine()),
+        ("summary".to_owned(), summary::markdown(times, counts)),
+        ("growth".to_owned(), growth.markdown()),
+        ("missed".to_owned(), missed(times)),
+    ];
+    parts.extend(timed.map(|(name, table)| (name.to_string(), table.markdown())));
+    parts.extend(counted.map(|(name, table)| (format!("{name} count"), table.markdown())));
+    update(&benches.join("README.md"), &parts)?;
+    fs::write(benches.join("summary.svg"), chart::summary(times)?)?;
+    let [decode, encode, ..] = times;
     fs::write(benches.join("decode.svg"), chart::table(decode)?)?;
     fs::write(benches.join("encode.svg"), chart::table(encode)?)?;
     fs::write(benches.join("growth.svg"), chart::growth(growth)?)?;
     Ok(())
 }
 
+pub fn write_profiles(text: &str) -> Result<(), Box<dyn Error>> {
+    let page = Path::new(ROOT).join("benches/README.md");
+    update(&page, &[("profiles".to_owned(), text.to_owned())])
+}
+
 pub fn write_strictness(text: &str) -> Result<(), Box<dyn Error>> {
     let page = Path::new(ROOT).join("src/guide/comparison.md");
-    update(&page, &[("strictness", text)])
+    update(&page, &[("strictness".to_owned(), text.to_owned())])
 }
 
 /// Replaces the text between the marks of each name.
-fn update(path: &Path, parts: &[(&str, &str)]) -> Result<(), Box<dyn Error>> {
+fn update(path: &Path, parts: &[(String, String)]) -> Result<(), Box<dyn Error>> {
     let mut page = fs::read_to_string(path)?;
     for (name, text) in parts {
         let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));

@@ -19,14 +19,23 @@ pub trait Peer {
     type Input: Open;
     type Packet: Clone;
     /// The output of encoding. It is reused for every packet.
-    type Output: Default + Written;
+    type Output: Output;
 
-    /// Decodes the next packet at the front of the input and passes it to `show`. It is not
-    /// returned, because for some codecs the move costs as much as decoding.
-    fn next(input: &mut Self::Input, show: impl FnOnce(&Self::Packet)) -> Option<()>;
+    /// Decodes the next packet at the front of the input, as the documentation of the codec shows.
+    /// Always inlined; see [`visit`](Self::visit).
+    fn decode(input: &mut Self::Input) -> Option<Self::Packet>;
 
-    /// Reports every field. Lists and properties are walked item by item.
+    /// Reports every field. Lists and properties are walked item by item. Always inlined.
     fn fields<F: Fields>(packet: &Self::Packet, to: &mut F);
+
+    /// Decodes the next packet into a variable and looks at its fields in the same function, as
+    /// users do. A compiler that sees both need not write the whole packet to memory.
+    #[inline(always)]
+    fn visit<F: Fields>(input: &mut Self::Input, to: &mut F) -> Option<()> {
+        let packet = Self::decode(input)?;
+        Self::fields(&packet, to);
+        Some(())
+    }
 
     /// Writes the packet. [`Written::written`] then returns the bytes of this packet alone.
     fn encode(packet: &mut Self::Packet, out: &mut Self::Output) -> Option<()>;
@@ -37,13 +46,27 @@ pub trait Peer {
     }
 
     /// The codec's answer to the bytes of one packet. Overridden where the codec can ask for more
-    /// bytes, or where [`next`](Self::next) handles only the packet types of the workload.
+    /// bytes, or where [`decode`](Self::decode) handles only the packet types of the workload.
     fn verdict(bytes: Wire) -> Verdict {
-        match Self::next(&mut Self::Input::open(bytes), |_| ()) {
-            Some(()) => Verdict::Accepts,
+        match Self::decode(&mut Self::Input::open(bytes)) {
+            Some(_) => Verdict::Accepts,
             None => Verdict::Refuses,
         }
     }
+}
+
+/// Sends one PUBLISH that has arrived to many receivers.
+pub trait FanOut {
+    const NAME: &'static str;
+    const VERSION: Version;
+    const KIND: Kind = Kind::Peer;
+
+    /// The output of one receiver.
+    type Output: Output;
+
+    /// Decodes the PUBLISH and writes a copy for each receiver, with QoS 1 and the Packet
+    /// Identifiers 1, 2, 3 and so on.
+    fn fan_out(publish: Wire, receivers: &mut [Self::Output]) -> Option<()>;
 }
 
 /// The abilities of a codec.
@@ -53,16 +76,19 @@ pub enum Task {
     Encode,
     /// Finding where packets end, without decoding them.
     Frame,
+    /// Writing one PUBLISH for many receivers.
+    FanOut,
 }
 
 impl Task {
-    pub const ALL: [Self; 3] = [Self::Decode, Self::Encode, Self::Frame];
+    pub const ALL: [Self; 4] = [Self::Decode, Self::Encode, Self::Frame, Self::FanOut];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Decode => "Decode",
             Self::Encode => "Encode",
             Self::Frame => "Framing alone",
+            Self::FanOut => "Fan-out",
         }
     }
 }
@@ -113,14 +139,42 @@ impl<C: Default, I: Open> Open for (C, I) {
     }
 }
 
-/// An output whose bytes can be read for the check.
-pub trait Written {
+/// An output of encoding.
+pub trait Output {
+    /// An output for packets like those on this wire.
+    fn create(wire: Wire) -> Self;
+
+    fn clear(&mut self);
+
+    /// Its bytes, for the check.
     fn written(&mut self) -> Vec<u8>;
 }
 
-impl<T: AsRef<[u8]>> Written for T {
+impl Output for Vec<u8> {
+    fn create(_: Wire) -> Self {
+        Vec::new()
+    }
+
+    fn clear(&mut self) {
+        self.clear();
+    }
+
     fn written(&mut self) -> Vec<u8> {
-        self.as_ref().to_vec()
+        self.clone()
+    }
+}
+
+impl Output for BytesMut {
+    fn create(_: Wire) -> Self {
+        BytesMut::new()
+    }
+
+    fn clear(&mut self) {
+        self.clear();
+    }
+
+    fn written(&mut self) -> Vec<u8> {
+        self.to_vec()
     }
 }
 
@@ -130,18 +184,20 @@ pub struct Filled {
     pub len: usize,
 }
 
-impl Default for Filled {
-    fn default() -> Self {
+impl Output for Filled {
+    fn create(_: Wire) -> Self {
         Filled {
             room: vec![0; 1 << 17].into(),
             len: 0,
         }
     }
-}
 
-impl AsRef<[u8]> for Filled {
-    fn as_ref(&self) -> &[u8] {
-        &self.room[..self.len]
+    fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    fn written(&mut self) -> Vec<u8> {
+        self.room[..self.len].to_vec()
     }
 }
 

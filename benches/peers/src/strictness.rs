@@ -12,7 +12,7 @@ use mqtt_wire::{Dialect, Packet};
 use serde_json::Value;
 
 use crate::measure::Codec;
-use crate::peer::{Kind, Verdict};
+use crate::peer::{Kind, Task, Verdict};
 use crate::workload::{Version, Wire};
 
 /// A packet that every codec should accept or refuse.
@@ -21,6 +21,8 @@ pub struct Vector {
     name: String,
     version: Version,
     valid: bool,
+    /// The kind of error, if it is invalid.
+    error: String,
     bytes: Wire,
 }
 
@@ -53,10 +55,12 @@ pub fn vectors(root: &Path) -> Result<Vec<Vector>, Box<dyn Error>> {
                         continue;
                     }
                     let name = name.clone();
+                    let error = vector["error"]["kind"].as_str().unwrap_or_default().into();
                     vectors.push(Vector {
                         name,
                         version,
                         valid,
+                        error,
                         bytes,
                     });
                 }
@@ -68,12 +72,9 @@ pub fn vectors(root: &Path) -> Result<Vec<Vector>, Box<dyn Error>> {
 
 /// Judges every vector with every codec, except our variants and the floors.
 pub fn judge(codecs: &[Codec], vectors: &[Vector]) -> Vec<Score> {
-    // a panic is a verdict here, and its message would only be in the way
-    std::panic::set_hook(Box::new(|_| ()));
     let codecs = codecs.iter().filter(|codec| codec.kind == Kind::Peer);
-    let scores = codecs.map(|codec| score(codec, vectors)).collect();
-    let _ = std::panic::take_hook();
-    scores
+    let codecs = codecs.filter(|codec| codec.tasks.contains(&Task::Decode));
+    codecs.map(|codec| score(codec, vectors)).collect()
 }
 
 fn score(codec: &Codec, vectors: &[Vector]) -> Score {
@@ -96,6 +97,47 @@ fn score(codec: &Codec, vectors: &[Vector]) -> Score {
         }
     }
     score
+}
+
+/// The groups of rules that [`checks`] tells apart, with the kinds of error in each.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("UTF-8", &["InvalidUtf8", "Surrogate"]),
+    ("U+0000", &["NullCharacter"]),
+    (
+        "wildcards",
+        &[
+            "WildcardInTopicName",
+            "SingleLevelWildcard",
+            "MultiLevelWildcard",
+        ],
+    ),
+    ("flags", &["FixedHeaderFlags"]),
+];
+
+/// The groups of rules that the codec checks. "some" is in front of a group that it checks in part.
+/// Packet types that it cannot read do not count.
+pub fn checks(codec: &Codec, vectors: &[Vector]) -> String {
+    let vectors = vectors.iter().filter(|it| it.version == codec.version);
+    let accepts = |vector: &Vector| (codec.verdict)(vector.bytes) == Verdict::Accepts;
+    let packet_type = |vector: &Vector| vector.name.split('/').next().map(str::to_owned);
+    let valid = vectors.clone().filter(|it| it.valid && accepts(it));
+    let read: Vec<_> = valid.map(packet_type).collect();
+    let mut words = Vec::new();
+    for (group, errors) in GROUPS {
+        let of_group = vectors
+            .clone()
+            .filter(|it| errors.contains(&it.error.as_str()) && read.contains(&packet_type(it)));
+        let accepted: Vec<_> = of_group.map(accepts).collect();
+        if accepted.iter().all(|accepted| !accepted) {
+            words.push(group.to_owned());
+        } else if accepted.contains(&false) {
+            words.push(format!("some {group}"));
+        }
+    }
+    match words.is_empty() {
+        true => "nothing".into(),
+        false => words.join(", "),
+    }
 }
 
 /// A table for each version.

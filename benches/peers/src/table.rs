@@ -1,9 +1,11 @@
-//! One task: every codec on every cell, round by round, and the results as Markdown.
+//! One task: every codec on every cell, timed round by round or counted, and the results as
+//! Markdown.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use crate::codecs::floor::{ASCII_FIRST, FROM_UTF8};
+use crate::count;
 use crate::measure::Codec;
 use crate::peer::{Kind, Task};
 use crate::workload::{Cell, Version};
@@ -11,11 +13,38 @@ use crate::workload::{Cell, Version};
 /// The time that one codec works on one cell in one round.
 const SLICE: Duration = Duration::from_millis(2);
 
+/// The names of our rows that have goals of their own.
+const OURS: &str = "mqtt-wire";
+const PASSED_ON: &str = "mqtt-wire, passed on";
+
 pub struct Table {
     pub task: Task,
     pub columns: Vec<Column>,
+    unit: Unit,
     /// Codecs that failed the check of a cell, with the reason.
     refused: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    Nanos,
+    Instructions,
+}
+
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Unit::Nanos => "ns",
+            Unit::Instructions => "instructions",
+        }
+    }
+
+    fn decimals(self) -> usize {
+        match self {
+            Unit::Nanos => 1,
+            Unit::Instructions => 0,
+        }
+    }
 }
 
 /// One cell.
@@ -29,7 +58,11 @@ pub struct Column {
 pub struct Figure {
     pub codec: &'static str,
     pub kind: Kind,
-    /// Nanoseconds per packet in each round.
+    /// Whether ours are compared with it. A peer that decodes has to check text.
+    comparable: bool,
+    /// See [`Codec::checks`].
+    checks: String,
+    /// Nanoseconds per packet in each round, or one number of instructions.
     rounds: Vec<f64>,
     /// Per packet.
     allocations: f64,
@@ -37,38 +70,36 @@ pub struct Figure {
 
 impl Table {
     /// Measures round by round, so that other load on the machine affects all codecs alike.
-    pub fn measure(task: Task, codecs: &[Codec], cells: &[Cell], rounds: usize) -> Self {
-        let mut refused = Vec::new();
-        let mut columns = Vec::new();
-        for cell in cells {
-            let mut runs = Vec::new();
-            for codec in codecs {
-                if codec.version != cell.version || !codec.tasks.contains(&task) {
-                    continue;
-                }
-                match codec.check(task, cell) {
-                    Ok(()) => runs.push(Runs::new(task, codec, cell)),
-                    Err(why) => refused.push(format!("{} on {cell}: {why}", codec.name)),
-                }
-            }
-            columns.push((cell, runs));
-        }
+    pub fn time(task: Task, codecs: &[Codec], cells: &[Cell], rounds: usize) -> Self {
+        let (mut runs, refused) = checked(task, codecs, cells);
+        runs.iter_mut().for_each(Runs::calibrate);
         for _ in 0..rounds.max(1) {
-            for (_, runs) in &mut columns {
-                runs.iter_mut().for_each(Runs::round);
-            }
+            runs.iter_mut().for_each(Runs::round);
         }
-        let columns = columns.into_iter().map(|(cell, runs)| Column {
-            label: cell.to_string(),
-            name: cell.name,
-            version: cell.version,
-            figures: runs.into_iter().map(Runs::figure).collect(),
-        });
         Table {
             task,
-            columns: columns.collect(),
+            columns: columns(runs, cells),
+            unit: Unit::Nanos,
             refused,
         }
+    }
+
+    /// Counts instructions, which other load on the machine does not affect.
+    pub fn count(task: Task, codecs: &[Codec], cells: &[Cell]) -> Result<Self, String> {
+        let (mut runs, refused) = checked(task, codecs, cells);
+        let work: Vec<_> = runs.iter().map(|it| (it.codec, it.cell)).collect();
+        let counts = count::instructions(task, &work)?;
+        for (runs, count) in runs.iter_mut().zip(counts) {
+            runs.rounds.push(count);
+            runs.allocations =
+                runs.codec.run(task, runs.cell, 1).allocations / f64::from(runs.cell.packets);
+        }
+        Ok(Table {
+            task,
+            columns: columns(runs, cells),
+            unit: Unit::Instructions,
+            refused,
+        })
     }
 
     /// The ratios, then all figures.
@@ -80,8 +111,9 @@ impl Table {
             if columns.is_empty() {
                 continue;
             }
-            text += &format!("\nMQTT {version}: ns per packet (allocations per packet)\n\n");
-            text += &full(&columns);
+            let unit = self.unit.name();
+            text += &format!("\nMQTT {version}: {unit} per packet (allocations per packet)\n\n");
+            text += &self.full(&columns);
         }
         if !self.refused.is_empty() {
             text +=
@@ -99,8 +131,9 @@ impl Table {
             Task::Decode => &["`from_utf8` floor", "ASCII floor"],
             Task::Encode => &["`memcpy` floor"],
             Task::Frame => &["floor"],
+            Task::FanOut => &[],
         };
-        let mut text = String::from("| | | ns | / best peer |");
+        let mut text = format!("| | | {} | / best peer |", self.unit.name());
         for floor in floors {
             let _ = write!(text, " / {floor} |");
         }
@@ -109,12 +142,15 @@ impl Table {
         text += "---|\n";
         for column in &self.columns {
             for ours in column.figures.iter().filter(|it| it.kind == Kind::Ours) {
-                let goals = goals(self.task, ours.codec);
+                let goals = self.goals(column, ours.codec);
                 let shown = |against: Against| {
                     let Some(value) = against.value(column, ours) else {
                         return "-".into();
                     };
-                    let decimals = if against == Against::Nothing { 1 } else { 2 };
+                    let decimals = match against {
+                        Against::Nothing => self.unit.decimals(),
+                        _ => 2,
+                    };
                     let goal = goals.iter().find(|goal| goal.against == against);
                     if goal.is_some_and(|goal| value > goal.limit) {
                         format!("**{value:.decimals$}**")
@@ -129,7 +165,8 @@ impl Table {
                     let _ = write!(text, " {} |", shown(Against::Floor(floor)));
                 }
                 let best = column.best_peer(ours).map_or("-".into(), |best| {
-                    format!("{}, {:.1} ns", best.codec, best.nanos())
+                    let decimals = self.unit.decimals();
+                    format!("{}, {:.decimals$}", best.codec, best.amount())
                 });
                 let _ = writeln!(text, " {best} |");
             }
@@ -137,12 +174,76 @@ impl Table {
         text
     }
 
+    /// All figures. † marks those of peers that decode without checking text.
+    fn full(&self, columns: &[&Column]) -> String {
+        let decode = self.task == Task::Decode;
+        let names: Vec<_> = columns.iter().map(|column| column.name).collect();
+        let mut text = String::from(if decode { "| | checks " } else { "| " });
+        let _ = writeln!(text, "| {} |", names.join(" | "));
+        text += if decode { "|---|---|" } else { "|---|" };
+        let _ = writeln!(text, "{}", "---:|".repeat(columns.len()));
+        let mut codecs: Vec<&Figure> = Vec::new();
+        for figure in columns.iter().flat_map(|column| &column.figures) {
+            if !codecs.iter().any(|it| it.codec == figure.codec) {
+                codecs.push(figure);
+            }
+        }
+        let decimals = self.unit.decimals();
+        for row in codecs {
+            let _ = write!(text, "| {} |", row.codec);
+            if decode {
+                let _ = write!(text, " {} |", row.checks);
+            }
+            for column in columns {
+                let figure = column.of(row.codec).map_or("-".into(), |figure| {
+                    let mark = if figure.comparable { "" } else { " †" };
+                    let (amount, allocations) = (figure.amount(), figure.allocations);
+                    format!("{amount:.decimals$} ({allocations:.1}){mark}")
+                });
+                let _ = write!(text, " {figure} |");
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    fn goals(&self, column: &Column, codec: &str) -> Vec<Goal> {
+        let goal = |against, limit| Goal { against, limit };
+        let mut goals = match (self.task, codec) {
+            (Task::Decode, PASSED_ON) => vec![],
+            (Task::Decode, OURS) if column.name == "PUBACK" => {
+                vec![goal(Against::BestPeer, 1.0), goal(Against::Nothing, 8.0)]
+            }
+            (Task::Decode, OURS) => vec![
+                goal(Against::BestPeer, 1.0),
+                goal(Against::Floor(FROM_UTF8), 1.5),
+            ],
+            (Task::Decode, _) => vec![goal(Against::BestPeer, 1.0)],
+            (Task::Encode, OURS) => vec![
+                goal(Against::BestPeer, 1.0),
+                goal(Against::Floor(FROM_UTF8), 2.0),
+            ],
+            (Task::Encode, _) if self.unit == Unit::Nanos => vec![goal(Against::BestPeer, 1.05)],
+            (Task::Encode, _) if column.version == Version::V4 => {
+                vec![goal(Against::BestPeer, 1.1)]
+            }
+            (Task::Encode, _) => vec![goal(Against::BestPeer, 1.0)],
+            (Task::Frame, OURS) => vec![goal(Against::Nothing, 3.0)],
+            (Task::Frame, _) => vec![],
+            (Task::FanOut, OURS) => vec![goal(Against::BestPeer, 0.5)],
+            (Task::FanOut, _) => vec![],
+        };
+        // the floors and nanoseconds say little about instructions
+        goals.retain(|goal| self.unit == Unit::Nanos || goal.against == Against::BestPeer);
+        goals
+    }
+
     /// A line for each goal, with the cells in which it is not met.
     pub fn missed(&self) -> Vec<String> {
         let mut lines: Vec<(String, Vec<String>)> = Vec::new();
         for column in &self.columns {
             for ours in column.figures.iter().filter(|it| it.kind == Kind::Ours) {
-                for goal in goals(self.task, ours.codec) {
+                for goal in self.goals(column, ours.codec) {
                     let value = goal.against.value(column, ours);
                     let Some(value) = value.filter(|value| *value > goal.limit) else {
                         continue;
@@ -169,44 +270,22 @@ impl Table {
     }
 }
 
-fn full(columns: &[&Column]) -> String {
-    let names: Vec<_> = columns.iter().map(|column| column.name).collect();
-    let mut text = format!("| | {} |\n", names.join(" | "));
-    let _ = writeln!(text, "|---|{}", "---:|".repeat(columns.len()));
-    let mut codecs = Vec::new();
-    for figure in columns.iter().flat_map(|column| &column.figures) {
-        if !codecs.contains(&figure.codec) {
-            codecs.push(figure.codec);
-        }
-    }
-    for codec in codecs {
-        let _ = write!(text, "| {codec} |");
-        for column in columns {
-            let figure = column.of(codec);
-            let figure = figure.map_or("-".into(), |figure| {
-                format!("{:.1} ({:.1})", figure.nanos(), figure.allocations)
-            });
-            let _ = write!(text, " {figure} |");
-        }
-        text.push('\n');
-    }
-    text
-}
-
 impl Column {
     pub fn of(&self, codec: &str) -> Option<&Figure> {
         self.figures.iter().find(|figure| figure.codec == codec)
     }
 
     /// The peer with the worst ratio for us.
-    fn best_peer(&self, ours: &Figure) -> Option<&Figure> {
-        let peers = self.figures.iter().filter(|it| it.kind == Kind::Peer);
+    pub fn best_peer(&self, ours: &Figure) -> Option<&Figure> {
+        let peers = self.figures.iter();
+        let peers = peers.filter(|it| it.kind == Kind::Peer && it.comparable);
         peers.max_by(|a, b| ours.ratio_to(a).total_cmp(&ours.ratio_to(b)))
     }
 }
 
 impl Figure {
-    fn nanos(&self) -> f64 {
+    /// Nanoseconds or instructions.
+    pub fn amount(&self) -> f64 {
         median(self.rounds.clone())
     }
 
@@ -237,28 +316,10 @@ enum Against {
     Floor(&'static str),
 }
 
-fn goals(task: Task, codec: &str) -> Vec<Goal> {
-    let goal = |against, limit| Goal { against, limit };
-    let borrowed = codec == "mqtt-wire";
-    match task {
-        Task::Decode if borrowed => vec![
-            goal(Against::BestPeer, 1.0),
-            goal(Against::Floor(FROM_UTF8), 1.25),
-        ],
-        Task::Decode => vec![goal(Against::BestPeer, 1.0)],
-        Task::Encode => vec![
-            goal(Against::BestPeer, 1.0),
-            goal(Against::Floor(FROM_UTF8), 2.0),
-        ],
-        Task::Frame if borrowed => vec![goal(Against::Nothing, 3.0)],
-        Task::Frame => vec![],
-    }
-}
-
 impl Against {
     fn value(self, column: &Column, ours: &Figure) -> Option<f64> {
         let other = match self {
-            Against::Nothing => return Some(ours.nanos()),
+            Against::Nothing => return Some(ours.amount()),
             Against::BestPeer => column.best_peer(ours)?,
             Against::Floor(name) => column.of(name)?,
         };
@@ -281,22 +342,58 @@ struct Runs<'a> {
     task: Task,
     codec: &'a Codec,
     cell: &'a Cell,
+    /// In each round.
     runs: u32,
     rounds: Vec<f64>,
     allocations: f64,
 }
 
-impl<'a> Runs<'a> {
-    fn new(task: Task, codec: &'a Codec, cell: &'a Cell) -> Self {
-        let once = codec.run(task, cell, 3).nanos;
-        Runs {
-            task,
-            codec,
-            cell,
-            runs: (SLICE.as_nanos() as f64 / once.max(1.0)).clamp(5.0, 10_000.0) as u32,
-            rounds: Vec::new(),
-            allocations: 0.0,
+/// Each codec on each cell of its version, if it does the task right, and the reasons of those that
+/// do not.
+fn checked<'a>(task: Task, codecs: &'a [Codec], cells: &'a [Cell]) -> (Vec<Runs<'a>>, Vec<String>) {
+    let (mut runs, mut refused) = (Vec::new(), Vec::new());
+    for cell in cells {
+        for codec in codecs {
+            if codec.version != cell.version || !codec.tasks.contains(&task) {
+                continue;
+            }
+            match codec.check(task, cell) {
+                Ok(()) => runs.push(Runs {
+                    task,
+                    codec,
+                    cell,
+                    runs: 1,
+                    rounds: Vec::new(),
+                    allocations: 0.0,
+                }),
+                Err(why) => refused.push(format!("{} on {cell}: {why}", codec.name)),
+            }
         }
+    }
+    (runs, refused)
+}
+
+fn columns(runs: Vec<Runs>, cells: &[Cell]) -> Vec<Column> {
+    let columns = cells.iter().map(|cell| Column {
+        label: cell.to_string(),
+        name: cell.name,
+        version: cell.version,
+        figures: Vec::new(),
+    });
+    let mut columns: Vec<_> = columns.collect();
+    for runs in runs {
+        let label = runs.cell.to_string();
+        if let Some(column) = columns.iter_mut().find(|column| column.label == label) {
+            column.figures.push(runs.figure());
+        }
+    }
+    columns
+}
+
+impl Runs<'_> {
+    fn calibrate(&mut self) {
+        let once = self.codec.run(self.task, self.cell, 3).nanos;
+        self.runs = (SLICE.as_nanos() as f64 / once.max(1.0)).clamp(5.0, 10_000.0) as u32;
     }
 
     fn round(&mut self) {
@@ -307,9 +404,12 @@ impl<'a> Runs<'a> {
     }
 
     fn figure(self) -> Figure {
+        let peer_that_decodes = self.codec.kind == Kind::Peer && self.task == Task::Decode;
         Figure {
             codec: self.codec.name,
             kind: self.codec.kind,
+            comparable: !peer_that_decodes || self.codec.checks_text(self.cell),
+            checks: self.codec.checks.clone(),
             rounds: self.rounds,
             allocations: self.allocations,
         }

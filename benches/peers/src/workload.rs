@@ -31,6 +31,32 @@ pub struct Cell {
     pub wire: Wire,
     pub packets: u32,
     pub expected: Log,
+    /// Where the packets end in `wire`.
+    ends: Vec<usize>,
+}
+
+impl Cell {
+    /// Packets of the cell in which one string is not UTF-8: the first packet of each type, once for
+    /// each of its strings.
+    pub fn not_utf8(&self) -> impl Iterator<Item = Wire> {
+        let mut seen = [false; 16];
+        let starts = std::iter::once(&0).chain(&self.ends);
+        let packets = starts.zip(&self.ends).zip(self.expected.strings());
+        packets.flat_map(move |((&start, &end), strings)| {
+            let packet = &self.wire[start..end];
+            let new = !std::mem::replace(&mut seen[usize::from(packet[0] >> 4)], true);
+            let strings = if new { strings } else { Vec::new() };
+            let broken = strings.into_iter().map(|text| -> Wire {
+                let mut field = Vec::new();
+                string(&mut field, text);
+                let place = packet.windows(field.len()).position(|it| it == field);
+                let mut packet = packet.to_vec();
+                packet[place.expect("the packet has this string") + 2] = 0xFF;
+                packet.leak()
+            });
+            broken.collect::<Vec<_>>()
+        })
+    }
 }
 
 impl fmt::Display for Cell {
@@ -62,6 +88,27 @@ pub fn cells() -> Vec<Cell> {
             }
         }
         cells.push(cell("mixed", version, &mixed()));
+        cells.push(cell("64 KiB buffer", version, &small_packets()));
+    }
+    cells
+}
+
+/// The cells for fan-out: one PUBLISH, and a copy of it for each of 1000 receivers.
+pub fn fan_out_cells() -> Vec<Cell> {
+    let shapes: [(&str, Shape); 2] = [
+        ("PUBLISH 16 B", Writer::message),
+        ("PUBLISH 256 B", Writer::message_with_properties),
+    ];
+    let mut cells = Vec::new();
+    for version in [Version::V4, Version::V5] {
+        for (name, shape) in shapes {
+            let received = cell(name, version, &[shape]);
+            let sent = cell(name, version, &[shape; 1000]);
+            cells.push(Cell {
+                wire: received.wire,
+                ..sent
+            });
+        }
     }
     cells
 }
@@ -85,8 +132,10 @@ fn cell(name: &'static str, version: Version, shapes: &[Shape]) -> Cell {
         wire: Vec::new(),
         log: Log::default(),
     };
+    let mut ends = Vec::new();
     for (i, shape) in (1..).zip(shapes) {
         shape(&mut writer, i);
+        ends.push(writer.wire.len());
     }
     let packets = shapes.len() as u32;
     Cell {
@@ -95,21 +144,20 @@ fn cell(name: &'static str, version: Version, shapes: &[Shape]) -> Cell {
         wire: writer.wire.leak(),
         packets,
         expected: writer.log,
+        ends,
     }
 }
 
-/// 70 % small PUBLISH, 20 % PUBACK, 5 % PINGREQ, 3 % SUBSCRIBE and SUBACK, 2 % CONNECT, CONNACK and
-/// DISCONNECT, shuffled in the same way each time.
+/// 70 % small PUBLISH, 20 % PUBACK, 5 % PINGREQ, 3 % SUBSCRIBE, 2 % CONNECT and DISCONNECT, shuffled
+/// in the same way each time. All come from Clients.
 fn mixed() -> Vec<Shape> {
-    let shares: [(Shape, usize); 8] = [
+    let shares: [(Shape, usize); 6] = [
         (Writer::small, 700),
         (Writer::puback, 200),
         (Writer::pingreq, 50),
-        (Writer::subscribe, 15),
-        (Writer::suback, 15),
-        (Writer::connect, 7),
-        (Writer::connack, 7),
-        (Writer::disconnect, 6),
+        (Writer::subscribe, 30),
+        (Writer::connect, 10),
+        (Writer::disconnect, 10),
     ];
     let mut shapes: Vec<_> = shares
         .iter()
@@ -123,6 +171,14 @@ fn mixed() -> Vec<Shape> {
         shapes.swap(i, (random >> 33) as usize % (i + 1));
     }
     shapes
+}
+
+/// Small PUBLISH and PUBACK in turn, as many as fit into 64 KiB in 5.0, like the bytes that one read
+/// of a busy socket returns.
+fn small_packets() -> Vec<Shape> {
+    let both: [Shape; 2] = [Writer::small, Writer::puback];
+    let (publish, puback) = (2 + 22 + 1 + 16, 2 + 2);
+    both.repeat((64 << 10) / (publish + puback))
 }
 
 struct Writer {
@@ -186,13 +242,6 @@ impl Writer {
         self.packet(0x10, &body);
     }
 
-    fn connack(&mut self, _: u16) {
-        self.log.connack(false, 0);
-        let mut body = vec![0, 0];
-        self.properties(&mut body, |_| ());
-        self.packet(0x20, &body);
-    }
-
     fn publish(
         &mut self,
         id: Option<u16>,
@@ -226,6 +275,20 @@ impl Writer {
             section.number(Field::MessageExpiry, 0x02, &600u32.to_be_bytes());
             section.string(Field::ContentType, 0x03, "application/json");
             section.number(Field::TopicAlias, 0x23, &i.to_be_bytes());
+            section.user_property("trace", "4bf92f3577b34da6");
+        });
+    }
+
+    fn message(&mut self, i: u16) {
+        self.publish(Some(i), "building/7/floor/3/t", &[b'3'; 16], |_| ());
+    }
+
+    /// Properties that a Server forwards.
+    fn message_with_properties(&mut self, i: u16) {
+        let topic = "building/7/floor/3/machine/4711/state";
+        self.publish(Some(i), topic, &[b'4'; 256], |section| {
+            section.number(Field::MessageExpiry, 0x02, &600u32.to_be_bytes());
+            section.string(Field::ContentType, 0x03, "application/json");
             section.user_property("trace", "4bf92f3577b34da6");
         });
     }

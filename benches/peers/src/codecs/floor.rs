@@ -27,18 +27,19 @@ impl<const LEVEL: u8, const ASCII: bool> Peer for Floor<LEVEL, ASCII> {
     type Packet = (Frame, usize);
     type Output = Vec<u8>;
 
-    fn next(input: &mut Wire, show: impl FnOnce(&Self::Packet)) -> Option<()> {
+    #[inline(always)]
+    fn decode(input: &mut Wire) -> Option<Self::Packet> {
         let frame = frame(input)?;
         let mut strings = Strings::<LEVEL, ASCII> {
             rest: frame.body,
             length: 0,
         };
         strings.packet(frame.first)?;
-        show(&(frame, strings.length));
-        Some(())
+        Some((frame, strings.length))
     }
 
     /// Reports all strings as one of their total length.
+    #[inline(always)]
     fn fields<F: Fields>((frame, strings): &Self::Packet, to: &mut F) {
         to.kind(frame.first >> 4);
         to.bytes(Field::Topic, &frame.body[..*strings]);
@@ -50,6 +51,7 @@ impl<const LEVEL: u8, const ASCII: bool> Peer for Floor<LEVEL, ASCII> {
         Some(())
     }
 
+    #[inline(always)]
     fn skip(input: &mut Wire) -> Option<()> {
         frame(input).map(drop)
     }
@@ -135,6 +137,7 @@ impl<const LEVEL: u8, const ASCII: bool> Strings<LEVEL, ASCII> {
         Some(())
     }
 
+    #[inline(always)]
     fn skip(&mut self, count: usize) -> Option<()> {
         self.rest.split_off(..count).map(drop)
     }

@@ -24,15 +24,14 @@ impl<const LEVEL: u8> Peer for Level<LEVEL> {
     type Packet = Packet;
     type Output = BytesMut;
 
-    fn next(input: &mut BytesMut, show: impl FnOnce(&Packet)) -> Option<()> {
+    #[inline(always)]
+    fn decode(input: &mut BytesMut) -> Option<Self::Packet> {
         let header = FixedHeader::decode(input).ok()?;
         let mut body = input.split_to(header.remaining_length as usize).freeze();
-        Packet::decode_from_body_with_version(header.packet_type, &header, &mut body, LEVEL)
-            .as_ref()
-            .ok()
-            .map(show)
+        Packet::decode_from_body_with_version(header.packet_type, &header, &mut body, LEVEL).ok()
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &Packet, to: &mut F) {
         match packet {
             Packet::Connect(p) => {

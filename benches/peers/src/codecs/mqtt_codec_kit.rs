@@ -27,10 +27,12 @@ impl Peer for V4 {
     type Packet = v4::packet::VariablePacket;
     type Output = Vec<u8>;
 
-    fn next(input: &mut Wire, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        Self::Packet::decode(input).as_ref().ok().map(show)
+    #[inline(always)]
+    fn decode(input: &mut Wire) -> Option<Self::Packet> {
+        Self::Packet::decode(input).ok()
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &Self::Packet, to: &mut F) {
         use v4::control::variable_header::ConnectReturnCode;
         use v4::packet::VariablePacket::*;
@@ -97,10 +99,12 @@ impl Peer for V5 {
     type Packet = v5::packet::VariablePacket;
     type Output = Vec<u8>;
 
-    fn next(input: &mut Wire, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        Self::Packet::decode(input).as_ref().ok().map(show)
+    #[inline(always)]
+    fn decode(input: &mut Wire) -> Option<Self::Packet> {
+        Self::Packet::decode(input).ok()
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &Self::Packet, to: &mut F) {
         use v5::packet::VariablePacket::*;
         match packet {

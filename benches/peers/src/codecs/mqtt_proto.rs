@@ -14,12 +14,13 @@ use crate::workload::{Version, Wire};
 pub struct V4;
 pub struct V5;
 
-fn decode<H: PollHeader>(frame: Frame, show: impl FnOnce(&H::Packet)) -> Option<()> {
+#[inline(always)]
+fn decode<H: PollHeader>(frame: Frame) -> Option<H::Packet> {
     let Frame { first, body, whole } = frame;
     let header = H::new_with(first, body.len() as u32, whole.len() as u32).ok()?;
     match header.build_empty_packet() {
-        None => header.decode_buffer(body, &mut 0).as_ref().ok().map(show),
-        empty => empty.as_ref().map(show),
+        None => header.decode_buffer(body, &mut 0).ok(),
+        empty => empty,
     }
 }
 
@@ -47,10 +48,12 @@ impl Peer for V4 {
     type Packet = v3::Packet;
     type Output = Vec<u8>;
 
-    fn next(input: &mut Wire, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        decode::<v3::Header>(frame(input)?, show)
+    #[inline(always)]
+    fn decode(input: &mut Wire) -> Option<Self::Packet> {
+        decode::<v3::Header>(frame(input)?)
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &v3::Packet, to: &mut F) {
         match packet {
             v3::Packet::Connect(p) => {
@@ -108,10 +111,12 @@ impl Peer for V5 {
     type Packet = v5::Packet;
     type Output = Vec<u8>;
 
-    fn next(input: &mut Wire, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        decode::<v5::Header>(frame(input)?, show)
+    #[inline(always)]
+    fn decode(input: &mut Wire) -> Option<Self::Packet> {
+        decode::<v5::Header>(frame(input)?)
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &v5::Packet, to: &mut F) {
         match packet {
             v5::Packet::Connect(p) => {

@@ -22,15 +22,13 @@ pub struct V5;
 
 /// Parses the packet by the number of its type.
 macro_rules! parse {
-    ($input:ident, $show:ident, $publish:ident $v:ident, $($kind:literal $variant:ident $type:ident,)*) => {{
+    ($input:ident, $publish:ident $v:ident, $($kind:literal $variant:ident $type:ident,)*) => {{
         let Frame { first, body, .. } = frame($input)?;
-        let packet = match first >> 4 {
+        Some(match first >> 4 {
             3 => Packet::$publish($v::Publish::parse(first & 15, Arc::from(body)).ok()?.0),
             $($kind => Packet::$variant($v::$type::parse(body).ok()?.0),)*
             _ => return None,
-        };
-        $show(&packet);
-        Some(())
+        })
     }};
 }
 
@@ -98,9 +96,10 @@ impl Peer for V4 {
     type Packet = Packet;
     type Output = Vec<u8>;
 
-    fn next(input: &mut Wire, show: impl FnOnce(&Packet)) -> Option<()> {
+    #[inline(always)]
+    fn decode(input: &mut Wire) -> Option<Self::Packet> {
         parse!(
-            input, show, V3_1_1Publish v4,
+            input, V3_1_1Publish v4,
             1 V3_1_1Connect Connect,
             2 V3_1_1Connack Connack,
             4 V3_1_1Puback Puback,
@@ -111,6 +110,7 @@ impl Peer for V4 {
         )
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &Packet, to: &mut F) {
         match packet {
             Packet::V3_1_1Connect(p) => {
@@ -165,9 +165,10 @@ impl Peer for V5 {
     type Packet = Packet;
     type Output = Vec<u8>;
 
-    fn next(input: &mut Wire, show: impl FnOnce(&Packet)) -> Option<()> {
+    #[inline(always)]
+    fn decode(input: &mut Wire) -> Option<Self::Packet> {
         parse!(
-            input, show, V5_0Publish v5,
+            input, V5_0Publish v5,
             1 V5_0Connect Connect,
             2 V5_0Connack Connack,
             4 V5_0Puback Puback,
@@ -178,6 +179,7 @@ impl Peer for V5 {
         )
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &Packet, to: &mut F) {
         match packet {
             Packet::V5_0Connect(p) => {

@@ -1,97 +1,126 @@
-//! `mqtt-wire`: borrowed from a slice, as frames that share the buffer, and built by the user.
+//! `mqtt-wire`: from a slice, from a decoder that lends packets or returns frames, built by the
+//! user, and fanned out.
 //!
-//! Every rule is checked; lists and properties are walked item by item. The workload mixes both
-//! directions, so each packet is read in the dialect of its sender.
+//! Every rule is checked; lists and properties are walked item by item. All packets of an input
+//! come from one side, as on a connection, so its dialect is chosen once.
 
-use bytes::BytesMut;
+use bytes::{BufMut, Bytes, BytesMut};
+use mqtt_wire::fanout::{Envelope, SharedPublish};
 use mqtt_wire::{
-    Connect, Dialect, Frame, FrameRef, Framed, Packet, Properties, Property, ReasonCodes,
-    ReturnCode, Subscriptions, Version, Will,
+    Connect, Delivery, Dialect, Frame, FrameDecoder, FrameRef, Framed, Limits, Packet, PacketId,
+    Properties, Property, Publish, ReasonCodes, ReturnCode, Subscriptions, Version, Will,
 };
 
 use crate::fields::{Field, Fields, options};
-use crate::peer::{Filled, Kind, Peer, Task};
+use crate::peer::{FanOut, Filled, Kind, Open, Output, Peer, Task};
 use crate::workload::{self, Wire};
 
-/// Decodes from a slice. Encodes decoded packets, whose lists are already checked, into a slice.
-pub struct Borrowed<const LEVEL: u8>;
+/// Decodes from a slice into a variable: `let packet = frame.decode(dialect)?`. Encodes decoded
+/// packets, whose lists are already checked, into a slice.
+pub struct Slice<const LEVEL: u8>;
 
-/// Decodes from a slice into a variable, as `let packet = frame.decode(dialect)?` does.
-pub struct ByValue<const LEVEL: u8>;
+/// Decodes packets that a [`FrameDecoder`] lends: `let packet = decoder.next_packet()?`.
+pub struct Lent<const LEVEL: u8>;
 
-/// Decodes from frames.
+/// Decodes frames that a [`FrameDecoder`] returns. They share its buffer and can be kept.
 pub struct Frames<const LEVEL: u8>;
+
+/// Decodes from a slice, and passes a reference to the packet to a function that is not inlined.
+/// The packet then has to be written to memory as a whole.
+pub struct PassedOn<const LEVEL: u8>;
 
 /// Encodes packets whose lists the user lends into a `BytesMut`. The lists are checked while
 /// encoding.
 pub struct Built<const LEVEL: u8>;
 
-impl<const LEVEL: u8> Peer for Borrowed<LEVEL> {
+/// Encodes the packet for each receiver.
+pub struct EncodeEach<const LEVEL: u8>;
+
+/// Encodes the message once, as a [`SharedPublish`], and copies its pieces to each receiver.
+pub struct Shared<const LEVEL: u8>;
+
+impl<const LEVEL: u8> Peer for Slice<LEVEL> {
     const NAME: &'static str = "mqtt-wire";
     const VERSION: workload::Version = version(LEVEL);
     const KIND: Kind = Kind::Ours;
     const TASKS: &'static [Task] = &[Task::Decode, Task::Encode, Task::Frame];
 
-    type Input = Wire;
+    type Input = Stream<LEVEL>;
     type Packet = Packet<'static>;
-    type Output = Filled;
+    type Output = Connection<LEVEL, Filled>;
 
-    fn next(input: &mut Wire, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        let dialect = dialect::<LEVEL>(*input.first()?);
-        let Ok(Framed::Frame(frame)) = FrameRef::split(input, dialect, u32::MAX) else {
-            return None;
-        };
-        *input = &input[frame.bytes().len()..];
-        frame.decode(dialect).as_ref().ok().map(show)
+    #[inline(always)]
+    fn decode(input: &mut Stream<LEVEL>) -> Option<Packet<'static>> {
+        input.frame()?.decode(input.dialect).ok()
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &Packet, to: &mut F) {
         fields::<LEVEL, F>(packet, to);
     }
 
-    fn encode(packet: &mut Packet, out: &mut Filled) -> Option<()> {
-        let dialect = dialect::<LEVEL>((packet.packet_type() as u8) << 4);
-        out.len = packet.encode_to_slice(dialect, &mut out.room).ok()?;
+    fn encode(packet: &mut Packet, to: &mut Self::Output) -> Option<()> {
+        to.out.len = packet.encode_to_slice(to.dialect, &mut to.out.room).ok()?;
         Some(())
     }
 
-    fn skip(input: &mut Wire) -> Option<()> {
-        let dialect = Dialect::from_client(level::<LEVEL>());
-        let Ok(Framed::Frame(frame)) = FrameRef::split(input, dialect, u32::MAX) else {
-            return None;
-        };
-        *input = &input[frame.bytes().len()..];
-        Some(())
+    #[inline(always)]
+    fn skip(input: &mut Stream<LEVEL>) -> Option<()> {
+        input.frame().map(drop)
     }
 }
 
-impl<const LEVEL: u8> Peer for ByValue<LEVEL> {
-    const NAME: &'static str = "mqtt-wire, by value";
+impl<const LEVEL: u8> Peer for PassedOn<LEVEL> {
+    const NAME: &'static str = "mqtt-wire, passed on";
     const VERSION: workload::Version = version(LEVEL);
     const KIND: Kind = Kind::Ours;
     const TASKS: &'static [Task] = &[Task::Decode];
 
-    type Input = Wire;
+    type Input = Stream<LEVEL>;
     type Packet = Packet<'static>;
-    type Output = Filled;
+    type Output = Connection<LEVEL, Filled>;
 
-    fn next(input: &mut Wire, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        let dialect = dialect::<LEVEL>(*input.first()?);
-        let Ok(Framed::Frame(frame)) = FrameRef::split(input, dialect, u32::MAX) else {
-            return None;
-        };
-        *input = &input[frame.bytes().len()..];
-        let packet = frame.decode(dialect).ok()?;
-        show(&packet);
-        Some(())
+    #[inline(always)]
+    fn decode(input: &mut Stream<LEVEL>) -> Option<Packet<'static>> {
+        Slice::decode(input)
     }
 
+    #[inline(never)]
     fn fields<F: Fields>(packet: &Packet, to: &mut F) {
         fields::<LEVEL, F>(packet, to);
     }
 
-    fn encode(packet: &mut Packet<'static>, out: &mut Filled) -> Option<()> {
-        Borrowed::<LEVEL>::encode(packet, out)
+    fn encode(packet: &mut Packet<'static>, to: &mut Self::Output) -> Option<()> {
+        Slice::encode(packet, to)
+    }
+}
+
+impl<const LEVEL: u8> Peer for Lent<LEVEL> {
+    const NAME: &'static str = "mqtt-wire, lent";
+    const VERSION: workload::Version = version(LEVEL);
+    const KIND: Kind = Kind::Ours;
+    const TASKS: &'static [Task] = &[Task::Decode];
+
+    type Input = Decoder<LEVEL>;
+    type Packet = ();
+    type Output = BytesMut;
+
+    /// A lent packet cannot be returned from here: it borrows from the decoder.
+    fn decode(_: &mut Decoder<LEVEL>) -> Option<()> {
+        None
+    }
+
+    fn fields<F: Fields>((): &(), _: &mut F) {}
+
+    #[inline(always)]
+    fn visit<F: Fields>(input: &mut Decoder<LEVEL>, to: &mut F) -> Option<()> {
+        let packet = input.decoder.next_packet().ok()??;
+        fields::<LEVEL, F>(&packet, to);
+        Some(())
+    }
+
+    fn encode((): &mut (), _: &mut BytesMut) -> Option<()> {
+        None
     }
 }
 
@@ -101,35 +130,33 @@ impl<const LEVEL: u8> Peer for Frames<LEVEL> {
     const KIND: Kind = Kind::Ours;
     const TASKS: &'static [Task] = &[Task::Decode, Task::Frame];
 
-    type Input = BytesMut;
-    type Packet = Frame;
-    type Output = Filled;
+    type Input = Decoder<LEVEL>;
+    type Packet = (Dialect, Frame);
+    type Output = BytesMut;
 
-    fn next(input: &mut BytesMut, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        let dialect = dialect::<LEVEL>(*input.first()?);
-        match Frame::split(input, dialect, u32::MAX) {
-            Ok(Framed::Frame(frame)) => show(&frame),
-            _ => return None,
+    #[inline(always)]
+    fn decode(input: &mut Decoder<LEVEL>) -> Option<(Dialect, Frame)> {
+        match input.decoder.next_frame() {
+            Ok(Framed::Frame(frame)) => Some((input.dialect, frame)),
+            _ => None,
         }
-        Some(())
     }
 
-    fn fields<F: Fields>(frame: &Frame, to: &mut F) {
-        if let Ok(packet) = &frame.decode(dialect::<LEVEL>(frame.bytes()[0])) {
-            fields::<LEVEL, F>(packet, to);
+    #[inline(always)]
+    fn fields<F: Fields>((dialect, frame): &(Dialect, Frame), to: &mut F) {
+        if let Ok(packet) = frame.decode(*dialect) {
+            fields::<LEVEL, F>(&packet, to);
         }
     }
 
     /// A frame is not encoded, because it already has its bytes.
-    fn encode(_: &mut Frame, _: &mut Filled) -> Option<()> {
+    fn encode(_: &mut (Dialect, Frame), _: &mut BytesMut) -> Option<()> {
         None
     }
 
-    fn skip(input: &mut BytesMut) -> Option<()> {
-        match Frame::split(input, Dialect::from_client(level::<LEVEL>()), u32::MAX) {
-            Ok(Framed::Frame(_)) => Some(()),
-            _ => None,
-        }
+    #[inline(always)]
+    fn skip(input: &mut Decoder<LEVEL>) -> Option<()> {
+        Self::decode(input).map(drop)
     }
 }
 
@@ -139,22 +166,143 @@ impl<const LEVEL: u8> Peer for Built<LEVEL> {
     const KIND: Kind = Kind::Ours;
     const TASKS: &'static [Task] = &[Task::Encode];
 
-    type Input = Wire;
+    type Input = Stream<LEVEL>;
     type Packet = Packet<'static>;
-    type Output = BytesMut;
+    type Output = Connection<LEVEL, BytesMut>;
 
-    fn next(input: &mut Wire, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        Borrowed::<LEVEL>::next(input, |packet| show(&lend(*packet)))
+    fn decode(input: &mut Stream<LEVEL>) -> Option<Packet<'static>> {
+        Slice::decode(input).map(lend)
     }
 
     fn fields<F: Fields>(packet: &Packet, to: &mut F) {
         fields::<LEVEL, F>(packet, to);
     }
 
-    fn encode(packet: &mut Packet, out: &mut BytesMut) -> Option<()> {
-        out.clear();
-        let dialect = dialect::<LEVEL>((packet.packet_type() as u8) << 4);
-        packet.encode(dialect, out).ok().map(drop)
+    fn encode(packet: &mut Packet, to: &mut Self::Output) -> Option<()> {
+        to.out.clear();
+        packet.encode(to.dialect, &mut to.out).ok().map(drop)
+    }
+}
+
+impl<const LEVEL: u8> FanOut for EncodeEach<LEVEL> {
+    const NAME: &'static str = "mqtt-wire";
+    const VERSION: workload::Version = version(LEVEL);
+    const KIND: Kind = Kind::Ours;
+
+    type Output = BytesMut;
+
+    fn fan_out(publish: Wire, receivers: &mut [BytesMut]) -> Option<()> {
+        let mut publish = received::<LEVEL>(publish)?;
+        for (id, out) in (1..).zip(receivers) {
+            publish.delivery = delivery(id)?;
+            Packet::from(publish).encode(server::<LEVEL>(), out).ok()?;
+        }
+        Some(())
+    }
+}
+
+impl<const LEVEL: u8> FanOut for Shared<LEVEL> {
+    const NAME: &'static str = "mqtt-wire, shared";
+    const VERSION: workload::Version = version(LEVEL);
+    const KIND: Kind = Kind::Ours;
+
+    type Output = BytesMut;
+
+    fn fan_out(publish: Wire, receivers: &mut [BytesMut]) -> Option<()> {
+        let publish = received::<LEVEL>(publish)?;
+        let payload = Bytes::copy_from_slice(publish.payload);
+        let shared = SharedPublish::new(publish.topic_name?, publish.properties, payload).ok()?;
+        for (id, out) in (1..).zip(receivers) {
+            let mut envelope = Envelope::new(server::<LEVEL>());
+            envelope.delivery = delivery(id)?;
+            for chunk in shared.copy_for(envelope).ok()?.chunks() {
+                out.put_slice(chunk);
+            }
+        }
+        Some(())
+    }
+}
+
+fn received<const LEVEL: u8>(publish: Wire) -> Option<Publish<'static>> {
+    match Packet::decode(publish, Dialect::from_client(level::<LEVEL>())) {
+        Ok(Packet::Publish(publish)) => Some(publish),
+        _ => None,
+    }
+}
+
+fn delivery(id: u16) -> Option<Delivery> {
+    let packet_id = PacketId::new(id)?;
+    Some(Delivery::AtLeastOnce {
+        packet_id,
+        dup: false,
+    })
+}
+
+const fn server<const LEVEL: u8>() -> Dialect {
+    Dialect::from_server(level::<LEVEL>())
+}
+
+/// The bytes of a connection.
+pub struct Stream<const LEVEL: u8> {
+    dialect: Dialect,
+    rest: Wire,
+}
+
+impl<const LEVEL: u8> Open for Stream<LEVEL> {
+    fn open(rest: Wire) -> Self {
+        let dialect = dialect_of::<LEVEL>(rest);
+        Stream { dialect, rest }
+    }
+}
+
+impl<const LEVEL: u8> Stream<LEVEL> {
+    #[inline(always)]
+    fn frame(&mut self) -> Option<FrameRef<'static>> {
+        match FrameRef::split(self.rest, self.dialect, u32::MAX) {
+            Ok(Framed::Frame(frame)) => {
+                self.rest = &self.rest[frame.bytes().len()..];
+                Some(frame)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A decoder that has received all bytes of a connection.
+pub struct Decoder<const LEVEL: u8> {
+    dialect: Dialect,
+    decoder: FrameDecoder,
+}
+
+impl<const LEVEL: u8> Open for Decoder<LEVEL> {
+    fn open(wire: Wire) -> Self {
+        let dialect = dialect_of::<LEVEL>(wire);
+        let mut decoder = FrameDecoder::new(dialect, Limits::default());
+        decoder.extend(wire);
+        Decoder { dialect, decoder }
+    }
+}
+
+/// An output with the dialect of its connection.
+pub struct Connection<const LEVEL: u8, O> {
+    dialect: Dialect,
+    out: O,
+}
+
+impl<const LEVEL: u8, O: Output> Output for Connection<LEVEL, O> {
+    fn create(wire: Wire) -> Self {
+        Connection {
+            dialect: dialect_of::<LEVEL>(wire),
+            out: O::create(wire),
+        }
+    }
+
+    fn clear(&mut self) {
+        self.out.clear();
+    }
+
+    fn written(&mut self) -> Vec<u8> {
+        self.out.written()
     }
 }
 
@@ -192,16 +340,15 @@ const fn level<const LEVEL: u8>() -> Version {
     }
 }
 
-/// Here CONNACK and SUBACK come from the Server, all other packets from the Client.
-#[inline]
-fn dialect<const LEVEL: u8>(first: u8) -> Dialect {
-    match first >> 4 {
-        2 | 9 => Dialect::from_server(level::<LEVEL>()),
+/// A workload that begins with a SUBACK comes from the Server, any other from the Client.
+fn dialect_of<const LEVEL: u8>(wire: Wire) -> Dialect {
+    match wire.first() {
+        Some(0x90) => server::<LEVEL>(),
         _ => Dialect::from_client(level::<LEVEL>()),
     }
 }
 
-#[inline]
+#[inline(always)]
 fn fields<const LEVEL: u8, F: Fields>(packet: &Packet, to: &mut F) {
     let v5 = LEVEL == 5;
     match packet {
@@ -252,6 +399,7 @@ fn fields<const LEVEL: u8, F: Fields>(packet: &Packet, to: &mut F) {
     }
 }
 
+#[inline(always)]
 fn connect<F: Fields>(packet: &Connect, to: &mut F) {
     to.connect(
         packet.clean_start,
@@ -274,7 +422,7 @@ fn connect<F: Fields>(packet: &Connect, to: &mut F) {
     to.login(user, packet.password);
 }
 
-#[inline]
+#[inline(always)]
 fn properties<F: Fields>(properties: Properties, to: &mut F) {
     for property in properties {
         match property {

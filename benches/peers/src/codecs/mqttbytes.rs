@@ -4,16 +4,17 @@
 //! caller chooses. `check` frames without decoding.
 
 use bytes::{Buf, BytesMut};
-use mqttbytes::{check, v4, v5};
+use mqttbytes::{QoS, check, v4, v5};
 
 use super::rumqttc::{bytebeam_v4_fields, bytebeam_v5_fields};
 use crate::fields::{Field, Fields, options};
-use crate::peer::{Open, Peer, Task, Verdict};
+use crate::peer::{FanOut, Open, Peer, Task, Verdict};
 use crate::workload::{Version, Wire};
 
 pub struct V4;
 pub struct V5;
 
+#[inline(always)]
 fn skip(input: &mut BytesMut) -> Option<()> {
     let header = check(input.iter(), usize::MAX).ok()?;
     input.advance(header.frame_length());
@@ -29,10 +30,12 @@ impl Peer for V4 {
     type Packet = v4::Packet;
     type Output = BytesMut;
 
-    fn next(input: &mut BytesMut, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        v4::read(input, usize::MAX).as_ref().ok().map(show)
+    #[inline(always)]
+    fn decode(input: &mut BytesMut) -> Option<Self::Packet> {
+        v4::read(input, usize::MAX).ok()
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &v4::Packet, to: &mut F) {
         bytebeam_v4_fields!(v4, packet, to);
     }
@@ -53,6 +56,7 @@ impl Peer for V4 {
         length.ok().map(drop)
     }
 
+    #[inline(always)]
     fn skip(input: &mut BytesMut) -> Option<()> {
         skip(input)
     }
@@ -75,10 +79,12 @@ impl Peer for V5 {
     type Packet = v5::Packet;
     type Output = BytesMut;
 
-    fn next(input: &mut BytesMut, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        v5::read(input, usize::MAX).as_ref().ok().map(show)
+    #[inline(always)]
+    fn decode(input: &mut BytesMut) -> Option<Self::Packet> {
+        v5::read(input, usize::MAX).ok()
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &v5::Packet, to: &mut F) {
         bytebeam_v5_fields!(
             v5, packet, to,
@@ -104,6 +110,7 @@ impl Peer for V5 {
         length.ok().map(drop)
     }
 
+    #[inline(always)]
     fn skip(input: &mut BytesMut) -> Option<()> {
         skip(input)
     }
@@ -116,3 +123,31 @@ impl Peer for V5 {
         }
     }
 }
+
+macro_rules! mqttbytes_fan_out {
+    ($v:ident, $version:expr, $peer:ident) => {
+        impl FanOut for $peer {
+            const NAME: &'static str = "mqttbytes";
+            const VERSION: Version = $version;
+
+            type Output = BytesMut;
+
+            fn fan_out(publish: Wire, receivers: &mut [BytesMut]) -> Option<()> {
+                let mut input = BytesMut::open(publish);
+                let $v::Packet::Publish(mut publish) = $v::read(&mut input, usize::MAX).ok()?
+                else {
+                    return None;
+                };
+                publish.qos = QoS::AtLeastOnce;
+                for (id, out) in (1..).zip(receivers) {
+                    publish.pkid = id;
+                    publish.write(out).ok()?;
+                }
+                Some(())
+            }
+        }
+    };
+}
+
+mqttbytes_fan_out!(v4, Version::V4, V4);
+mqttbytes_fan_out!(v5, Version::V5, V5);

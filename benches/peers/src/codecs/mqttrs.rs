@@ -19,14 +19,12 @@ impl Peer for V4 {
     type Packet = Packet<'static>;
     type Output = Filled;
 
-    fn next(input: &mut Wire, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        decode_slice(frame(input)?.whole)
-            .as_ref()
-            .ok()?
-            .as_ref()
-            .map(show)
+    #[inline(always)]
+    fn decode(input: &mut Wire) -> Option<Self::Packet> {
+        decode_slice(frame(input)?.whole).ok()?
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &Packet, to: &mut F) {
         match packet {
             Packet::Connect(p) => {

@@ -35,11 +35,13 @@ impl Peer for V4 {
     type Packet = v4::Packet;
     type Output = BytesMut;
 
-    fn next(input: &mut BytesMut, show: impl FnOnce(&v4::Packet)) -> Option<()> {
+    #[inline(always)]
+    fn decode(input: &mut BytesMut) -> Option<Self::Packet> {
         let raw = PacketCodec::new(None, None).try_decode(input).ok()?;
-        v4::Packet::decode(raw).as_ref().ok().map(show)
+        v4::Packet::decode(raw).ok()
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &v4::Packet, to: &mut F) {
         match packet {
             _ if !F::EXACT => drop(black_box(packet)),
@@ -100,11 +102,13 @@ impl Peer for V5 {
     type Packet = v5::Packet;
     type Output = BytesMut;
 
-    fn next(input: &mut BytesMut, show: impl FnOnce(&v5::Packet)) -> Option<()> {
+    #[inline(always)]
+    fn decode(input: &mut BytesMut) -> Option<Self::Packet> {
         let raw = PacketCodec::new(None, None).try_decode(input).ok()?;
-        v5::Packet::decode(raw).as_ref().ok().map(show)
+        v5::Packet::decode(raw).ok()
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &v5::Packet, to: &mut F) {
         match packet {
             _ if !F::EXACT => drop(black_box(packet)),

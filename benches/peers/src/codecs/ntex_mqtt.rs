@@ -5,12 +5,14 @@
 //! 64 KiB, as if they had been written to a socket. Dropping them after each packet would allocate
 //! a new page for each.
 
+use std::num::NonZeroU16;
+
 use ntex_bytes::{BytePages, BytesMut};
 use ntex_codec::{Decoder, Encoder};
-use ntex_mqtt::{v3::codec as v3, v5::codec as v5};
+use ntex_mqtt::{QoS, v3::codec as v3, v5::codec as v5};
 
 use crate::fields::{Field, Fields, options};
-use crate::peer::{Open, Peer, Verdict, Written};
+use crate::peer::{FanOut, Open, Output, Peer, Verdict};
 use crate::workload::{Version, Wire};
 
 /// The fields of a 3.1.1 packet of `ntex-mqtt`, or of `rmqtt-codec`, which comes from it. They
@@ -135,7 +137,15 @@ impl Open for BytesMut {
 #[derive(Default)]
 pub struct Pages(BytePages);
 
-impl Written for Pages {
+impl Output for Pages {
+    fn create(_: Wire) -> Self {
+        Pages::default()
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+
     fn written(&mut self) -> Vec<u8> {
         self.0.freeze().to_vec()
     }
@@ -169,15 +179,13 @@ impl Peer for V4 {
     type Packet = Option<v3::Decoded>;
     type Output = Pages;
 
-    fn next((codec, input): &mut Self::Input, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        codec
-            .decode(input)
-            .as_ref()
-            .ok()
-            .filter(|packet| packet.is_some())
-            .map(show)
+    #[inline(always)]
+    fn decode((codec, input): &mut Self::Input) -> Option<Self::Packet> {
+        let packet = codec.decode(input).ok()??;
+        Some(Some(packet))
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &Self::Packet, to: &mut F) {
         match packet {
             Some(v3::Decoded::Publish(p, payload, _)) => {
@@ -211,15 +219,13 @@ impl Peer for V5 {
     type Packet = Option<v5::Decoded>;
     type Output = Pages;
 
-    fn next((codec, input): &mut Self::Input, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        codec
-            .decode(input)
-            .as_ref()
-            .ok()
-            .filter(|packet| packet.is_some())
-            .map(show)
+    #[inline(always)]
+    fn decode((codec, input): &mut Self::Input) -> Option<Self::Packet> {
+        let packet = codec.decode(input).ok()??;
+        Some(Some(packet))
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &Self::Packet, to: &mut F) {
         match packet {
             Some(v5::Decoded::Publish(p, payload, _)) => {
@@ -244,3 +250,37 @@ impl Peer for V5 {
         }
     }
 }
+
+/// All copies go to the pages of the first receiver. An empty output for each receiver would need a
+/// page for each, and mostly measure the allocator.
+macro_rules! ntex_fan_out {
+    ($v:ident, $version:expr, $peer:ident) => {
+        impl FanOut for $peer {
+            const NAME: &'static str = "ntex-mqtt";
+            const VERSION: Version = $version;
+
+            type Output = Pages;
+
+            fn fan_out(publish: Wire, receivers: &mut [Pages]) -> Option<()> {
+                let ids = (1..).zip(0..receivers.len());
+                let out = receivers.first_mut()?;
+                let (codec, mut input) = <(_, BytesMut)>::open(publish);
+                let $v::Decoded::Publish(mut publish, payload, _) =
+                    $v::Codec::decode(&codec, &mut input).ok()??
+                else {
+                    return None;
+                };
+                publish.qos = QoS::AtLeastOnce;
+                for (id, _) in ids {
+                    publish.packet_id = NonZeroU16::new(id);
+                    let copy = $v::Encoded::Publish(publish.clone(), Some(payload.clone()));
+                    codec.encodev(copy, &mut out.0).ok()?;
+                }
+                Some(())
+            }
+        }
+    };
+}
+
+ntex_fan_out!(v3, Version::V4, V4);
+ntex_fan_out!(v5, Version::V5, V5);

@@ -3,13 +3,15 @@
 //! The `Codec` of each version is the only entry point; `MqttCodec` wraps both. Encoding takes the
 //! packet by value.
 
+use std::num::NonZeroU16;
+
 use bytes::BytesMut;
 use rmqtt_codec::{v3, v5};
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::ntex_mqtt::{ntex_publish, ntex_publish_properties, ntex_v3_fields, ntex_v5_fields};
 use crate::fields::{Field, Fields, options};
-use crate::peer::{Open, Peer, Verdict};
+use crate::peer::{FanOut, Open, Peer, Verdict};
 use crate::workload::{Version, Wire};
 
 pub struct V4;
@@ -24,15 +26,13 @@ impl Peer for V4 {
     type Packet = Option<(v3::Packet, u32)>;
     type Output = BytesMut;
 
-    fn next((codec, input): &mut Self::Input, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        codec
-            .decode(input)
-            .as_ref()
-            .ok()
-            .filter(|packet| packet.is_some())
-            .map(show)
+    #[inline(always)]
+    fn decode((codec, input): &mut Self::Input) -> Option<Self::Packet> {
+        let packet = codec.decode(input).ok()??;
+        Some(Some(packet))
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &Self::Packet, to: &mut F) {
         match packet {
             Some((v3::Packet::Publish(p), _)) => {
@@ -67,15 +67,13 @@ impl Peer for V5 {
     type Packet = Option<(v5::Packet, u32)>;
     type Output = BytesMut;
 
-    fn next((codec, input): &mut Self::Input, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        codec
-            .decode(input)
-            .as_ref()
-            .ok()
-            .filter(|packet| packet.is_some())
-            .map(show)
+    #[inline(always)]
+    fn decode((codec, input): &mut Self::Input) -> Option<Self::Packet> {
+        let packet = codec.decode(input).ok()??;
+        Some(Some(packet))
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &Self::Packet, to: &mut F) {
         match packet {
             Some((v5::Packet::Publish(p), _)) => {
@@ -103,3 +101,30 @@ impl Peer for V5 {
         }
     }
 }
+
+macro_rules! rmqtt_fan_out {
+    ($v:ident, $version:expr, $peer:ident) => {
+        impl FanOut for $peer {
+            const NAME: &'static str = "rmqtt-codec";
+            const VERSION: Version = $version;
+
+            type Output = BytesMut;
+
+            fn fan_out(publish: Wire, receivers: &mut [BytesMut]) -> Option<()> {
+                let (mut codec, mut input) = <($v::Codec, BytesMut)>::open(publish);
+                let ($v::Packet::Publish(mut publish), _) = codec.decode(&mut input).ok()?? else {
+                    return None;
+                };
+                for (id, out) in (1..).zip(receivers) {
+                    publish.packet_id = NonZeroU16::new(id);
+                    let copy = $v::Packet::Publish(publish.clone());
+                    codec.encode(copy, out).ok()?;
+                }
+                Some(())
+            }
+        }
+    };
+}
+
+rmqtt_fan_out!(v3, Version::V4, V4);
+rmqtt_fan_out!(v5, Version::V5, V5);

@@ -8,7 +8,7 @@ use rumqttc::mqttbytes::{self, v4};
 use rumqttc::v5::mqttbytes::{self as v5_mqttbytes, v5};
 
 use crate::fields::{Field, Fields, options};
-use crate::peer::{Open, Peer, Verdict};
+use crate::peer::{FanOut, Open, Peer, Verdict};
 use crate::workload::{Version, Wire};
 
 /// The fields of a 3.1.1 packet of `rumqttc`, or of `mqttbytes`, from which it comes.
@@ -139,10 +139,12 @@ impl Peer for V4 {
     type Packet = v4::Packet;
     type Output = BytesMut;
 
-    fn next(input: &mut BytesMut, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        v4::Packet::read(input, usize::MAX).as_ref().ok().map(show)
+    #[inline(always)]
+    fn decode(input: &mut BytesMut) -> Option<Self::Packet> {
+        v4::Packet::read(input, usize::MAX).ok()
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &v4::Packet, to: &mut F) {
         bytebeam_v4_fields!(v4, packet, to);
     }
@@ -169,10 +171,12 @@ impl Peer for V5 {
     type Packet = v5::Packet;
     type Output = BytesMut;
 
-    fn next(input: &mut BytesMut, show: impl FnOnce(&Self::Packet)) -> Option<()> {
-        v5::Packet::read(input, None).as_ref().ok().map(show)
+    #[inline(always)]
+    fn decode(input: &mut BytesMut) -> Option<Self::Packet> {
+        v5::Packet::read(input, None).ok()
     }
 
+    #[inline(always)]
     fn fields<F: Fields>(packet: &v5::Packet, to: &mut F) {
         let code = |code| match code {
             v5::SubscribeReasonCode::Success(qos) => qos as u8,
@@ -197,3 +201,31 @@ impl Peer for V5 {
         }
     }
 }
+
+macro_rules! rumqttc_fan_out {
+    ($v:ident, $qos:path, $limit:expr, $version:expr, $peer:ident) => {
+        impl FanOut for $peer {
+            const NAME: &'static str = "rumqttc";
+            const VERSION: Version = $version;
+
+            type Output = BytesMut;
+
+            fn fan_out(publish: Wire, receivers: &mut [BytesMut]) -> Option<()> {
+                let mut input = BytesMut::open(publish);
+                let $v::Packet::Publish(mut publish) = $v::Packet::read(&mut input, $limit).ok()?
+                else {
+                    return None;
+                };
+                publish.qos = $qos;
+                for (id, out) in (1..).zip(receivers) {
+                    publish.pkid = id;
+                    publish.write(out).ok()?;
+                }
+                Some(())
+            }
+        }
+    };
+}
+
+rumqttc_fan_out!(v4, mqttbytes::QoS::AtLeastOnce, usize::MAX, Version::V4, V4);
+rumqttc_fan_out!(v5, v5_mqttbytes::QoS::AtLeastOnce, None, Version::V5, V5);
