@@ -9,6 +9,7 @@ use crate::rules::Waivers;
 use crate::wire::read::{self, Parsed};
 use crate::wire::text::{MAX_FIELD, check_text, is_valid_str};
 use crate::wire::varint;
+use crate::wire::write::Out;
 
 /// The methods and traits that all text types share.
 macro_rules! text_traits {
@@ -273,6 +274,13 @@ impl PacketId {
             0 => Err(Refusal::broken(ErrorKind::PacketIdZero, Field::PacketId, 0)),
             _ => Ok(()),
         }
+    }
+
+    /// Checks the identifier and writes it.
+    #[inline(always)]
+    pub(crate) fn write<O: Out>(self, out: O) -> Result<O, O::Error> {
+        self.check()?;
+        out.put_u16(self.0)
     }
 
     /// The identifier after this one: 1 follows 65,535.

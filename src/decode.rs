@@ -68,12 +68,14 @@ impl<'a> FrameRef<'a> {
     /// # Errors
     ///
     /// The first rule that the bytes break.
-    #[inline]
+    #[inline(always)]
     pub fn decode(&self, dialect: Dialect) -> Result<Packet<'a>, DecodeError> {
-        if self.is_checked_in(dialect) {
-            Packet::parse(self, dialect)
-        } else {
-            self.decode_anew(dialect)
+        if !self.is_checked_in(dialect) {
+            return self.decode_anew(dialect);
+        }
+        match Packet::short_ack(self, dialect) {
+            Some(packet) => Ok(packet),
+            None => Packet::parse(self, dialect),
         }
     }
 
@@ -167,7 +169,7 @@ impl FrameDecoder {
     /// As [`next_frame`](Self::next_frame) and [`FrameRef::decode`]: the first rule that the bytes
     /// break. The bad packet stays at the beginning of the [`buffer`](Self::buffer), and all later
     /// calls return the same error. [`DecodeError::answer`] is the answer to send.
-    #[inline]
+    #[inline(always)]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, DecodeError> {
         self.lend_frame(|frame, dialect| frame.decode(dialect))
     }

@@ -196,8 +196,7 @@ impl<'b, R: Read> PacketReader<'b, R> {
                 let first_byte = received.first().copied().unwrap_or_default();
                 let packet_type = PacketType::from_nibble(first_byte >> 4);
                 let error = DecodeError::new(fault, 1, packet_type, self.state.dialect());
-                self.state.fail(error);
-                Err(error)
+                Err(self.state.fail(error))
             }
             Framed::NeedMore(missing) => Ok(Framed::NeedMore(missing)),
         }

@@ -170,7 +170,8 @@ pub enum EncodeError {
     },
     /// The Remaining Length would be above 268,435,455.
     TooLong,
-    /// The packet does not fit into the buffer. Nothing was written.
+    /// The packet does not fit into the buffer. Nothing was appended to it; the contents of a slice
+    /// are unspecified.
     BufferTooSmall {
         /// The length of the packet.
         needed: usize,

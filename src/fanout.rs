@@ -36,7 +36,7 @@ use crate::topic::TopicName;
 use crate::wire::varint;
 #[cfg(feature = "bytes")]
 use crate::wire::write::BufMutWriter;
-use crate::wire::write::{BoundedPut, Put, SliceWriter};
+use crate::wire::write::{Out, SliceWriter};
 
 /// The fields that differ between the copies of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +152,7 @@ impl<'a, 'e> Forward<'a, 'e> {
         let message_properties = of_message(properties);
         let message = Lengths {
             topic: 2 + topic_name.as_bytes().len(),
-            properties: property::encoded_len(message_properties.iter()),
+            properties: property::encoded_len(message_properties),
             payload: payload_len as usize,
         };
         let expiry = properties.get(PropertyId::MessageExpiryInterval);
@@ -187,9 +187,13 @@ impl<'a, 'e> Forward<'a, 'e> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::BufferTooSmall`]; nothing is written then.
+    /// [`EncodeError::BufferTooSmall`]; the contents of `buffer` are then unspecified.
     pub fn encode_to_slice(&self, buffer: &mut [u8]) -> Result<usize, EncodeError> {
-        self.put(SliceWriter(buffer))
+        let needed = self.head_len();
+        match self.write(SliceWriter(buffer)) {
+            Ok(_) => Ok(needed),
+            Err(()) => Err(EncodeError::BufferTooSmall { needed }),
+        }
     }
 
     /// Appends the packet without its payload to `buffer` and returns the number of bytes written.
@@ -197,24 +201,33 @@ impl<'a, 'e> Forward<'a, 'e> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::BufferTooSmall`] if `buffer` cannot grow; nothing is written then.
+    /// [`EncodeError::BufferTooSmall`] if `buffer` cannot grow; nothing is appended then.
     #[cfg(feature = "bytes")]
     pub fn encode(&self, buffer: &mut impl bytes::BufMut) -> Result<usize, EncodeError> {
-        self.put(BufMutWriter(buffer))
-    }
-
-    fn put(&self, mut out: impl BoundedPut) -> Result<usize, EncodeError> {
-        let needed = self.encoded_len() - self.payload_len as usize;
-        if out.room() < needed {
+        let needed = self.head_len();
+        if buffer.remaining_mut() < needed {
             return Err(EncodeError::BufferTooSmall { needed });
         }
-        self.copy.put_fixed_header(&mut out);
-        out.put_prefixed(self.topic_name.as_bytes());
-        self.copy.put_own_fields(&mut out);
-        if self.copy.envelope.dialect.is_v5() {
-            property::put_items(self.properties.iter(), &mut out);
+        match self.write(BufMutWriter(buffer)) {
+            Ok(_) => Ok(needed),
+            Err(()) => Err(EncodeError::BufferTooSmall { needed }),
         }
-        Ok(needed)
+    }
+
+    /// The length of the packet without its payload.
+    const fn head_len(&self) -> usize {
+        self.encoded_len() - self.payload_len as usize
+    }
+
+    fn write<O: Out>(&self, out: O) -> Result<O, O::Error> {
+        let out = self.copy.write_fixed_header(out)?;
+        let out = out.put_prefixed(self.topic_name.as_bytes())?;
+        let out = self.copy.write_own_fields(out)?;
+        if self.copy.envelope.dialect.is_v5() {
+            property::put_items(self.properties, out)
+        } else {
+            Ok(out)
+        }
     }
 }
 
@@ -265,7 +278,7 @@ struct CopyFields<'e> {
     remaining_length: RemainingLength,
     property_length: u32,
     expiry: Option<u32>,
-    /// The bytes that [`put_own_fields`](Self::put_own_fields) writes.
+    /// The bytes that [`write_own_fields`](Self::write_own_fields) writes.
     own_len: usize,
 }
 
@@ -305,21 +318,22 @@ impl<'e> CopyFields<'e> {
         Ok(copy)
     }
 
-    fn put_fixed_header(&self, out: &mut impl Put) {
+    fn write_fixed_header<O: Out>(&self, out: O) -> Result<O, O::Error> {
         let Envelope {
             delivery, retain, ..
         } = self.envelope;
         let flags = delivery.flags() | u8::from(retain);
-        packet::put_fixed_header(PacketType::Publish, flags, self.remaining_length, out);
+        packet::put_fixed_header(PacketType::Publish, flags, self.remaining_length, out)
     }
 
     /// Writes the fields between the Topic Name and the properties that every copy has.
-    fn put_own_fields(&self, out: &mut impl Put) {
-        packet::put_packet_id(&self.envelope.delivery, out);
-        if self.envelope.dialect.is_v5() {
-            out.put_variable_byte_integer(self.property_length);
-            property::put_items(self.own_properties(), out);
+    fn write_own_fields<O: Out>(&self, out: O) -> Result<O, O::Error> {
+        let out = packet::write_packet_id(&self.envelope.delivery, out)?;
+        if !self.envelope.dialect.is_v5() {
+            return Ok(out);
         }
+        let out = out.put_variable_byte_integer(self.property_length)?;
+        property::put_items(self.own_properties(), out)
     }
 
     fn own_properties(&self) -> impl Iterator<Item = Property<'static>> {

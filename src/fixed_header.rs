@@ -56,9 +56,8 @@ pub(crate) struct FirstByte {
 /// Checks the first byte of a packet: its type, its sender and its flags.
 #[inline]
 pub(crate) fn check_first_byte(first_byte: u8, dialect: Dialect) -> Result<PacketType, Fault> {
-    let expected = Expected::of(first_byte, dialect);
     match PacketType::from_nibble(first_byte >> 4) {
-        Some(packet_type) if expected.flags >> (first_byte & 0x0f) & 1 != 0 => Ok(packet_type),
+        Some(packet_type) if Expected::of(first_byte, dialect) != Expected::NONE => Ok(packet_type),
         _ => check_first_byte_with_waivers(first_byte, dialect),
     }
 }
@@ -101,8 +100,8 @@ pub(crate) fn check_remaining_length(
     is_shortest: bool,
     dialect: Dialect,
 ) -> Result<(), Fault> {
-    let fixed = Expected::of(first_byte, dialect).remaining_length;
-    if is_shortest && fixed.is_none_or(|fixed| remaining_length == u32::from(fixed)) {
+    let expected = Expected::of(first_byte, dialect);
+    if is_shortest && expected.allows(remaining_length) {
         return Ok(());
     }
     check_remaining_length_with_waivers(first_byte, remaining_length, is_shortest, dialect)
@@ -122,55 +121,58 @@ fn check_remaining_length_with_waivers(
         return broken(ErrorKind::VariableByteIntegerNotShortest);
     }
     let is_connack = first_byte >> 4 == PacketType::ConnAck as u8;
-    match Expected::of(first_byte, dialect).remaining_length {
-        None => Ok(()),
-        Some(fixed) if remaining_length == u32::from(fixed) => Ok(()),
-        Some(_)
-            if is_connack && remaining_length == 3 && dialect.waives(Waivers::CONNACK_V5_FORM) =>
-        {
-            Ok(())
+    let in_form_of_v5 =
+        is_connack && remaining_length == 3 && dialect.waives(Waivers::CONNACK_V5_FORM);
+    // the length of a first byte that a waiver allows is that of its type
+    let packet_type = PacketType::from_nibble(first_byte >> 4);
+    let fixed = packet_type.and_then(|it| it.fixed_remaining_length(dialect.version()));
+    match fixed {
+        Some(fixed) if remaining_length != u32::from(fixed) && !in_form_of_v5 => {
+            broken(ErrorKind::RemainingLength)
         }
-        Some(_) => broken(ErrorKind::RemainingLength),
+        _ => Ok(()),
     }
 }
 
-/// The fixed headers that packets of one type may have in one dialect.
-#[derive(Clone, Copy)]
-struct Expected {
-    /// The allowed values of bits 3 to 0 of the first byte, as a bit set.
-    flags: u16,
-    /// The Remaining Length, if all packets of the type have the same.
-    remaining_length: Option<u8>,
-}
+/// The Remaining Length that may follow a first byte in one dialect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Expected(u8);
 
 impl Expected {
-    const NONE: Self = Self {
-        flags: 0,
-        remaining_length: None,
-    };
+    /// The first byte is not allowed.
+    const NONE: Self = Self(u8::MAX);
+    /// Any length.
+    const ANY: Self = Self(u8::MAX - 1);
 
     #[inline]
     fn of(first_byte: u8, dialect: Dialect) -> Self {
-        let types = EXPECTED.get(dialect.index());
-        let expected = types.and_then(|types| types.get(usize::from(first_byte >> 4)));
+        let first_bytes = EXPECTED.get(dialect.index());
+        let expected = first_bytes.and_then(|it| it.get(usize::from(first_byte)));
         expected.copied().unwrap_or(Self::NONE)
+    }
+
+    #[inline]
+    const fn allows(self, remaining_length: u32) -> bool {
+        self.0 == Self::ANY.0 || self.0 as u32 == remaining_length
     }
 }
 
 /// The results of [`check_first_byte_strictly`] and [`PacketType::fixed_remaining_length`], by
-/// dialect and packet type.
+/// dialect and first byte.
 #[allow(clippy::indexing_slicing)] // while compiling
-static EXPECTED: [[Expected; 16]; Dialect::ALL.len()] = {
-    let mut table = [[Expected::NONE; 16]; Dialect::ALL.len()];
+static EXPECTED: [[Expected; 256]; Dialect::ALL.len()] = {
+    let mut table = [[Expected::NONE; 256]; Dialect::ALL.len()];
     let mut index = 0;
     while index < table.len() {
         let dialect = Dialect::ALL[index];
         let mut first_byte = 0;
         while first_byte < 256 {
             if let Ok(packet_type) = check_first_byte_strictly(first_byte as u8, dialect) {
-                let expected = &mut table[index][first_byte >> 4];
-                expected.flags |= 1 << (first_byte & 0x0f);
-                expected.remaining_length = packet_type.fixed_remaining_length(dialect.version());
+                table[index][first_byte] =
+                    match packet_type.fixed_remaining_length(dialect.version()) {
+                        Some(length) => Expected(length),
+                        None => Expected::ANY,
+                    };
             }
             first_byte += 1;
         }

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::dialect::{Dialect, Version};
+use crate::dialect::Dialect;
 use crate::packet_type::Carrier;
 
 /// A list of `T` inside a packet: properties, subscriptions, topic filters or Reason Codes.
@@ -129,34 +129,40 @@ impl<'a, T> List<'a, T> {
         }
     }
 
-    /// Whether the list was decoded for this carrier and dialect, so that it needs no second check.
+    /// The bytes of the list, if they were checked for this carrier, in a dialect that `serves`.
     #[inline]
-    pub(crate) fn is_checked_for(&self, target: Carrier, target_dialect: Dialect) -> bool {
-        match self.0 {
-            Repr::Wire {
-                carrier, dialect, ..
-            } => carrier == target && dialect == target_dialect,
-            Repr::Items(..) => false,
-        }
-    }
-
-    /// The bytes of the list, if encoding in `version` produces the same bytes. In 3.1 it may not,
-    /// because decoding ignores unused bits and encoding writes them as 0.
-    #[inline]
-    pub(crate) fn wire_of(&self, version: Version) -> Option<&'a [u8]> {
+    pub(crate) fn bytes_for(
+        &self,
+        target: Carrier,
+        serves: impl Fn(Dialect) -> bool,
+    ) -> Option<&'a [u8]> {
         match self.0 {
             Repr::Wire {
                 bytes,
+                carrier,
                 dialect,
                 hidden: Hidden::NONE,
-                ..
-            } if dialect.version() == version && version != Version::V3_1 => Some(bytes),
+            } if carrier == target && serves(dialect) => Some(bytes),
             _ => None,
         }
     }
 }
 
 impl<'a, T: Item<'a>> List<'a, T> {
+    /// The number of bytes that the items have, or less.
+    #[inline]
+    pub(crate) fn at_least(&self, len_of: impl Fn(&T) -> usize) -> usize {
+        match self.0 {
+            Repr::Wire {
+                bytes,
+                hidden: Hidden::NONE,
+                ..
+            } => bytes.len(),
+            Repr::Items(items, Hidden::NONE) => items.iter().map(len_of).sum(),
+            _ => 0,
+        }
+    }
+
     /// The items, in order.
     #[must_use]
     #[inline]
@@ -184,18 +190,6 @@ impl<'a, T: Item<'a>> List<'a, T> {
             }
             Repr::Items(items, _) => IterRepr::Items(items.iter()),
         })
-    }
-
-    /// Calls `each` with one item after another until it fails.
-    #[inline]
-    pub(crate) fn try_for_each<E>(
-        &self,
-        mut each: impl FnMut(T) -> Result<(), E>,
-    ) -> Result<(), E> {
-        match self.0 {
-            Repr::Items(items, Hidden::NONE) => items.iter().try_for_each(|item| each(*item)),
-            _ => self.iter().try_for_each(each),
-        }
     }
 
     /// The number of items. On a decoded packet this reads the whole list.

@@ -19,13 +19,16 @@ mod will;
 
 pub use self::ack::Ack;
 pub use self::auth::Auth;
+#[cfg(feature = "bytes")]
+pub(crate) use self::body::encode;
 pub(crate) use self::body::{
-    DecodeBody, EncodeBody, RemainingLength, encode, measure, put_fixed_header,
+    DecodeBody, RemainingLength, encode_to_slice, measure, put_fixed_header,
 };
 pub use self::connack::ConnAck;
 pub use self::connect::Connect;
 pub use self::disconnect::Disconnect;
-pub(crate) use self::publish::put_packet_id;
+pub(crate) use self::publish::Head;
+pub(crate) use self::publish::write_packet_id;
 pub use self::publish::{Delivery, Publish};
 pub use self::suback::{ReasonCodes, SubAck};
 pub use self::subscribe::{
@@ -38,11 +41,9 @@ use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, ErrorKind, Fault, FaultAt, Field, ParseFault};
 use crate::fixed_header::FirstByte;
 use crate::frame::FrameRef;
-use crate::packet_type::PacketType;
+use crate::packet_type::{Carrier, PacketType};
 use crate::property::Properties;
-#[cfg(feature = "bytes")]
-use crate::wire::write::BufMutWriter;
-use crate::wire::write::{BoundedPut, SliceWriter};
+use crate::reason_code::ReasonCode;
 
 macro_rules! packets {
     ($($(#[$doc:meta])* $name:ident $(($body:ident))?,)*) => {
@@ -201,8 +202,29 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// The packet of a frame whose fixed header was checked, if it is an acknowledgement that
+    /// consists of a Packet Identifier. It is small enough to be inlined into the caller.
+    #[inline(always)]
+    pub(crate) fn short_ack(frame: &FrameRef<'a>, dialect: Dialect) -> Option<Self> {
+        let &[_, 2, high, low] = frame.bytes() else {
+            return None;
+        };
+        let packet_type = frame.packet_type();
+        let ack = Ack {
+            packet_id: PacketId::new(u16::from_be_bytes([high, low]))?,
+            reason_code: ReasonCode::Success,
+            properties: Properties::checked(&[], Carrier::Packet(packet_type), dialect),
+        };
+        match packet_type {
+            PacketType::PubAck => Some(Self::PubAck(ack)),
+            PacketType::PubRec => Some(Self::PubRec(ack)),
+            PacketType::PubRel => Some(Self::PubRel(ack)),
+            PacketType::PubComp => Some(Self::PubComp(ack)),
+            _ => None,
+        }
+    }
+
     /// Decodes a frame whose fixed header was checked.
-    #[inline]
     pub(crate) fn parse(frame: &FrameRef<'a>, dialect: Dialect) -> Result<Self, DecodeError> {
         macro_rules! packet {
             ($name:ident) => {
@@ -260,14 +282,14 @@ impl<'a> Packet<'a> {
     /// # Errors
     ///
     /// [`EncodeError`] if the packet breaks a rule, has a value that the version cannot represent,
-    /// or does not fit into `buffer`. After an error, `buffer` is unchanged.
+    /// or does not fit into `buffer`. After an error, the contents of `buffer` are unspecified.
     pub fn encode_to_slice(
         &self,
         dialect: Dialect,
         buffer: &mut [u8],
     ) -> Result<usize, EncodeError> {
         with_body!(self, |body, TYPE| {
-            encode_body(body, || TYPE, dialect.plain(), SliceWriter(buffer))
+            encode_to_slice(body, || TYPE, dialect.plain(), buffer)
         })
     }
 
@@ -284,8 +306,23 @@ impl<'a> Packet<'a> {
         dialect: Dialect,
         buffer: &mut impl bytes::BufMut,
     ) -> Result<usize, EncodeError> {
+        if let Self::Publish(publish) = self {
+            let payload = publish.payload;
+            let payload_len = payload.len();
+            let head = Head {
+                publish,
+                payload_len,
+            };
+            return encode(
+                &head,
+                || PacketType::Publish,
+                dialect.plain(),
+                payload,
+                buffer,
+            );
+        }
         with_body!(self, |body, TYPE| {
-            encode_body(body, || TYPE, dialect.plain(), BufMutWriter(buffer))
+            encode(body, || TYPE, dialect.plain(), &[], buffer)
         })
     }
 }
@@ -326,19 +363,6 @@ fn first_byte(frame: &FrameRef<'_>) -> FirstByte {
         packet_type: frame.packet_type(),
         flags: frame.first_byte() & 0x0f,
     }
-}
-
-/// Encodes a packet. The closure has a type of its own for each packet type, so the compiler makes
-/// one function per packet type, in which the type is a constant. With an argument, PUBACK takes a
-/// third more instructions.
-#[inline(never)]
-fn encode_body(
-    body: &impl EncodeBody,
-    packet_type: impl Fn() -> PacketType,
-    dialect: Dialect,
-    out: impl BoundedPut,
-) -> Result<usize, EncodeError> {
-    encode(body, packet_type(), dialect, out)
 }
 
 macro_rules! into_packet {

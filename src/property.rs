@@ -5,7 +5,7 @@ mod block;
 use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 
-pub(crate) use self::block::{check, encoded_len, parse, put, put_items};
+pub(crate) use self::block::{check, encoded_len, parse, put_items, write};
 use crate::data::{BinaryData, QoS, SubscriptionId, Utf8Str};
 use crate::dialect::Dialect;
 use crate::error::{ErrorKind, Field, ParseFault, fault};
@@ -14,7 +14,7 @@ use crate::property_id::{PropertyId, property_table};
 use crate::topic::TopicName;
 use crate::wire::read::{self, Parsed};
 use crate::wire::varint;
-use crate::wire::write::Put;
+use crate::wire::write::Out;
 
 /// The properties of a packet or of a Will, in wire order. In 3.1 and 3.1.1 there are none.
 ///
@@ -109,11 +109,12 @@ macro_rules! properties {
 
             /// Writes the identifier and the value.
             #[inline]
-            fn put(&self, out: &mut impl Put) {
+            fn put<O: Out>(&self, out: O) -> Result<O, O::Error> {
                 match *self {
                     $(Self::$name($($field),+) => {
-                        out.put_byte($byte);
-                        $($field.put(out);)+
+                        let out = out.put_byte($byte)?;
+                        $(let out = $field.put(out)?;)+
+                        Ok(out)
                     })*
                 }
             }
@@ -198,7 +199,7 @@ trait Value<'a>: Copy {
         field: Field,
     ) -> Parsed<'a, Self, E>;
 
-    fn put(self, out: &mut impl Put);
+    fn put<O: Out>(self, out: O) -> Result<O, O::Error>;
 
     fn encoded_len(self) -> usize;
 
@@ -228,8 +229,8 @@ macro_rules! numbers {
             }
 
             #[inline]
-            fn put(self, out: &mut impl Put) {
-                out.$put($get(self));
+            fn put<O: Out>(self, out: O) -> Result<O, O::Error> {
+                out.$put($get(self))
             }
 
             #[inline]
@@ -291,8 +292,8 @@ macro_rules! byte_strings {
             }
 
             #[inline]
-            fn put(self, out: &mut impl Put) {
-                out.put_prefixed(self.as_bytes());
+            fn put<O: Out>(self, out: O) -> Result<O, O::Error> {
+                out.put_prefixed(self.as_bytes())
             }
 
             #[inline]

@@ -206,9 +206,16 @@ impl PropertyId {
         }
     }
 
+    /// Whether every property that the carrier may have from one side, it may have from `sender`.
+    #[inline]
+    pub(crate) fn are_all_allowed(carrier: Carrier, sender: Sender) -> bool {
+        let one_sided = ONE_SIDED.get(sender as usize).copied().unwrap_or(u16::MAX);
+        one_sided & carrier.bit() == 0
+    }
+
     /// Whether the carrier may have the property only from the other side.
     #[inline]
-    pub(crate) fn is_for_other_side(self, carrier: Carrier, sender: Sender) -> bool {
+    pub(crate) const fn is_for_other_side(self, carrier: Carrier, sender: Sender) -> bool {
         matches!(
             (self, carrier, sender),
             (
@@ -233,6 +240,25 @@ impl PropertyId {
         }
     }
 }
+
+/// The packets that have a property which this side must not send, by sender.
+#[allow(clippy::indexing_slicing)] // while compiling
+static ONE_SIDED: [u16; 2] = {
+    let mut carriers = [0; 2];
+    let mut index = 0;
+    while index < PropertyId::ALL.len() * PacketType::ALL.len() {
+        let id = PropertyId::ALL[index % PropertyId::ALL.len()];
+        let carrier = Carrier::Packet(PacketType::ALL[index / PropertyId::ALL.len()]);
+        if id.is_for_other_side(carrier, Sender::Client) {
+            carriers[Sender::Client as usize] |= carrier.bit();
+        }
+        if id.is_for_other_side(carrier, Sender::Server) {
+            carriers[Sender::Server as usize] |= carrier.bit();
+        }
+        index += 1;
+    }
+    carriers
+};
 
 impl fmt::Display for PropertyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -41,19 +41,16 @@ pub use self::decoder::{Head, StreamDecoder};
 
 use crate::data::QoS;
 use crate::dialect::Dialect;
-use crate::error::{DecodeError, EncodeError, ErrorKind, Fault, FaultAt, Field, Refusal};
+use crate::error::{DecodeError, EncodeError, ErrorKind, Fault, FaultAt, Field};
 use crate::fixed_header::{FirstByte, FixedHeader};
 use crate::frame::{FrameRef, Framed, StreamState};
 use crate::lenient;
-use crate::packet::{self, DecodeBody, Delivery, EncodeBody, Packet, Publish};
+use crate::packet::{self, DecodeBody, Delivery, Packet, Publish};
 use crate::packet_type::PacketType;
 use crate::property::Properties;
 use crate::rules::{OptionalRules, Waivers};
 use crate::topic::TopicName;
 use crate::wire::varint::{self, VariableByteInteger};
-#[cfg(feature = "bytes")]
-use crate::wire::write::BufMutWriter;
-use crate::wire::write::{Put, SliceWriter};
 
 /// Size limits for packets and heads, in bytes, fixed header included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +162,7 @@ impl Splitter {
         } else {
             Ok(self.take_chunk(input))
         };
-        part.inspect_err(|error| self.state.fail(*error))
+        part.map_err(|error| self.state.fail(error))
     }
 
     fn take_chunk<'a>(&mut self, input: &mut &'a [u8]) -> PartRef<'a> {
@@ -433,8 +430,9 @@ impl<'a> PublishHead<'a> {
     ///
     /// As for [`encode_to_slice`](Self::encode_to_slice), except [`EncodeError::BufferTooSmall`].
     pub fn encoded_len(&self, dialect: Dialect) -> Result<usize, EncodeError> {
-        let dialect = dialect.plain();
-        Ok(packet::measure(self, PacketType::Publish, dialect)?.packet_len())
+        let publish = self.without_payload();
+        let head = self.body(&publish);
+        Ok(packet::measure(&head, PacketType::Publish, dialect.plain())?.packet_len())
     }
 
     /// Writes the head to the beginning of `buffer` and returns the length of the head in bytes.
@@ -442,14 +440,15 @@ impl<'a> PublishHead<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`Packet::encode_to_slice`]; nothing is written then.
+    /// As for [`Packet::encode_to_slice`].
     pub fn encode_to_slice(
         &self,
         dialect: Dialect,
         buffer: &mut [u8],
     ) -> Result<usize, EncodeError> {
-        let out = SliceWriter(buffer);
-        packet::encode(self, PacketType::Publish, dialect.plain(), out)
+        let publish = self.without_payload();
+        let head = self.body(&publish);
+        packet::encode_to_slice(&head, || PacketType::Publish, dialect.plain(), buffer)
     }
 
     /// Appends the head to `buffer` and returns the length of the head in bytes. Exactly
@@ -457,15 +456,23 @@ impl<'a> PublishHead<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`Packet::encode`]; nothing is written then.
+    /// As for [`Packet::encode`].
     #[cfg(feature = "bytes")]
     pub fn encode(
         &self,
         dialect: Dialect,
         buffer: &mut impl bytes::BufMut,
     ) -> Result<usize, EncodeError> {
-        let out = BufMutWriter(buffer);
-        packet::encode(self, PacketType::Publish, dialect.plain(), out)
+        let publish = self.without_payload();
+        let head = self.body(&publish);
+        packet::encode(&head, || PacketType::Publish, dialect.plain(), &[], buffer)
+    }
+
+    const fn body<'p>(&self, publish: &'p Publish<'a>) -> packet::Head<'p, 'a> {
+        packet::Head {
+            publish,
+            payload_len: self.payload_len as usize,
+        }
     }
 
     const fn without_payload(&self) -> Publish<'a> {
@@ -476,24 +483,6 @@ impl<'a> PublishHead<'a> {
             properties: self.properties,
             payload: &[],
         }
-    }
-}
-
-impl EncodeBody for PublishHead<'_> {
-    fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-        self.without_payload().check(packet_type, dialect)
-    }
-
-    fn flags(&self, packet_type: PacketType) -> u8 {
-        self.without_payload().flags(packet_type)
-    }
-
-    fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        self.without_payload().put(dialect, out);
-    }
-
-    fn later_len(&self) -> usize {
-        self.payload_len as usize
     }
 }
 

@@ -88,6 +88,12 @@ pub(crate) enum Refusal {
     NotInVersion(Field),
 }
 
+/// For an output that does not report why a packet is refused.
+impl From<Refusal> for () {
+    #[inline(always)]
+    fn from(_: Refusal) -> Self {}
+}
+
 impl Refusal {
     #[inline]
     pub(crate) const fn broken(kind: ErrorKind, field: Field, value: u32) -> Self {

@@ -8,7 +8,7 @@ use crate::error::EncodeError;
 use crate::packet_type::{Carrier, PacketType};
 use crate::property::{self, Properties, Property};
 use crate::topic::TopicName;
-use crate::wire::write::{BoundedPut, BufMutWriter, Put, SliceWriter};
+use crate::wire::write::{BufMutWriter, Out, SliceWriter};
 
 /// A message encoded once, to be sent to any number of receivers of any version.
 ///
@@ -59,9 +59,10 @@ impl SharedPublish {
         check(&properties)?;
         let topic_len = 2 + topic_name.as_bytes().len();
         let mut head = BytesMut::with_capacity(topic_len);
-        let mut out = BufMutWriter(&mut head);
-        out.put_prefixed(topic_name.as_bytes());
-        property::put_items(of_message(properties).iter(), &mut out);
+        BufMutWriter(&mut head)
+            .put_prefixed(topic_name.as_bytes())
+            .and_then(|out| property::put_items(of_message(properties), out))
+            .map_err(|()| EncodeError::TooLong)?; // a buffer that grows takes everything
         Ok(Self {
             head: head.freeze(),
             topic_len,
@@ -102,10 +103,11 @@ impl SharedPublish {
         };
         let copy = CopyFields::new(message, self.expiry(), envelope)?;
         let own_fields = if copy.own_len <= OWN_FIELDS {
-            OwnFields::Inline(Small::new(|out| copy.put_own_fields(out)))
+            OwnFields::Inline(Small::new(|out| copy.write_own_fields(out)))
         } else {
             let mut bytes = BytesMut::with_capacity(copy.own_len);
-            copy.put_own_fields(&mut BufMutWriter(&mut bytes));
+            copy.write_own_fields(BufMutWriter(&mut bytes))
+                .map_err(|()| EncodeError::TooLong)?;
             OwnFields::Shared(bytes.freeze())
         };
         let head_len = match envelope.dialect.version() {
@@ -113,7 +115,7 @@ impl SharedPublish {
             Version::V5 => self.head.len(),
         };
         Ok(PublishBuf {
-            fixed_header: Small::new(|out| copy.put_fixed_header(out)),
+            fixed_header: Small::new(|out| copy.write_fixed_header(out)),
             own_fields,
             head: self.head.slice(..head_len),
             topic_len: self.topic_len,
@@ -206,12 +208,11 @@ struct Small<const N: usize> {
 }
 
 impl<const N: usize> Small<N> {
-    /// The bytes that `put` writes. The caller has checked that there are at most `N`.
-    fn new(put: impl FnOnce(&mut SliceWriter<'_>)) -> Self {
+    /// The bytes that `write` writes. The caller has checked that there are at most `N`.
+    fn new(write: impl FnOnce(SliceWriter<'_>) -> Result<SliceWriter<'_>, ()>) -> Self {
         let mut bytes = [0; N];
-        let mut out = SliceWriter(&mut bytes);
-        put(&mut out);
-        let len = (N - out.room()) as u8;
+        let room = write(SliceWriter(&mut bytes)).map_or(N, |rest| rest.0.len());
+        let len = (N - room) as u8;
         Self { bytes, len }
     }
 

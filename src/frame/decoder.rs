@@ -60,7 +60,7 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct FrameDecoder {
     buffer: BytesMut,
-    /// The length of the packet at the beginning of the buffer that was lent last.
+    /// The length of the packets at the beginning of the buffer that were lent.
     lent: usize,
     state: StreamState,
     limits: Limits,
@@ -142,27 +142,43 @@ impl FrameDecoder {
 
     /// Lends the next frame, if it is complete, to `read`. It is removed from the buffer unless
     /// `read` fails. An error of `read` is recorded like those of framing.
-    #[inline]
+    #[inline(always)] // otherwise the packet is copied
     pub(crate) fn lend_frame<'a, T>(
         &'a mut self,
         read: impl FnOnce(FrameRef<'a>, Dialect) -> Result<T, DecodeError>,
     ) -> Result<Option<T>, DecodeError> {
-        self.remove_lent();
-        let limit = self.limit();
-        let framed = self.state.next_frame(&self.buffer, limit)?;
-        let (Framed::Frame(frame), Some(dialect)) = (framed, self.state.dialect()) else {
-            return Ok(None);
+        let Some(dialect) = self.state.running() else {
+            return self.lend_first_frame(read);
+        };
+        let bytes = self.buffer.get(self.lent..).unwrap_or_default();
+        let frame = match FrameRef::peek(bytes, Some(dialect), self.limits.packet) {
+            Ok(Framed::Frame(frame)) => frame,
+            Ok(Framed::NeedMore(_)) => return Ok(None),
+            Err(error) => return Err(self.state.fail(error)),
         };
         match read(frame, dialect) {
             Ok(value) => {
-                self.lent = frame.bytes.len();
+                self.lent += frame.bytes.len();
                 Ok(Some(value))
             }
-            Err(error) => {
-                self.state.fail(error);
-                Err(error)
-            }
+            Err(error) => Err(self.state.fail(error)),
         }
+    }
+
+    /// [`lend_frame`](Self::lend_frame) of the first frame, and after an error.
+    #[cold]
+    fn lend_first_frame<'a, T>(
+        &'a mut self,
+        read: impl FnOnce(FrameRef<'a>, Dialect) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
+        let bytes = self.buffer.get(self.lent..).unwrap_or_default();
+        let framed = self.state.first_frame(bytes, self.limits.first_packet)?;
+        let (Framed::Frame(frame), Some(dialect)) = (framed, self.state.dialect()) else {
+            return Ok(None);
+        };
+        let value = read(frame, dialect).map_err(|error| self.state.fail(error))?;
+        self.lent += frame.bytes.len();
+        Ok(Some(value))
     }
 
     #[inline]

@@ -58,22 +58,51 @@ impl StreamState {
     }
 
     /// Records an error, which every later read returns again.
-    #[inline]
-    pub(crate) const fn fail(&mut self, error: DecodeError) {
+    #[cold]
+    pub(crate) fn fail(&mut self, error: DecodeError) -> DecodeError {
         self.failed = Some(error);
+        error
     }
 
     /// Finds the next packet; without a dialect, it must be a CONNECT. Records an error.
     #[cfg(any(feature = "bytes", feature = "embedded-io-async"))]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next_frame<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        max_len: u32,
+    ) -> Result<Framed<FrameRef<'a>>, DecodeError> {
+        match self.running() {
+            Some(dialect) => {
+                let found = FrameRef::peek(bytes, Some(dialect), max_len);
+                found.map_err(|error| self.fail(error))
+            }
+            None => self.first_frame(bytes, max_len),
+        }
+    }
+
+    /// The dialect, if it is known and there was no error.
+    #[inline(always)]
+    pub(crate) const fn running(&self) -> Option<Dialect> {
+        match self.failed {
+            None => self.dialect,
+            Some(_) => None,
+        }
+    }
+
+    /// [`next_frame`](Self::next_frame) of the first packet, and after an error. Kept apart, because
+    /// a result that may come from a function is kept in memory.
+    #[cfg(any(feature = "bytes", feature = "embedded-io-async"))]
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn first_frame<'a>(
         &mut self,
         bytes: &'a [u8],
         max_len: u32,
     ) -> Result<Framed<FrameRef<'a>>, DecodeError> {
         self.check()?;
         let found = self.find_frame(bytes, max_len);
-        found.inspect_err(|error| self.fail(*error))
+        found.map_err(|error| self.fail(error))
     }
 
     /// Finds the next packet; without a dialect, it must be a CONNECT. Does not record an error.

@@ -13,13 +13,13 @@ use super::body::{DecodeBody, EncodeBody};
 use super::reason;
 use crate::data::PacketId;
 use crate::dialect::Dialect;
-use crate::error::{ParseFault, Refusal};
+use crate::error::ParseFault;
 use crate::fixed_header::FirstByte;
 use crate::packet_type::PacketType;
 use crate::property::Properties;
 use crate::reason_code::ReasonCode;
 use crate::wire::read::Parsed;
-use crate::wire::write::Put;
+use crate::wire::write::Out;
 
 /// PUBACK, PUBREC, PUBREL or PUBCOMP: a step in the delivery of a message.
 ///
@@ -103,15 +103,20 @@ impl<'a> DecodeBody<'a> for Ack<'a> {
 
 impl EncodeBody for Ack<'_> {
     #[inline(always)]
-    fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-        self.packet_id.check()?;
-        reason::check_with_properties(self.reason_code, &self.properties, packet_type, dialect)
+    fn write<O: Out>(
+        &self,
+        packet_type: PacketType,
+        dialect: Dialect,
+        out: O,
+    ) -> Result<O, O::Error> {
+        let out = self.packet_id.write(out)?;
+        let (code, properties) = (self.reason_code, &self.properties);
+        reason::write_with_properties(code, properties, packet_type, dialect, out)
     }
 
     #[inline(always)]
-    fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        out.put_u16(self.packet_id.get());
-        reason::put_with_properties(self.reason_code, &self.properties, dialect, out);
+    fn has_many_fields(&self) -> bool {
+        !self.properties.is_empty()
     }
 }
 

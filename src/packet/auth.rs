@@ -13,13 +13,13 @@
 use super::body::{DecodeBody, EncodeBody};
 use super::reason;
 use crate::dialect::Dialect;
-use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
+use crate::error::{ErrorKind, Field, ParseFault, fault};
 use crate::fixed_header::FirstByte;
-use crate::packet_type::PacketType;
+use crate::packet_type::{Carrier, PacketType};
 use crate::property::{self, Properties};
 use crate::reason_code::ReasonCode;
 use crate::wire::read::Parsed;
-use crate::wire::write::Put;
+use crate::wire::write::Out;
 
 /// AUTH: a step of extended authentication (5.0 only).
 ///
@@ -89,16 +89,23 @@ impl<'a> DecodeBody<'a> for Auth<'a> {
 }
 
 impl EncodeBody for Auth<'_> {
-    #[inline]
-    fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-        reason::check_with_properties(self.reason_code, &self.properties, packet_type, dialect)
-    }
-
     /// Never omits the Reason Code or the properties, because Authentication Method is mandatory.
     #[inline(always)]
-    fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        out.put_byte(self.reason_code as u8);
-        property::put(&self.properties, dialect, out);
+    fn write<O: Out>(
+        &self,
+        packet_type: PacketType,
+        dialect: Dialect,
+        out: O,
+    ) -> Result<O, O::Error> {
+        reason::check(self.reason_code, packet_type, dialect)?;
+        let out = out.put_byte(self.reason_code as u8)?;
+        let carrier = Carrier::Packet(packet_type);
+        property::write(&self.properties, carrier, dialect, out)
+    }
+
+    #[inline(always)]
+    fn has_many_fields(&self) -> bool {
+        true
     }
 }
 

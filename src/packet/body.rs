@@ -7,7 +7,9 @@ use crate::fixed_header::FirstByte;
 use crate::packet_type::PacketType;
 use crate::wire::read::Parsed;
 use crate::wire::varint;
-use crate::wire::write::{BoundedPut, LengthCounter, Put};
+#[cfg(feature = "bytes")]
+use crate::wire::write::BufMutWriter;
+use crate::wire::write::{Fields, LengthCounter, Out, SliceWriter};
 
 /// A body that can be decoded.
 pub(crate) trait DecodeBody<'a>: Sized {
@@ -21,20 +23,37 @@ pub(crate) trait DecodeBody<'a>: Sized {
 
 /// A body that can be encoded.
 pub(crate) trait EncodeBody {
-    /// Checks the packet. The caller has checked that the dialect allows packets of this type.
-    fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal>;
-
     /// Bits 3 to 0 of the first byte.
-    #[inline]
+    #[inline(always)]
     fn flags(&self, packet_type: PacketType) -> u8 {
         packet_type.flags()
     }
 
-    /// Writes the body, without a payload that the caller sends separately.
-    fn put(&self, dialect: Dialect, out: &mut impl Put);
+    /// Checks the fields and writes them in wire order, without a payload that the caller sends
+    /// separately. The caller has checked that the dialect allows packets of this type.
+    fn write<O: Out>(
+        &self,
+        packet_type: PacketType,
+        dialect: Dialect,
+        out: O,
+    ) -> Result<O, O::Error>;
+
+    /// A lower bound of the number of bytes that [`write`](Self::write) writes.
+    #[inline(always)]
+    fn at_least(&self) -> usize {
+        0
+    }
+
+    /// Whether the packet has so many small fields that it reaches a growing buffer sooner through a
+    /// buffer on the stack.
+    #[cfg_attr(not(feature = "bytes"), allow(dead_code))]
+    #[inline(always)]
+    fn has_many_fields(&self) -> bool {
+        false
+    }
 
     /// The length of the payload that the caller sends separately.
-    #[inline]
+    #[inline(always)]
     fn later_len(&self) -> usize {
         0
     }
@@ -42,80 +61,188 @@ pub(crate) trait EncodeBody {
 
 /// The empty body of PINGREQ and PINGRESP.
 impl EncodeBody for () {
-    fn check(&self, _: PacketType, _: Dialect) -> Result<(), Refusal> {
-        Ok(())
+    #[inline(always)]
+    fn write<O: Out>(&self, _: PacketType, _: Dialect, out: O) -> Result<O, O::Error> {
+        Ok(out)
     }
-
-    fn put(&self, _: Dialect, _: &mut impl Put) {}
 }
 
-/// Checks, measures and writes a packet. Returns the number of bytes written.
+/// Writes a packet to the beginning of `buffer`. Returns the number of bytes written.
+///
+/// The closure has a type of its own for each packet type, so the compiler makes one function for
+/// each packet type, in which the type is a constant.
+#[inline(never)]
+pub(crate) fn encode_to_slice(
+    body: &impl EncodeBody,
+    packet_type: impl Fn() -> PacketType + Copy,
+    dialect: Dialect,
+    buffer: &mut [u8],
+) -> Result<usize, EncodeError> {
+    let packet_type = packet_type();
+    let room = buffer.len();
+    match write_packet(body, packet_type, dialect, SliceWriter(buffer)) {
+        Ok(rest) => Ok(room - rest.0.len()),
+        Err(()) => refused(body, packet_type, dialect),
+    }
+}
+
 #[inline(always)]
-pub(crate) fn encode(
+fn write_packet<O: Out>(
     body: &impl EncodeBody,
     packet_type: PacketType,
     dialect: Dialect,
-    mut out: impl BoundedPut,
+    out: O,
+) -> Result<O, O::Error> {
+    check_sender(packet_type, dialect)?;
+    let fields = BodyFields {
+        body,
+        packet_type,
+        dialect,
+    };
+    let first_byte = (packet_type as u8) << 4 | body.flags(packet_type);
+    out.put_byte(first_byte)?
+        .put_counted(&fields, body.later_len())
+}
+
+/// The reason why a packet was not written to a slice.
+#[cold]
+fn refused(
+    body: &impl EncodeBody,
+    packet_type: PacketType,
+    dialect: Dialect,
 ) -> Result<usize, EncodeError> {
     let remaining_length = measure(body, packet_type, dialect)?;
     let needed = remaining_length.packet_len() - body.later_len();
-    if out.room() < needed {
+    Err(EncodeError::BufferTooSmall { needed })
+}
+
+/// Appends a packet and its payload to `buffer`, if the payload is not part of `body`. Returns the
+/// number of bytes written.
+///
+/// `BufMut` has no room that safe code can write to before all of it is known. So a packet is
+/// measured first, or it is written to the stack and copied. The copy waits for the fields that were
+/// just written; it pays only if there are many of them.
+#[cfg(feature = "bytes")]
+#[inline(never)]
+pub(crate) fn encode(
+    body: &impl EncodeBody,
+    packet_type: impl Fn() -> PacketType + Copy,
+    dialect: Dialect,
+    payload: &[u8],
+    buffer: &mut impl bytes::BufMut,
+) -> Result<usize, EncodeError> {
+    if body.has_many_fields() && body.at_least() < ROOM {
+        let mut room = [0; ROOM];
+        match encode_to_slice(body, packet_type, dialect, &mut room) {
+            Ok(len) => {
+                let needed = len + payload.len();
+                if buffer.remaining_mut() < needed {
+                    return Err(EncodeError::BufferTooSmall { needed });
+                }
+                buffer.put_slice(room.get(..len).unwrap_or_default());
+                put_payload(payload, buffer);
+                return Ok(needed);
+            }
+            Err(EncodeError::BufferTooSmall { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let packet_type = packet_type();
+    let remaining_length = match count::<()>(body, packet_type, dialect) {
+        Ok(len) => RemainingLength::new(len)?,
+        Err(()) => measure(body, packet_type, dialect)?,
+    };
+    let needed = remaining_length.packet_len() - body.later_len() + payload.len();
+    if buffer.remaining_mut() < needed {
         return Err(EncodeError::BufferTooSmall { needed });
     }
-    put_fixed_header(
-        packet_type,
-        body.flags(packet_type),
-        remaining_length,
-        &mut out,
-    );
-    body.put(dialect, &mut out);
+    let out = BufMutWriter(&mut *buffer);
+    let written = put_fixed_header(packet_type, body.flags(packet_type), remaining_length, out)
+        .and_then(|out| body.write(packet_type, dialect, out));
+    if let Err(()) = written {
+        return refused(body, packet_type, dialect); // never: it was checked
+    }
+    put_payload(payload, buffer);
     Ok(needed)
 }
 
-/// Checks a packet, then measures it: its writer writes to a counter.
+/// The length of the longest packet that is written to the stack first.
+#[cfg(feature = "bytes")]
+const ROOM: usize = 256;
+
+#[cfg(feature = "bytes")]
 #[inline(always)]
+fn put_payload(payload: &[u8], buffer: &mut impl bytes::BufMut) {
+    if !payload.is_empty() {
+        buffer.put_slice(payload);
+    }
+}
+
+/// Checks a packet and measures it. Names the rule that it breaks.
+#[inline(never)]
 pub(crate) fn measure(
     body: &impl EncodeBody,
     packet_type: PacketType,
     dialect: Dialect,
 ) -> Result<RemainingLength, EncodeError> {
-    if let Err(refusal) = check(body, packet_type, dialect) {
-        return Err(refusal.of(packet_type, dialect));
+    match count::<Refusal>(body, packet_type, dialect) {
+        Ok(len) => RemainingLength::new(len),
+        Err(refusal) => Err(refusal.of(packet_type, dialect)),
     }
-    let mut counter = LengthCounter::default();
-    body.put(dialect, &mut counter);
-    RemainingLength::new(counter.0.saturating_add(body.later_len()))
 }
 
-/// Checks that the dialect allows packets of this type, then the packet itself.
+/// The Remaining Length.
 #[inline(always)]
-fn check(body: &impl EncodeBody, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-    if let Err(kind) = packet_type.check_sender(dialect) {
+fn count<E: From<Refusal>>(
+    body: &impl EncodeBody,
+    packet_type: PacketType,
+    dialect: Dialect,
+) -> Result<usize, E> {
+    check_sender(packet_type, dialect)?;
+    let counter = body.write(packet_type, dialect, LengthCounter::<E>::ZERO)?;
+    Ok(counter.0.saturating_add(body.later_len()))
+}
+
+/// Checks that the dialect allows packets of this type.
+#[inline(always)]
+fn check_sender(packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+    packet_type.check_sender(dialect).map_err(|kind| {
         let first_byte = (packet_type as u8) << 4 | packet_type.flags();
-        return Err(Refusal::broken(
-            kind,
-            Field::PacketType,
-            u32::from(first_byte),
-        ));
+        Refusal::broken(kind, Field::PacketType, u32::from(first_byte))
+    })
+}
+
+/// A body with its packet type and dialect.
+struct BodyFields<'b, B> {
+    body: &'b B,
+    packet_type: PacketType,
+    dialect: Dialect,
+}
+
+impl<B: EncodeBody> Fields for BodyFields<'_, B> {
+    #[inline(always)]
+    fn write<O: Out>(&self, out: O) -> Result<O, O::Error> {
+        self.body.write(self.packet_type, self.dialect, out)
     }
-    body.check(packet_type, dialect)
+
+    #[inline(always)]
+    fn at_least(&self) -> usize {
+        self.body.at_least()
+    }
 }
 
 /// Writes the first byte and the Remaining Length.
 #[inline]
-pub(crate) fn put_fixed_header(
+pub(crate) fn put_fixed_header<O: Out>(
     packet_type: PacketType,
     flags: u8,
     remaining_length: RemainingLength,
-    out: &mut impl Put,
-) {
+    out: O,
+) -> Result<O, O::Error> {
     let first_byte = (packet_type as u8) << 4 | flags;
     match remaining_length.0 {
         short @ 0..0x80 => out.put(&[first_byte, short as u8]),
-        long => {
-            out.put_byte(first_byte);
-            out.put_variable_byte_integer(long);
-        }
+        long => out.put_byte(first_byte)?.put_variable_byte_integer(long),
     }
 }
 
@@ -187,14 +314,14 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_that_is_too_small_stays_as_it_is() {
+    fn a_buffer_that_is_too_small_has_the_length_in_its_error() {
         let mut buffer = [0xaa; 2];
         let dialect = client(V5);
         let needed = Packet::PingReq.encoded_len(dialect).unwrap();
         assert_eq!(needed, 2);
         let error = Packet::PingReq.encode_to_slice(dialect, &mut buffer[..1]);
         assert_eq!(error, Err(EncodeError::BufferTooSmall { needed }));
-        assert_eq!(buffer, [0xaa; 2]);
+        assert_eq!(buffer[1], 0xaa);
         assert_eq!(Packet::PingReq.encode_to_slice(dialect, &mut buffer), Ok(2));
         assert_eq!(buffer, [0xc0, 0]);
     }

@@ -22,7 +22,7 @@ use crate::packet_type::{Carrier, PacketType};
 use crate::property::{self, Properties};
 use crate::reason_code::{ReasonCode, ReturnCode};
 use crate::wire::read::{self, Parsed};
-use crate::wire::write::Put;
+use crate::wire::write::Out;
 
 /// CONNACK: the Server accepts or refuses the connection.
 ///
@@ -121,29 +121,34 @@ impl<'a> DecodeBody<'a> for ConnAck<'a> {
 }
 
 impl EncodeBody for ConnAck<'_> {
-    #[inline]
-    fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-        if dialect.is_v5() {
-            reason::check(self.reason_code, PacketType::ConnAck, dialect)?;
-        } else if ReturnCode::try_from(self.reason_code).is_err() {
-            return Err(Refusal::NotInVersion(Field::ReasonCode));
-        }
+    #[inline(always)]
+    fn write<O: Out>(
+        &self,
+        packet_type: PacketType,
+        dialect: Dialect,
+        out: O,
+    ) -> Result<O, O::Error> {
+        let code = if dialect.is_v5() {
+            reason::check(self.reason_code, packet_type, dialect)?;
+            self.reason_code as u8
+        } else {
+            match ReturnCode::try_from(self.reason_code) {
+                Ok(code) => code as u8,
+                Err(_) => return Err(Refusal::NotInVersion(Field::ReasonCode).into()),
+            }
+        };
         if contradicts(self.session_present, self.reason_code, dialect) {
             let kind = ErrorKind::SessionPresentWithRefusal;
-            return Err(Refusal::broken(kind, Field::ConnAckFlags, 1));
+            return Err(Refusal::broken(kind, Field::ConnAckFlags, 1).into());
         }
-        let carrier = Carrier::Packet(PacketType::ConnAck);
-        property::check(&self.properties, carrier, dialect)
+        let out = out.put(&[u8::from(self.session_present), code])?;
+        let carrier = Carrier::Packet(packet_type);
+        property::write(&self.properties, carrier, dialect, out)
     }
 
     #[inline(always)]
-    fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        out.put_byte(u8::from(self.session_present));
-        out.put_byte(match ReturnCode::try_from(self.reason_code) {
-            Ok(code) if !dialect.is_v5() => code as u8,
-            _ => self.reason_code as u8,
-        });
-        property::put(&self.properties, dialect, out);
+    fn has_many_fields(&self) -> bool {
+        !self.properties.is_empty()
     }
 }
 

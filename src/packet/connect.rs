@@ -38,7 +38,7 @@ use crate::property::{self, Properties};
 use crate::protocol;
 use crate::rules::Waivers;
 use crate::wire::read::{self, Parsed};
-use crate::wire::write::Put;
+use crate::wire::write::Out;
 
 /// CONNECT: a Client opens a connection.
 ///
@@ -192,47 +192,50 @@ impl<'a> DecodeBody<'a> for Connect<'a> {
 
 impl EncodeBody for Connect<'_> {
     #[inline(always)]
-    fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+    fn write<O: Out>(
+        &self,
+        packet_type: PacketType,
+        dialect: Dialect,
+        out: O,
+    ) -> Result<O, O::Error> {
         let version = dialect.version();
         if self.version != version {
-            return Err(Refusal::NotInVersion(Field::ProtocolLevel));
-        }
-        property::check(
-            &self.properties,
-            Carrier::Packet(PacketType::Connect),
-            dialect,
-        )?;
-        check_client_id(self.client_id, self.clean_start, version)
-            .map_err(|kind| Refusal::broken(kind, Field::ClientId, 0))?;
-        if let Some(will) = &self.will {
-            will.check(dialect)?;
-        }
-        if let Some(password) = self.password {
-            check_string_in_v3_1(password, Field::Password, version)?;
+            return Err(Refusal::NotInVersion(Field::ProtocolLevel).into());
         }
         let flags = self.flags();
         flags
             .check(dialect)
-            .map_err(|kind| Refusal::broken(kind, Field::ConnectFlags, u32::from(flags.0)))
+            .map_err(|kind| Refusal::broken(kind, Field::ConnectFlags, u32::from(flags.0)))?;
+        let out = out.put_prefixed(version.protocol_name().as_bytes())?;
+        let [high, low] = self.keep_alive.to_be_bytes();
+        let out = out.put(&[version.protocol_level(), flags.0, high, low])?;
+        let carrier = Carrier::Packet(packet_type);
+        let out = property::write(&self.properties, carrier, dialect, out)?;
+        check_client_id(self.client_id, self.clean_start, version)
+            .map_err(|kind| Refusal::broken(kind, Field::ClientId, 0))?;
+        let mut out = out.put_prefixed(self.client_id.as_bytes())?;
+        if let Some(will) = &self.will {
+            out = will.write(dialect, out)?;
+        }
+        if let Some(user_name) = self.user_name {
+            out = out.put_prefixed(user_name.as_bytes())?;
+        }
+        if let Some(password) = self.password {
+            check_string_in_v3_1(password, Field::Password, version)?;
+            out = out.put_prefixed(password.as_bytes())?;
+        }
+        Ok(out)
     }
 
     #[inline(always)]
-    fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        out.put_prefixed(self.version.protocol_name().as_bytes());
-        out.put_byte(self.version.protocol_level());
-        out.put_byte(self.flags().0);
-        out.put_u16(self.keep_alive);
-        property::put(&self.properties, dialect, out);
-        out.put_prefixed(self.client_id.as_bytes());
-        if let Some(will) = &self.will {
-            will.put(dialect, out);
-        }
-        if let Some(user_name) = self.user_name {
-            out.put_prefixed(user_name.as_bytes());
-        }
-        if let Some(password) = self.password {
-            out.put_prefixed(password.as_bytes());
-        }
+    fn at_least(&self) -> usize {
+        let will = self.will.map_or(0, |will| will.payload.as_bytes().len());
+        10 + self.client_id.as_bytes().len() + will
+    }
+
+    #[inline(always)]
+    fn has_many_fields(&self) -> bool {
+        true
     }
 }
 

@@ -11,13 +11,13 @@
 use super::body::{DecodeBody, EncodeBody};
 use super::reason;
 use crate::dialect::Dialect;
-use crate::error::{ParseFault, Refusal};
+use crate::error::ParseFault;
 use crate::fixed_header::FirstByte;
 use crate::packet_type::PacketType;
 use crate::property::Properties;
 use crate::reason_code::ReasonCode;
 use crate::wire::read::Parsed;
-use crate::wire::write::Put;
+use crate::wire::write::Out;
 
 /// DISCONNECT: the last packet that its sender sends.
 ///
@@ -87,14 +87,20 @@ impl<'a> DecodeBody<'a> for Disconnect<'a> {
 }
 
 impl EncodeBody for Disconnect<'_> {
-    #[inline]
-    fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-        reason::check_with_properties(self.reason_code, &self.properties, packet_type, dialect)
+    #[inline(always)]
+    fn write<O: Out>(
+        &self,
+        packet_type: PacketType,
+        dialect: Dialect,
+        out: O,
+    ) -> Result<O, O::Error> {
+        let (code, properties) = (self.reason_code, &self.properties);
+        reason::write_with_properties(code, properties, packet_type, dialect, out)
     }
 
     #[inline(always)]
-    fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        reason::put_with_properties(self.reason_code, &self.properties, dialect, out);
+    fn has_many_fields(&self) -> bool {
+        !self.properties.is_empty()
     }
 }
 

@@ -2,13 +2,13 @@
 //! list.
 
 use crate::data::PacketId;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Version};
 use crate::error::{Fault, ParseFault, Refusal, fault};
 use crate::list::{Item, List};
 use crate::packet_type::Carrier;
 use crate::property::{self, Properties};
 use crate::wire::read::Parsed;
-use crate::wire::write::Put;
+use crate::wire::write::Out;
 
 /// The rules of one packet type in one dialect.
 #[derive(Clone, Copy)]
@@ -39,39 +39,36 @@ impl Layout {
         Ok((rest, (packet_id, properties, list)))
     }
 
-    #[inline]
-    pub(super) fn check<'a, T: Item<'a>>(
+    /// Checks the three fields and writes them. `write_item` checks and writes one item.
+    #[inline(always)]
+    pub(super) fn write<'a, T: Item<'a>, O: Out>(
         self,
         packet_id: PacketId,
         properties: &Properties<'_>,
         list: &List<'a, T>,
-        check_item: impl FnMut(T) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
-        packet_id.check()?;
-        property::check(properties, self.carrier, self.dialect)?;
-        match self.empty {
-            Some(empty) if list.is_empty() => Err(Refusal::Broken(empty)),
-            _ if list.is_checked_for(self.carrier, self.dialect) => Ok(()),
-            _ => list.try_for_each(check_item),
+        out: O,
+        mut write_item: impl FnMut(T, O) -> Result<O, O::Error>,
+    ) -> Result<O, O::Error> {
+        let out = packet_id.write(out)?;
+        let mut out = property::write(properties, self.carrier, self.dialect, out)?;
+        // decoding ignores unused bits of 3.1, and encoding writes them as 0
+        let serves = |from: Dialect| from == self.dialect && from.version() != Version::V3_1;
+        match (self.empty, list.bytes_for(self.carrier, serves)) {
+            (Some(empty), _) if list.is_empty() => Err(Refusal::Broken(empty).into()),
+            (_, Some(bytes)) => out.put(bytes),
+            (_, None) => {
+                if let Some(items) = list.lent() {
+                    for item in items {
+                        out = write_item(*item, out)?;
+                    }
+                } else {
+                    for item in list {
+                        out = write_item(item, out)?;
+                    }
+                }
+                Ok(out)
+            }
         }
-    }
-}
-
-/// Writes the three fields.
-#[inline(always)]
-pub(super) fn put<'a, T: Item<'a>, O: Put>(
-    packet_id: PacketId,
-    properties: &Properties<'_>,
-    list: &List<'a, T>,
-    dialect: Dialect,
-    out: &mut O,
-    put_item: impl Fn(T, &mut O),
-) {
-    out.put_u16(packet_id.get());
-    property::put(properties, dialect, out);
-    match list.wire_of(dialect.version()) {
-        Some(bytes) => out.put(bytes),
-        None => list.iter().for_each(|item| put_item(item, out)),
     }
 }
 

@@ -27,7 +27,7 @@ use crate::property::{self, Properties};
 use crate::property_id::PropertyId;
 use crate::topic::TopicName;
 use crate::wire::read::Parsed;
-use crate::wire::write::Put;
+use crate::wire::write::Out;
 
 /// PUBLISH: an Application Message.
 ///
@@ -125,43 +125,82 @@ impl<'a> DecodeBody<'a> for Publish<'a> {
 }
 
 impl EncodeBody for Publish<'_> {
-    #[inline]
-    fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-        if let Some(packet_id) = self.delivery.packet_id() {
-            packet_id.check()?;
-        }
-        property::check(&self.properties, CARRIER, dialect)?;
-        if self.topic_name.is_none() && !may_be_empty(self.properties, dialect) {
-            let kind = ErrorKind::EmptyTopicName;
-            return Err(Refusal::broken(kind, Field::TopicName, 0));
-        }
-        Ok(())
-    }
-
-    /// Bits 3 to 0 of the first byte.
-    #[inline]
+    #[inline(always)]
     fn flags(&self, _: PacketType) -> u8 {
         self.delivery.flags() | u8::from(self.retain)
     }
 
     #[inline(always)]
-    fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        let topic_name = self
-            .topic_name
+    fn write<O: Out>(&self, _: PacketType, dialect: Dialect, out: O) -> Result<O, O::Error> {
+        self.write_head(dialect, out)?.put(self.payload)
+    }
+
+    #[inline(always)]
+    fn at_least(&self) -> usize {
+        2 + self.topic_bytes().len() + self.payload.len()
+    }
+}
+
+impl Publish<'_> {
+    /// Checks the fields and writes them, without the payload.
+    #[inline(always)]
+    fn write_head<O: Out>(&self, dialect: Dialect, out: O) -> Result<O, O::Error> {
+        if self.topic_name.is_none() && !may_be_empty(self.properties, dialect) {
+            let kind = ErrorKind::EmptyTopicName;
+            return Err(Refusal::broken(kind, Field::TopicName, 0).into());
+        }
+        let out = out.put_prefixed(self.topic_bytes())?;
+        let out = write_packet_id(&self.delivery, out)?;
+        property::write(&self.properties, CARRIER, dialect, out)
+    }
+
+    #[inline(always)]
+    fn topic_bytes(&self) -> &[u8] {
+        self.topic_name
             .as_ref()
-            .map_or(&b""[..], TopicName::as_bytes);
-        out.put_prefixed(topic_name);
-        put_packet_id(&self.delivery, out);
-        property::put(&self.properties, dialect, out);
-        out.put(self.payload);
+            .map_or(&b""[..], TopicName::as_bytes)
+    }
+}
+
+/// A PUBLISH whose payload the caller sends separately.
+pub(crate) struct Head<'p, 'a> {
+    pub(crate) publish: &'p Publish<'a>,
+    pub(crate) payload_len: usize,
+}
+
+impl EncodeBody for Head<'_, '_> {
+    #[inline(always)]
+    fn flags(&self, packet_type: PacketType) -> u8 {
+        self.publish.flags(packet_type)
+    }
+
+    #[inline(always)]
+    fn write<O: Out>(&self, _: PacketType, dialect: Dialect, out: O) -> Result<O, O::Error> {
+        self.publish.write_head(dialect, out)
+    }
+
+    #[inline(always)]
+    fn at_least(&self) -> usize {
+        2 + self.publish.topic_bytes().len()
+    }
+
+    #[inline(always)]
+    fn has_many_fields(&self) -> bool {
+        !self.publish.properties.is_empty()
+    }
+
+    #[inline(always)]
+    fn later_len(&self) -> usize {
+        self.payload_len
     }
 }
 
 /// Writes the Packet Identifier of QoS 1 and 2.
-#[inline]
-pub(crate) fn put_packet_id(delivery: &Delivery, out: &mut impl Put) {
-    if let Some(packet_id) = delivery.packet_id() {
-        out.put_u16(packet_id.get());
+#[inline(always)]
+pub(crate) fn write_packet_id<O: Out>(delivery: &Delivery, out: O) -> Result<O, O::Error> {
+    match delivery.packet_id() {
+        Some(packet_id) => packet_id.write(out),
+        None => Ok(out),
     }
 }
 

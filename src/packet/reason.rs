@@ -7,7 +7,7 @@ use crate::property::{self, Properties};
 use crate::reason_code::ReasonCode;
 use crate::rules::Waivers;
 use crate::wire::read::{self, Parsed};
-use crate::wire::write::Put;
+use crate::wire::write::Out;
 
 /// Parses a Reason Code of 5.0 that this side may send in this packet.
 #[inline]
@@ -83,38 +83,32 @@ pub(super) fn parse_with_properties<'a, E: ParseFault<'a>>(
     Ok((rest, (code, properties)))
 }
 
-/// Checks a Reason Code and properties that are about to be written. Before 5.0 the only code is
-/// Success, and there are no properties.
+/// Checks a Reason Code and properties, and writes the shortest form of what
+/// [`parse_with_properties`] reads. Before 5.0 the only code is Success, and there are no
+/// properties.
 #[inline(always)]
-pub(super) fn check_with_properties(
+pub(super) fn write_with_properties<O: Out>(
     code: ReasonCode,
     properties: &Properties<'_>,
     packet_type: PacketType,
     dialect: Dialect,
-) -> Result<(), Refusal> {
-    if dialect.is_v5() {
-        check(code, packet_type, dialect)?;
-    } else if code != ReasonCode::Success {
-        return Err(Refusal::NotInVersion(Field::ReasonCode));
+    out: O,
+) -> Result<O, O::Error> {
+    let carrier = Carrier::Packet(packet_type);
+    if !dialect.is_v5() {
+        if code != ReasonCode::Success {
+            return Err(Refusal::NotInVersion(Field::ReasonCode).into());
+        }
+        return property::write(properties, carrier, dialect, out);
     }
-    property::check(properties, Carrier::Packet(packet_type), dialect)
-}
-
-/// Writes the shortest form of what [`parse_with_properties`] reads.
-#[inline(always)]
-pub(super) fn put_with_properties(
-    code: ReasonCode,
-    properties: &Properties<'_>,
-    dialect: Dialect,
-    out: &mut impl Put,
-) {
-    let short = properties.is_empty();
-    if !dialect.is_v5() || short && code == ReasonCode::Success {
-        return;
-    }
-    out.put_byte(code as u8);
-    if !short {
-        property::put(properties, dialect, out);
+    check(code, packet_type, dialect)?;
+    match (properties.is_empty(), code) {
+        (true, ReasonCode::Success) => Ok(out),
+        (true, _) => out.put_byte(code as u8),
+        (false, _) => {
+            let out = out.put_byte(code as u8)?;
+            property::write(properties, carrier, dialect, out)
+        }
     }
 }
 

@@ -14,7 +14,7 @@
 //! | UNSUBACK codes | none | none | Unsubscribe Reason Codes |
 
 use super::body::{DecodeBody, EncodeBody};
-use super::id_and_list::{self, Layout};
+use super::id_and_list::Layout;
 use super::reason;
 use crate::data::PacketId;
 use crate::dialect::{Dialect, Version};
@@ -26,7 +26,7 @@ use crate::property::Properties;
 use crate::reason_code::ReasonCode;
 use crate::rules::Waivers;
 use crate::wire::read::{self, Parsed};
-use crate::wire::write::Put;
+use crate::wire::write::Out;
 
 /// SUBACK or UNSUBACK: the result for each Topic Filter of a SUBSCRIBE or UNSUBSCRIBE.
 ///
@@ -128,40 +128,33 @@ impl<'a> DecodeBody<'a> for SubAck<'a> {
 
 impl EncodeBody for SubAck<'_> {
     #[inline(always)]
-    fn check(&self, packet_type: PacketType, dialect: Dialect) -> Result<(), Refusal> {
+    fn write<O: Out>(
+        &self,
+        packet_type: PacketType,
+        dialect: Dialect,
+        out: O,
+    ) -> Result<O, O::Error> {
         let version = dialect.version();
-        let check_item = |code| {
+        let write_code = |code, out: O| {
             if version == Version::V5 {
-                reason::check(code, packet_type, dialect)
-            } else if packet_type == PacketType::SubAck && is_granted_qos(code, version) {
-                Ok(())
-            } else {
-                Err(Refusal::NotInVersion(Field::ReasonCode))
+                reason::check(code, packet_type, dialect)?;
+            } else if packet_type != PacketType::SubAck || !is_granted_qos(code, version) {
+                return Err(Refusal::NotInVersion(Field::ReasonCode).into());
             }
+            out.put_byte(code as u8)
         };
-        let Self {
-            packet_id,
-            properties,
-            reason_codes,
-        } = self;
-        layout(packet_type, dialect).check(*packet_id, properties, reason_codes, check_item)
+        let (properties, codes) = (&self.properties, &self.reason_codes);
+        layout(packet_type, dialect).write(self.packet_id, properties, codes, out, write_code)
     }
 
     #[inline(always)]
-    fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        let Self {
-            packet_id,
-            properties,
-            reason_codes,
-        } = self;
-        id_and_list::put(
-            *packet_id,
-            properties,
-            reason_codes,
-            dialect,
-            out,
-            |code, out| out.put_byte(code as u8),
-        );
+    fn has_many_fields(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn at_least(&self) -> usize {
+        self.reason_codes.at_least(|_| 1)
     }
 }
 

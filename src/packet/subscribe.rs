@@ -17,7 +17,7 @@
 use core::fmt;
 
 use super::body::{DecodeBody, EncodeBody};
-use super::id_and_list::{self, Layout};
+use super::id_and_list::Layout;
 use crate::data::{PacketId, QoS};
 use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Fault, Field, ParseFault, Refusal, fault};
@@ -27,7 +27,7 @@ use crate::packet_type::{Carrier, PacketType};
 use crate::property::Properties;
 use crate::topic::TopicFilter;
 use crate::wire::read::{self, Parsed};
-use crate::wire::write::Put;
+use crate::wire::write::Out;
 
 /// SUBSCRIBE: a Client subscribes to topics.
 ///
@@ -108,35 +108,26 @@ impl<'a> DecodeBody<'a> for Subscribe<'a> {
 }
 
 impl EncodeBody for Subscribe<'_> {
-    #[inline]
-    fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-        let check_item = |subscription: Subscription<'_>| subscription.check(dialect);
-        let Self {
-            packet_id,
-            properties,
-            subscriptions,
-        } = self;
-        layout(dialect).check(*packet_id, properties, subscriptions, check_item)
+    #[inline(always)]
+    fn write<O: Out>(&self, _: PacketType, dialect: Dialect, out: O) -> Result<O, O::Error> {
+        let write_item = |subscription: Subscription<'_>, out: O| {
+            subscription.check(dialect)?;
+            out.put_prefixed(subscription.filter.as_bytes())?
+                .put_byte(subscription.options.byte())
+        };
+        let (properties, subscriptions) = (&self.properties, &self.subscriptions);
+        layout(dialect).write(self.packet_id, properties, subscriptions, out, write_item)
     }
 
     #[inline(always)]
-    fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        let Self {
-            packet_id,
-            properties,
-            subscriptions,
-        } = self;
-        id_and_list::put(
-            *packet_id,
-            properties,
-            subscriptions,
-            dialect,
-            out,
-            |subscription, out| {
-                out.put_prefixed(subscription.filter.as_bytes());
-                out.put_byte(subscription.options.byte());
-            },
-        );
+    fn has_many_fields(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn at_least(&self) -> usize {
+        self.subscriptions
+            .at_least(|it| 3 + it.filter.as_bytes().len())
     }
 }
 

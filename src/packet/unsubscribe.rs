@@ -10,7 +10,7 @@
 //! In 3.1 the flags are DUP, QoS 1 and an ignored bit; later they are 0010.
 
 use super::body::{DecodeBody, EncodeBody};
-use super::id_and_list::{self, Layout};
+use super::id_and_list::Layout;
 use crate::data::PacketId;
 use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Fault, Field, ParseFault, Refusal};
@@ -20,7 +20,7 @@ use crate::packet_type::{Carrier, PacketType};
 use crate::property::Properties;
 use crate::topic::TopicFilter;
 use crate::wire::read::Parsed;
-use crate::wire::write::Put;
+use crate::wire::write::Out;
 
 /// UNSUBSCRIBE: a Client removes subscriptions.
 ///
@@ -93,39 +93,28 @@ impl<'a> DecodeBody<'a> for Unsubscribe<'a> {
 }
 
 impl EncodeBody for Unsubscribe<'_> {
-    #[inline]
-    fn check(&self, _: PacketType, dialect: Dialect) -> Result<(), Refusal> {
-        let broken = |kind| Refusal::broken(kind, Field::TopicFilter, 0);
-        let check_item = |filter: TopicFilter<'_>| {
+    #[inline(always)]
+    fn write<O: Out>(&self, _: PacketType, dialect: Dialect, out: O) -> Result<O, O::Error> {
+        let write_item = |filter: TopicFilter<'_>, out: O| {
             if dialect.is_v5() {
-                filter.check_share().map_err(broken)
-            } else {
-                Ok(())
+                let broken = |kind| Refusal::broken(kind, Field::TopicFilter, 0);
+                filter.check_share().map_err(broken)?;
             }
+            out.put_prefixed(filter.as_bytes())
         };
-        let Self {
-            packet_id,
-            properties,
-            topic_filters,
-        } = self;
-        layout(dialect).check(*packet_id, properties, topic_filters, check_item)
+        let (properties, filters) = (&self.properties, &self.topic_filters);
+        layout(dialect).write(self.packet_id, properties, filters, out, write_item)
     }
 
     #[inline(always)]
-    fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        let Self {
-            packet_id,
-            properties,
-            topic_filters,
-        } = self;
-        id_and_list::put(
-            *packet_id,
-            properties,
-            topic_filters,
-            dialect,
-            out,
-            |filter, out| out.put_prefixed(filter.as_bytes()),
-        );
+    fn has_many_fields(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn at_least(&self) -> usize {
+        self.topic_filters
+            .at_least(|filter| 2 + filter.as_bytes().len())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::property::{self, Properties, Property};
 use crate::topic::TopicName;
 use crate::wire::read::{self, Parsed};
 use crate::wire::text::check_utf8;
-use crate::wire::write::Put;
+use crate::wire::write::Out;
 
 /// The Will in a CONNECT: the message that the Server publishes if the connection ends without a
 /// normal DISCONNECT.
@@ -98,19 +98,13 @@ impl<'a> Will<'a> {
         Ok((rest, will))
     }
 
-    /// Checks the payload fields of the Will.
-    #[inline]
-    pub(super) fn check(&self, dialect: Dialect) -> Result<(), Refusal> {
-        property::check(&self.properties, Carrier::Will, dialect)?;
-        check_string_in_v3_1(self.payload, Field::WillPayload, dialect.version())
-    }
-
-    /// Writes the payload fields of the Will.
+    /// Checks the payload fields of the Will and writes them.
     #[inline(always)]
-    pub(super) fn put(&self, dialect: Dialect, out: &mut impl Put) {
-        property::put(&self.properties, dialect, out);
-        out.put_prefixed(self.topic.as_bytes());
-        out.put_prefixed(self.payload.as_bytes());
+    pub(super) fn write<O: Out>(&self, dialect: Dialect, out: O) -> Result<O, O::Error> {
+        let out = property::write(&self.properties, Carrier::Will, dialect, out)?;
+        check_string_in_v3_1(self.payload, Field::WillPayload, dialect.version())?;
+        out.put_prefixed(self.topic.as_bytes())?
+            .put_prefixed(self.payload.as_bytes())
     }
 }
 

@@ -1,17 +1,16 @@
 //! A block of properties: the Property Length and the properties.
 
-use core::borrow::Borrow;
 use core::convert::Infallible;
 
 use super::{Properties, Property};
 use crate::data::QoS;
-use crate::dialect::{Dialect, Sender, Version};
+use crate::dialect::{Dialect, Sender};
 use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
 use crate::packet_type::{Carrier, PacketType};
 use crate::property_id::PropertyId;
 use crate::rules::Waivers;
 use crate::wire::read::{self, Parsed};
-use crate::wire::write::Put;
+use crate::wire::write::{Fields, LengthCounter, Out};
 
 /// Parses the Property Length and the properties in 5.0. Earlier versions have neither.
 #[inline(always)]
@@ -95,29 +94,37 @@ fn long_id<'a, E: ParseFault<'a>>(input: &'a [u8]) -> Result<Infallible, nom::Er
     fault(input, ErrorKind::UnknownProperty, field, identifier)
 }
 
-/// Checks properties before they are written.
-#[inline]
-pub(crate) fn check(
+/// Checks the properties and writes them behind the Property Length in 5.0. Earlier versions have
+/// neither.
+#[inline(always)]
+pub(crate) fn write<O: Out>(
     properties: &Properties<'_>,
     carrier: Carrier,
     dialect: Dialect,
-) -> Result<(), Refusal> {
+    out: O,
+) -> Result<O, O::Error> {
     if !dialect.is_v5() {
         return if properties.is_empty() {
-            Ok(())
+            Ok(out)
         } else {
-            Err(not_in_version(carrier))
+            Err(not_in_version(carrier).into())
         };
     }
-    let seen = if properties.is_empty() {
-        Seen::default()
-    } else if properties.is_checked_for(carrier, dialect) {
-        return Ok(());
-    } else {
-        check_items(properties, carrier, dialect.sender())?
+    if properties.is_empty() {
+        Seen::default().check(carrier)?;
+        return out.put_byte(0);
+    }
+    // a property that one side may send, the other may send too, with few exceptions
+    let serves = |from: Dialect| {
+        from == dialect
+            || from == dialect.reply() && PropertyId::are_all_allowed(carrier, dialect.sender())
     };
-    seen.finish(carrier)
-        .map_err(|kind| Refusal::broken(kind, length_field(carrier), 0))
+    match properties.bytes_for(carrier, serves) {
+        Some(bytes) => out
+            .put_variable_byte_integer(u32::try_from(bytes.len()).unwrap_or(u32::MAX))?
+            .put(bytes),
+        None => write_block(properties, carrier, dialect, out),
+    }
 }
 
 #[cold]
@@ -125,81 +132,75 @@ fn not_in_version(carrier: Carrier) -> Refusal {
     Refusal::NotInVersion(length_field(carrier))
 }
 
-fn check_items(
+#[inline(never)]
+fn write_block<O: Out>(
     properties: &Properties<'_>,
     carrier: Carrier,
+    dialect: Dialect,
+    out: O,
+) -> Result<O, O::Error> {
+    let items = Items {
+        properties,
+        carrier,
+        sender: dialect.sender(),
+    };
+    out.put_counted(&items, 0)
+}
+
+/// Properties to check and to write one by one.
+struct Items<'p, 'a> {
+    properties: &'p Properties<'a>,
+    carrier: Carrier,
     sender: Sender,
-) -> Result<Seen, Refusal> {
-    let mut seen = Seen::default();
-    let mut check_item = |property: &Property<'_>| {
-        let id = property.id();
-        let broken = |kind| Refusal::broken(kind, Field::Property(id), id as u32);
-        if !id.has_carrier(carrier) {
-            return Err(broken(ErrorKind::PropertyNotAllowed));
-        }
-        if matches!(property, Property::MaximumQoS(QoS::ExactlyOnce)) {
-            return Err(broken(ErrorKind::PropertyValue));
-        }
-        if matches!(property, Property::ResponseTopic(topic) if topic.as_bytes().is_empty()) {
-            let field = Field::Property(id);
-            return Err(Refusal::broken(ErrorKind::EmptyTopicName, field, 0));
-        }
-        seen.add(id, carrier, sender).map_err(broken)
-    };
-    match properties.lent() {
-        Some(items) => items.iter().try_for_each(check_item)?,
-        None => properties
-            .iter()
-            .try_for_each(|property| check_item(&property))?,
-    }
-    Ok(seen)
 }
 
-/// Writes the Property Length and the properties in 5.0. Earlier versions have neither.
-#[inline(always)]
-pub(crate) fn put(properties: &Properties<'_>, dialect: Dialect, out: &mut impl Put) {
-    if !dialect.is_v5() {
-        return;
+impl Fields for Items<'_, '_> {
+    #[inline(always)]
+    fn write<O: Out>(&self, mut out: O) -> Result<O, O::Error> {
+        let mut seen = Seen::default();
+        if let Some(items) = self.properties.lent() {
+            for property in items {
+                seen.check_item(property, self.carrier, self.sender)?;
+                out = property.put(out)?;
+            }
+        } else {
+            for property in self.properties {
+                seen.check_item(&property, self.carrier, self.sender)?;
+                out = property.put(out)?;
+            }
+        }
+        seen.check(self.carrier)?;
+        Ok(out)
     }
-    if properties.is_empty() {
-        return out.put_byte(0);
-    }
-    let Some(bytes) = properties.wire_of(Version::V5) else {
-        return match properties.lent() {
-            Some(items) => put_block(items.iter(), out),
-            None => put_block(properties.iter(), out),
-        };
-    };
-    out.put_variable_byte_integer(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-    out.put(bytes);
 }
 
-/// Writes the Property Length, and the properties one by one.
-#[inline(never)]
-fn put_block<'a, I>(items: I, out: &mut impl Put)
-where
-    I: Iterator<Item: Borrow<Property<'a>>> + Clone,
-{
-    let length = encoded_len(items.clone());
-    out.put_variable_byte_integer(u32::try_from(length).unwrap_or(u32::MAX));
-    out.put_counted(length, |out| put_items(items.clone(), out));
+/// Checks properties, without writing them.
+pub(crate) fn check(
+    properties: &Properties<'_>,
+    carrier: Carrier,
+    dialect: Dialect,
+) -> Result<(), Refusal> {
+    let counter = LengthCounter::<Refusal>::ZERO;
+    write(properties, carrier, dialect, counter).map(|_| ())
 }
 
-/// Writes properties one by one, without the Property Length.
+/// Writes properties that were checked, without the Property Length.
 #[inline]
-pub(crate) fn put_items<'a, I>(items: I, out: &mut impl Put)
-where
-    I: Iterator<Item: Borrow<Property<'a>>>,
-{
-    items.for_each(|item| item.borrow().put(out));
+pub(crate) fn put_items<'a, O: Out>(
+    items: impl IntoIterator<Item = Property<'a>>,
+    mut out: O,
+) -> Result<O, O::Error> {
+    for item in items {
+        out = item.put(out)?;
+    }
+    Ok(out)
 }
 
 /// The number of bytes that [`put_items`] writes.
 #[inline]
-pub(crate) fn encoded_len<'a>(items: impl Iterator<Item: Borrow<Property<'a>>>) -> usize {
-    items.fold(0, |length: usize, item| {
-        length.saturating_add(item.borrow().encoded_len())
-    })
+pub(crate) fn encoded_len<'a>(items: impl IntoIterator<Item = Property<'a>>) -> usize {
+    let add = |length: usize, item: Property<'_>| length.saturating_add(item.encoded_len());
+    items.into_iter().fold(0, add)
 }
 
 /// The field that holds the Property Length.
@@ -231,6 +232,36 @@ impl Seen {
         }
         self.0 |= 1 << id as u64;
         Ok(())
+    }
+
+    /// Checks a property that is about to be written, and adds it.
+    #[inline]
+    fn check_item(
+        &mut self,
+        property: &Property<'_>,
+        carrier: Carrier,
+        sender: Sender,
+    ) -> Result<(), Refusal> {
+        let id = property.id();
+        let broken = |kind| Refusal::broken(kind, Field::Property(id), id as u32);
+        if !id.has_carrier(carrier) {
+            return Err(broken(ErrorKind::PropertyNotAllowed));
+        }
+        if matches!(property, Property::MaximumQoS(QoS::ExactlyOnce)) {
+            return Err(broken(ErrorKind::PropertyValue));
+        }
+        if matches!(property, Property::ResponseTopic(topic) if topic.as_bytes().is_empty()) {
+            let field = Field::Property(id);
+            return Err(Refusal::broken(ErrorKind::EmptyTopicName, field, 0));
+        }
+        self.add(id, carrier, sender).map_err(broken)
+    }
+
+    /// Checks a complete block that is about to be written.
+    #[inline]
+    fn check(self, carrier: Carrier) -> Result<(), Refusal> {
+        self.finish(carrier)
+            .map_err(|kind| Refusal::broken(kind, length_field(carrier), 0))
     }
 
     /// Checks the complete block: Authentication Data needs an Authentication Method, and so does

@@ -58,7 +58,6 @@ fn a_copy_equals_the_packet_encoded_by_hand() {
                 forward.encode_to_slice(&mut buffer[..head_len - 1]),
                 too_small
             );
-            assert_eq!(buffer, vec![0; head_len]);
             assert_eq!(forward.encode_to_slice(&mut buffer), Ok(head_len));
             assert_eq!(buffer, head);
             copies += 1;

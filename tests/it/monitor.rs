@@ -551,6 +551,64 @@ fn a_monitor_that_joins_may_have_missed_a_copy_whose_answer_is_late() {
 }
 
 #[test]
+fn a_late_answer_may_be_for_a_request_with_another_number_of_filters() {
+    let client = Dialect::from_client(Version::V3_1);
+    let server = client.reply();
+    let one = (0, client, &b"\x82\x06\0\x01\0\x01a\0"[..]);
+    let two = (0, client, &b"\x82\x0a\0\x01\0\x01a\0\0\x01b\0"[..]);
+    let code = (0, server, &b"\x90\x03\0\x01\0"[..]);
+    let codes = (0, server, &b"\x90\x04\0\x01\0\0"[..]);
+    let begin = [
+        (0, client, &b"\x10\x0f\0\x06MQIsdp\x03\x02\0\x3c\0\x01c"[..]),
+        (0, server, b"\x20\x02\0\0"),
+    ];
+    let kinds_of = |packets: &[_]| kinds(&[&begin, packets].concat());
+    // the request is repeated, and the second answer comes after the next request
+    assert_eq!(kinds_of(&[one, one, code, two, code, codes]), []);
+    assert_eq!(kinds_of(&[one, code, two, code]), [BreachKind::CodeCount]);
+    // a request that may repeat one that was not seen
+    assert_eq!(found_by(&mut Monitor::new().joining(), &[one, codes]), []);
+    assert_eq!(kinds_of(&[one, codes]), [BreachKind::CodeCount]);
+}
+
+#[test]
+fn a_pubrel_may_answer_a_pubrec_of_an_earlier_connection() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let packets = [
+        (0, client, &b"\x10\x0e\0\x04MQTT\x05\0\0\x3c\0\0\x01c"[..]),
+        (0, server, b"\x20\x03\x01\0\0"), // the Session is present
+        (0, server, b"\x50\x02\0\x01"),
+        (0, client, b"\x34\x06\0\x01t\0\x02\0"),
+        (0, client, b"\x34\x06\0\x01t\0\x01\0"),
+        (0, server, b"\x50\x02\0\x02"),
+        (0, server, b"\x50\x02\0\x01"),
+        (0, client, b"\x62\x02\0\x01"), // before that of 2
+        (0, client, b"\x62\x02\0\x02"),
+    ];
+    assert_eq!(kinds(&packets), []);
+    let without = [&packets[..2], &packets[3..]].concat();
+    assert_eq!(kinds(&without), [BreachKind::OutOfOrder]);
+}
+
+#[test]
+fn a_pubrel_may_cross_the_pubcomp_of_its_own_message_only() {
+    let client = Dialect::from_client(Version::V3_1_1);
+    let server = client.reply();
+    let done = [
+        (0, client, &b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c"[..]),
+        (0, server, b"\x20\x02\0\0"),
+        (0, client, b"\x34\x05\0\x01t\0\x01"),
+        (0, server, b"\x50\x02\0\x01"),
+        (0, client, b"\x62\x02\0\x01"),
+        (0, server, b"\x70\x02\0\x01"),
+    ];
+    let then = |pubrel| kinds(&[&done[..], &[(0, client, pubrel)]].concat());
+    assert_eq!(then(b"\x62\x02\0\x01"), []);
+    assert_eq!(then(b"\x62\x02\0\x02"), [BreachKind::NothingToAcknowledge]);
+}
+
+#[test]
 fn an_alias_that_is_set_before_connect_is_known() {
     let client = Dialect::from_client(Version::V5);
     let server = client.reply();

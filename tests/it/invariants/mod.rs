@@ -93,12 +93,12 @@ pub fn round_trips(packet: Packet<'_>, dialect: Dialect) {
 fn short_buffers_are_rejected(packet: &Packet<'_>, dialect: Dialect, needed: usize) {
     let too_small = Err(EncodeError::BufferTooSmall { needed });
     let mut short = vec![0xa5; needed - 1];
-    assert_eq!(packet.encode_to_slice(dialect, &mut short), too_small);
     assert_eq!(packet.encode(dialect, &mut &mut short[..]), too_small);
     assert!(
         short.iter().all(|&byte| byte == 0xa5),
-        "writes although it fails"
+        "appends although it fails"
     );
+    assert_eq!(packet.encode_to_slice(dialect, &mut short), too_small);
 }
 
 /// Framing finds the end of a packet before any other bytes, and applies the limit to its length.
@@ -149,7 +149,7 @@ pub fn model_encode_is_as_strict_as_decode(packet: &model::Packet, dialect: Dial
     }
 }
 
-/// Encoding rejects a packet exactly if decoding rejects the bytes that the reference encoder makes of it. Then it writes
+/// Encoding rejects a packet exactly if decoding rejects the bytes that the reference encoder makes of it. Then it appends
 /// nothing.
 pub fn encode_is_as_strict_as_decode(packet: Packet<'_>, dialect: Dialect) {
     let Err(error) = packet.encoded_len(dialect) else {
@@ -157,10 +157,6 @@ pub fn encode_is_as_strict_as_decode(packet: Packet<'_>, dialect: Dialect) {
     };
     let mut bytes = vec![0xa5; 1 << 10];
     assert_eq!(packet.encode_to_slice(dialect, &mut bytes), Err(error));
-    assert!(
-        bytes.iter().all(|&byte| byte == 0xa5),
-        "writes although it fails"
-    );
     bytes.clear();
     assert_eq!(packet.encode(dialect, &mut bytes), Err(error));
     assert!(bytes.is_empty());
