@@ -4,6 +4,12 @@
 //! once for any number of copies (feature `bytes`). Both list the properties that 3.1 and 3.1.1
 //! cannot carry.
 //!
+//! For one receiver, use [`Forward`]: it needs no allocator and copies no payload. For many
+//! receivers whose envelopes differ only in Packet Identifier and DUP, use `Copies`, which
+//! `SharedPublish::copies` makes: it encodes the packet once, and a copy costs little more than
+//! copying the bytes. For large payloads and envelopes that differ, use `SharedPublish::copy_for`: it
+//! copies no payload. For a small message it costs more than encoding the packet for each receiver.
+//!
 //! Each copy has the fields of the Application Message: the Topic Name, the payload, and the
 //! properties that a Server must forward unchanged. These are Payload Format Indicator, Content
 //! Type, Response Topic, Correlation Data and the User Properties in order (5.0 MQTT-3.3.2-4, -20,
@@ -16,10 +22,14 @@
 //! forwarded either, so a Will can be forwarded like any message.
 
 #[cfg(feature = "bytes")]
+mod copies;
+#[cfg(feature = "bytes")]
 mod shared;
 
 use core::fmt;
 
+#[cfg(feature = "bytes")]
+pub use self::copies::Copies;
 #[cfg(feature = "bytes")]
 pub use self::shared::{PublishBuf, SharedPublish};
 

@@ -11,8 +11,8 @@ use std::hint::black_box;
 use arbitrary::Unstructured;
 use invariants::{dialects, noise};
 use mqtt_wire::{
-    ConnAck, Delivery, Dialect, FrameRef, Framed, Packet, PacketType, Properties, ReasonCode,
-    TopicName, WillTerms,
+    ConnAck, Delivery, Dialect, FrameRef, Framed, Packet, PacketId, PacketType, Properties,
+    ReasonCode, TopicName, WillTerms,
 };
 use mqtt_wire_testkit as model;
 
@@ -106,6 +106,19 @@ fn streaming_and_forwarding_do_not_allocate() {
         larger.chunks().concat().len(),
         copy.chunks().concat().len() + 10
     );
+
+    envelope.delivery = Delivery::AtLeastOnce {
+        packet_id: PacketId::MIN,
+        dup: false,
+    };
+    let copies = shared.copies(envelope).unwrap();
+    let mut room = bytes::BytesMut::with_capacity(2 * copies.encoded_len());
+    let (appended, allocations) = count_allocations(|| {
+        copies.append(&mut room);
+        copies.append_with_id(PacketId::MIN.next(), true, &mut room)
+    });
+    assert_eq!((appended, allocations), (Ok(()), 0));
+    assert_eq!(room.len(), 2 * copies.encoded_len());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::copies::Copies;
 use super::{CopyFields, Envelope, ForwardError, Lengths, check, lost, of_message};
 use crate::dialect::{Dialect, Version};
 use crate::error::EncodeError;
@@ -96,12 +97,7 @@ impl SharedPublish {
     /// [`ForwardError::Expired`]; and [`ForwardError::Encode`] if the envelope breaks a rule, or
     /// the packet would be too long.
     pub fn copy_for(&self, envelope: Envelope<'_>) -> Result<PublishBuf, ForwardError> {
-        let message = Lengths {
-            topic: self.topic_len,
-            properties: self.head.len() - self.topic_len,
-            payload: self.payload.len(),
-        };
-        let copy = CopyFields::new(message, self.expiry(), envelope)?;
+        let copy = self.copy_fields(envelope)?;
         let own_fields = if copy.own_len <= OWN_FIELDS {
             OwnFields::Inline(Small::new(|out| copy.write_own_fields(out)))
         } else {
@@ -110,18 +106,46 @@ impl SharedPublish {
                 .map_err(|()| EncodeError::TooLong)?;
             OwnFields::Shared(bytes.freeze())
         };
-        let head_len = match envelope.dialect.version() {
-            Version::V3_1 | Version::V3_1_1 => self.topic_len,
-            Version::V5 => self.head.len(),
-        };
         Ok(PublishBuf {
             fixed_header: Small::new(|out| copy.write_fixed_header(out)),
             own_fields,
-            head: self.head.slice(..head_len),
+            head: self.head.slice(..self.head_len(envelope.dialect)),
             topic_len: self.topic_len,
             payload: self.payload.clone(),
             taken: 0,
         })
+    }
+
+    /// The copies for all receivers that share the settings in `envelope`; they may differ in
+    /// Packet Identifier and DUP. This encodes the packet and allocates.
+    ///
+    /// # Errors
+    ///
+    /// As for [`copy_for`](Self::copy_for).
+    pub fn copies(&self, envelope: Envelope<'_>) -> Result<Copies, ForwardError> {
+        let copy = self.copy_fields(envelope)?;
+        let head = self.head.get(..self.head_len(envelope.dialect));
+        let (topic, properties) = head
+            .and_then(|head| head.split_at_checked(self.topic_len))
+            .unwrap_or_default();
+        Copies::new(&copy, topic, properties, &self.payload)
+    }
+
+    fn copy_fields<'e>(&self, envelope: Envelope<'e>) -> Result<CopyFields<'e>, ForwardError> {
+        let message = Lengths {
+            topic: self.topic_len,
+            properties: self.head.len() - self.topic_len,
+            payload: self.payload.len(),
+        };
+        CopyFields::new(message, self.expiry(), envelope)
+    }
+
+    /// The length of the parts of the head that `dialect` can represent.
+    const fn head_len(&self, dialect: Dialect) -> usize {
+        match dialect.version() {
+            Version::V3_1 | Version::V3_1_1 => self.topic_len,
+            Version::V5 => self.head.len(),
+        }
     }
 }
 

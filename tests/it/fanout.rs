@@ -3,8 +3,8 @@
 use std::io::IoSlice;
 
 use crate::invariants::{self, dialects};
-use bytes::{Buf, Bytes};
-use mqtt_wire::fanout::{Envelope, Forward, ForwardError, SharedPublish};
+use bytes::{Buf, Bytes, BytesMut};
+use mqtt_wire::fanout::{Copies, Envelope, Forward, ForwardError, SharedPublish};
 use mqtt_wire::{
     Delivery, Dialect, EncodeError, ErrorKind, Field, Packet, PacketId, PacketType, Properties,
     Property, PropertyId, Publish, Sender, SubscriptionId, TopicName, Utf8Str, Version, Waivers,
@@ -12,7 +12,7 @@ use mqtt_wire::{
 
 #[test]
 fn a_copy_equals_the_packet_encoded_by_hand() {
-    let mut copies = 0;
+    let mut compared = 0;
     for_each_publish(|publish| {
         let topic_name = publish.topic_name.unwrap();
         let payload = Bytes::copy_from_slice(publish.payload);
@@ -22,11 +22,13 @@ fn a_copy_equals_the_packet_encoded_by_hand() {
             let length = publish.payload.len() as u32;
             let forward = Forward::new(topic_name, publish.properties, length, envelope);
             let copy = shared.copy_for(envelope);
+            let copies = shared.copies(envelope);
             let expected = match by_hand(publish, envelope) {
                 Some(properties) => properties,
                 None => {
                     assert_eq!(forward.err(), Some(ForwardError::Expired));
                     assert_eq!(copy.err(), Some(ForwardError::Expired));
+                    assert_eq!(copies.err(), Some(ForwardError::Expired));
                     continue;
                 }
             };
@@ -45,6 +47,8 @@ fn a_copy_equals_the_packet_encoded_by_hand() {
             assert_eq!(copy.copy_to_bytes(bytes.len()), bytes);
             assert!(!copy.has_remaining());
 
+            assert_each_copy_equals(&copies.unwrap(), expected, dialect);
+
             let forward = forward.unwrap();
             assert_eq!(forward.encoded_len(), bytes.len());
             let mut head = Vec::new();
@@ -60,10 +64,78 @@ fn a_copy_equals_the_packet_encoded_by_hand() {
             );
             assert_eq!(forward.encode_to_slice(&mut buffer), Ok(head_len));
             assert_eq!(buffer, head);
-            copies += 1;
+            compared += 1;
         }
     });
-    assert!(copies > 1_000, "{copies}");
+    assert!(compared > 1_000, "{compared}");
+}
+
+#[test]
+fn a_copy_of_any_length_equals_the_packet() {
+    let topic_name = TopicName::new("a/b").unwrap();
+    let text = Utf8Str::new("x").unwrap();
+    let user_properties = [Property::UserProperty(text, text); 30];
+    let mut payload_lengths = vec![0, 1, 4095, 4096, 4097, 20_000];
+    payload_lengths.extend(100..=128);
+    payload_lengths.extend(16_170..=16_384);
+    for len in payload_lengths {
+        let payload = Bytes::from(vec![b'x'; len]);
+        for properties in [&[], &user_properties[..1], &user_properties[..]] {
+            let properties = Properties::new(properties);
+            let shared = SharedPublish::new(topic_name, properties, payload.clone()).unwrap();
+            for envelope in envelopes() {
+                let publish = Publish {
+                    delivery: envelope.delivery,
+                    retain: envelope.retain,
+                    topic_name: Some(topic_name),
+                    properties,
+                    payload: &payload,
+                };
+                let properties = by_hand(publish, envelope).unwrap();
+                let properties = Properties::new(&properties);
+                let publish = Publish {
+                    properties,
+                    ..publish
+                };
+                let copies = shared.copies(envelope).unwrap();
+                assert_each_copy_equals(&copies, publish.into(), envelope.dialect);
+                let behind = copies.payload().map(|it| it.as_ptr());
+                assert_eq!(behind, (len > 4096).then_some(payload.as_ptr()));
+            }
+        }
+    }
+}
+
+#[test]
+fn copies_do_not_write_the_packet_identifier_0() {
+    let topic_name = TopicName::new("a").unwrap();
+    let shared = SharedPublish::new(topic_name, Properties::EMPTY, Bytes::new()).unwrap();
+    let zero = packet_id_zero();
+    for version in Version::ALL {
+        let mut envelope = Envelope::new(Dialect::from_server(version));
+        let mut out = BytesMut::from("before");
+        let copies = shared.copies(envelope).unwrap();
+        // with QoS 0 there is no Packet Identifier
+        assert_eq!(copies.append_with_id(zero, true, &mut out), Ok(()));
+        let (before, copy) = out.split_at(6);
+        assert_eq!(before, b"before");
+        assert_eq!(copy[0], 0x30);
+        assert_eq!(copy.len(), copies.encoded_len());
+
+        envelope.delivery = Delivery::AtLeastOnce {
+            packet_id: PacketId::MIN,
+            dup: false,
+        };
+        let copies = shared.copies(envelope).unwrap();
+        let mut out = BytesMut::from("before");
+        let refused = copies.append_with_id(zero, false, &mut out);
+        let Err(EncodeError::Violation(violation)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(violation.kind(), ErrorKind::PacketIdZero);
+        assert_eq!(violation.version(), Some(version));
+        assert_eq!(out, "before");
+    }
 }
 
 #[test]
@@ -145,6 +217,8 @@ fn an_invalid_envelope_is_rejected() {
         let mut envelope = Envelope::new(dialect);
         envelope.subscription_ids = &ids;
         let copy = shared.copy_for(envelope).map(|copy| copy.remaining());
+        let copies = shared.copies(envelope).map(|copies| copies.encoded_len());
+        assert_eq!(copies, copy);
         let field = Field::Property(PropertyId::SubscriptionIdentifier);
         match (dialect.version(), dialect.sender(), copy) {
             (Version::V5, Sender::Server, copy) => assert_eq!(copy, Ok(8)),
@@ -170,17 +244,17 @@ fn an_invalid_envelope_is_rejected() {
     }
 
     // a Packet Identifier that only a waiver lets in
-    let dialect = Dialect::from_client(Version::V3_1_1).waiving(Waivers::PACKET_ID_ZERO);
-    let Ok(Packet::Publish(publish)) = Packet::decode(b"\x32\x05\x00\x01a\x00\x00", dialect) else {
-        panic!("not waived");
+    let mut envelope = Envelope::new(Dialect::from_server(Version::V3_1_1));
+    envelope.delivery = Delivery::AtLeastOnce {
+        packet_id: packet_id_zero(),
+        dup: false,
     };
-    let mut envelope = Envelope::new(dialect.reply());
-    envelope.delivery = publish.delivery;
     let refused = shared.copy_for(envelope).map(|_| ());
     let Err(ForwardError::Encode(EncodeError::Violation(violation))) = refused else {
         panic!("{refused:?}");
     };
     assert_eq!(violation.kind(), ErrorKind::PacketIdZero);
+    assert_eq!(shared.copies(envelope).map(|_| ()), refused);
 }
 
 #[test]
@@ -315,6 +389,48 @@ fn envelopes() -> Vec<Envelope<'static>> {
         }
     }
     envelopes
+}
+
+/// Compares the copies with `packet`, which has the Packet Identifier and DUP of their envelope, and
+/// with the same packet with others.
+fn assert_each_copy_equals(copies: &Copies, packet: Packet<'_>, dialect: Dialect) {
+    let Packet::Publish(mut publish) = packet else {
+        panic!("{packet:?}");
+    };
+    let assert_equals = |publish: Publish<'_>, append: &dyn Fn(&mut BytesMut)| {
+        let mut expected = b"before".to_vec();
+        Packet::from(publish)
+            .encode(dialect, &mut expected)
+            .unwrap();
+        let mut out = BytesMut::from("before");
+        append(&mut out);
+        out.extend(copies.payload().cloned());
+        assert_eq!(out, expected);
+        assert_eq!(copies.encoded_len(), expected.len() - 6);
+    };
+    assert_equals(publish, &|out| copies.append(out));
+    for id in [1, 255, 256, 65_535] {
+        for with_dup in [false, true] {
+            let new_id = PacketId::new(id).unwrap();
+            match &mut publish.delivery {
+                Delivery::AtMostOnce => {}
+                Delivery::AtLeastOnce { packet_id, dup }
+                | Delivery::ExactlyOnce { packet_id, dup } => {
+                    (*packet_id, *dup) = (new_id, with_dup);
+                }
+            }
+            assert_equals(publish, &|out| {
+                copies.append_with_id(new_id, with_dup, out).unwrap();
+            });
+        }
+    }
+}
+
+/// The identifier 0, which a waiver lets in.
+fn packet_id_zero() -> PacketId {
+    let dialect = Dialect::from_client(Version::V3_1_1).waiving(Waivers::PACKET_ID_ZERO);
+    let packet = Packet::decode(b"\x32\x05\x00\x01a\x00\x00", dialect).expect("waived");
+    packet.packet_id().unwrap()
 }
 
 fn expiry_of(publish: Publish<'_>) -> Option<u32> {

@@ -63,6 +63,8 @@ pub fn all() -> Vec<Codec> {
         fan_out::<mqtt_wire::EncodeEach<5>>(),
         fan_out::<mqtt_wire::Shared<4>>(),
         fan_out::<mqtt_wire::Shared<5>>(),
+        fan_out::<mqtt_wire::Copied<4>>(),
+        fan_out::<mqtt_wire::Copied<5>>(),
         fan_out::<rumqttc::V4>(),
         fan_out::<rumqttc::V5>(),
         fan_out::<mqttbytes::V4>(),

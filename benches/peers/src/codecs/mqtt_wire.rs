@@ -39,6 +39,10 @@ pub struct EncodeEach<const LEVEL: u8>;
 /// Encodes the message once, as a [`SharedPublish`], and copies its pieces to each receiver.
 pub struct Shared<const LEVEL: u8>;
 
+/// Encodes the packet once, as [`Copies`](mqtt_wire::fanout::Copies), and appends a copy for each
+/// receiver.
+pub struct Copied<const LEVEL: u8>;
+
 impl<const LEVEL: u8> Peer for Slice<LEVEL> {
     const NAME: &'static str = "mqtt-wire";
     const VERSION: workload::Version = version(LEVEL);
@@ -217,6 +221,30 @@ impl<const LEVEL: u8> FanOut for Shared<LEVEL> {
             envelope.delivery = delivery(id)?;
             for chunk in shared.copy_for(envelope).ok()?.chunks() {
                 out.put_slice(chunk);
+            }
+        }
+        Some(())
+    }
+}
+
+impl<const LEVEL: u8> FanOut for Copied<LEVEL> {
+    const NAME: &'static str = "mqtt-wire, copies";
+    const VERSION: workload::Version = version(LEVEL);
+    const KIND: Kind = Kind::Ours;
+
+    type Output = BytesMut;
+
+    fn fan_out(publish: Wire, receivers: &mut [BytesMut]) -> Option<()> {
+        let publish = received::<LEVEL>(publish)?;
+        let payload = Bytes::copy_from_slice(publish.payload);
+        let shared = SharedPublish::new(publish.topic_name?, publish.properties, payload).ok()?;
+        let mut envelope = Envelope::new(server::<LEVEL>());
+        envelope.delivery = delivery(1)?;
+        let copies = shared.copies(envelope).ok()?;
+        for (id, out) in (1..).zip(receivers) {
+            copies.append_with_id(PacketId::new(id)?, false, out).ok()?;
+            if let Some(payload) = copies.payload() {
+                out.put_slice(payload);
             }
         }
         Some(())
