@@ -82,6 +82,7 @@ impl StreamState {
     }
 
     /// The dialect, if it is known and there was no error.
+    #[cfg(any(feature = "bytes", feature = "embedded-io-async"))]
     #[inline(always)]
     pub(crate) const fn running(&self) -> Option<Dialect> {
         match self.failed {

@@ -566,6 +566,12 @@ fn a_late_answer_may_be_for_a_request_with_another_number_of_filters() {
     // the request is repeated, and the second answer comes after the next request
     assert_eq!(kinds_of(&[one, one, code, two, code, codes]), []);
     assert_eq!(kinds_of(&[one, code, two, code]), [BreachKind::CodeCount]);
+    // a request that may repeat one whose answer has passed does not hold its identifier
+    let unsubscribe = (0, client, &b"\xa2\x05\0\x01\0\x01a"[..]);
+    let unsuback = (0, server, &b"\xb0\x02\0\x01"[..]);
+    assert_eq!(kinds_of(&[one, code, one, unsubscribe, unsuback, code]), []);
+    let in_use = kinds_of(&[one, unsubscribe, code, unsuback]);
+    assert_eq!(in_use, [BreachKind::PacketIdInUse]);
     // a request that may repeat one that was not seen
     assert_eq!(found_by(&mut Monitor::new().joining(), &[one, codes]), []);
     assert_eq!(kinds_of(&[one, codes]), [BreachKind::CodeCount]);
@@ -606,6 +612,24 @@ fn a_pubrel_may_cross_the_pubcomp_of_its_own_message_only() {
     let then = |pubrel| kinds(&[&done[..], &[(0, client, pubrel)]].concat());
     assert_eq!(then(b"\x62\x02\0\x01"), []);
     assert_eq!(then(b"\x62\x02\0\x02"), [BreachKind::NothingToAcknowledge]);
+}
+
+#[test]
+fn a_monitor_that_joins_may_see_a_late_puback_for_another_message() {
+    let found = |mut monitor: Monitor<'_>, version| {
+        let server = Dialect::from_server(version);
+        let publish: &[u8] = match version {
+            Version::V5 => b"\x34\x06\0\x01t\0\x07\0",
+            _ => b"\x34\x05\0\x01t\0\x07",
+        };
+        let puback = (0, server.reply(), &b"\x40\x02\0\x07"[..]);
+        found_by(&mut monitor, &[(0, server, publish), puback])
+    };
+    let wrong = [BreachKind::WrongAcknowledgement];
+    // an earlier message with QoS 1 may have had the identifier, and a copy
+    assert_eq!(found(Monitor::new().joining(), Version::V3_1_1), []);
+    // 5.0 has no copies within a connection
+    assert_eq!(found(Monitor::new().joining(), Version::V5), wrong);
 }
 
 #[test]
@@ -701,6 +725,34 @@ fn a_packet_out_of_place_may_be_answered() {
         (0, server, b"\xb0\x02\0\x09"),
     ];
     assert_eq!(kinds(&requests), [BreachKind::AfterDisconnect; 2]);
+    let pubrel = [
+        connect,
+        connack,
+        disconnect,
+        (0, client, b"\x62\x02\0\x07"),
+        (0, server, b"\x70\x02\0\x07"),
+    ];
+    assert_eq!(kinds(&pubrel), [BreachKind::AfterDisconnect]);
+}
+
+#[test]
+fn only_a_successful_pubrec_out_of_place_may_be_answered() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let with = |pubrec| {
+        kinds(&[
+            (0, client, CONNECT_5_0),
+            (0, server, b"\x20\x03\0\0\0"),
+            (0, server, b"\x34\x06\0\x01t\0\x07\0"),
+            (0, client, b"\xe0\0"),
+            (0, client, pubrec),
+            (0, server, b"\x62\x02\0\x07"),
+        ])
+    };
+    let late = BreachKind::AfterDisconnect;
+    assert_eq!(with(b"\x50\x02\0\x07"), [late]);
+    let failed = with(b"\x50\x03\0\x07\x80");
+    assert_eq!(failed, [late, BreachKind::NothingToAcknowledge]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub const SHOWN: [(Task, &str, &str); 7] = [
     (Task::Encode, "mqtt-wire", "encode"),
     (Task::Encode, "mqtt-wire, built", "encode, built"),
     (Task::Frame, "mqtt-wire", "frame"),
-    (Task::FanOut, "mqtt-wire", "fan out"),
+    (Task::FanOut, "mqtt-wire, copies", "fan out"),
 ];
 
 /// A row for each cell. A figure above 1 is bold.

@@ -230,7 +230,7 @@ impl Table {
             (Task::Encode, _) => vec![goal(Against::BestPeer, 1.0)],
             (Task::Frame, OURS) => vec![goal(Against::Nothing, 3.0)],
             (Task::Frame, _) => vec![],
-            (Task::FanOut, OURS) => vec![goal(Against::BestPeer, 0.5)],
+            (Task::FanOut, "mqtt-wire, copies") => vec![goal(Against::BestPeer, 0.5)],
             (Task::FanOut, _) => vec![],
         };
         // the floors and nanoseconds say little about instructions
