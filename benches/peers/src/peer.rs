@@ -37,7 +37,7 @@ pub trait Peer {
         Some(())
     }
 
-    /// Writes the packet. [`Written::written`] then returns the bytes of this packet alone.
+    /// Writes the packet. `Written::written` then returns the bytes of this packet alone.
     fn encode(packet: &mut Self::Packet, out: &mut Self::Output) -> Option<()>;
 
     /// Skips the next packet without decoding it, for codecs with public framing.
