@@ -50,9 +50,10 @@ impl DecodeError {
     /// The answer to a bad packet. Send it, then close the connection; `None` means that there is
     /// nothing to send.
     ///
-    /// `connack_sent` tells whether a Server has sent a CONNACK with Success: before it the answer
-    /// is a CONNACK, after it a DISCONNECT (5.0 MQTT-3.14.0-1). For the error of a Client it makes
-    /// no difference. Before 5.0 only a bad CONNECT can have an answer.
+    /// `connack_sent` is true if the Server has sent a CONNACK with Success. Before that the answer
+    /// is a CONNACK, afterwards a DISCONNECT (5.0 MQTT-3.14.0-1). A Client always answers with a
+    /// DISCONNECT. Before 5.0 only a bad CONNECT can have an answer. A Reason Code that the answer
+    /// cannot have becomes Protocol Error.
     ///
     /// A CONNECT of an unsupported version gets the answer of the nearest version: of 5.0 for a
     /// Protocol Level above 5, and of 3.1.1 for all others, the levels 0x83 and 0x84 of bridges
@@ -86,7 +87,6 @@ impl DecodeError {
             };
             Answer::new(packet, dialect)
         };
-        // the packet was not expected at all if its answer cannot have the code
         answer(code).or_else(|| answer(ReasonCode::ProtocolError))
     }
 

@@ -27,9 +27,8 @@ pub(crate) use self::body::{
 pub use self::connack::ConnAck;
 pub use self::connect::Connect;
 pub use self::disconnect::Disconnect;
-pub(crate) use self::publish::Head;
-pub(crate) use self::publish::write_packet_id;
 pub use self::publish::{Delivery, Publish};
+pub(crate) use self::publish::{Head, write_packet_id};
 pub use self::suback::{ReasonCodes, SubAck};
 pub use self::subscribe::{
     RetainHandling, Subscribe, Subscription, SubscriptionOptions, Subscriptions,
@@ -308,18 +307,12 @@ impl<'a> Packet<'a> {
     ) -> Result<usize, EncodeError> {
         if let Self::Publish(publish) = self {
             let payload = publish.payload;
-            let payload_len = payload.len();
             let head = Head {
                 publish,
-                payload_len,
+                payload_len: payload.len(),
             };
-            return encode(
-                &head,
-                || PacketType::Publish,
-                dialect.plain(),
-                payload,
-                buffer,
-            );
+            let packet_type = || PacketType::Publish;
+            return encode(&head, packet_type, dialect.plain(), payload, buffer);
         }
         with_body!(self, |body, TYPE| {
             encode(body, || TYPE, dialect.plain(), &[], buffer)

@@ -80,19 +80,20 @@ pub(crate) fn encode_to_slice(
 ) -> Result<usize, EncodeError> {
     let packet_type = packet_type();
     let room = buffer.len();
-    match write_packet(body, packet_type, dialect, SliceWriter(buffer)) {
+    match write_packet(body, packet_type, dialect, buffer) {
         Ok(rest) => Ok(room - rest.0.len()),
         Err(()) => refused(body, packet_type, dialect),
     }
 }
 
+/// Returns the part of `buffer` behind the packet.
 #[inline(always)]
-fn write_packet<O: Out>(
+fn write_packet<'b>(
     body: &impl EncodeBody,
     packet_type: PacketType,
     dialect: Dialect,
-    out: O,
-) -> Result<O, O::Error> {
+    buffer: &'b mut [u8],
+) -> Result<SliceWriter<'b>, ()> {
     check_sender(packet_type, dialect)?;
     let fields = BodyFields {
         body,
@@ -100,7 +101,8 @@ fn write_packet<O: Out>(
         dialect,
     };
     let first_byte = (packet_type as u8) << 4 | body.flags(packet_type);
-    out.put_byte(first_byte)?
+    SliceWriter(buffer)
+        .put_byte(first_byte)?
         .put_counted(&fields, body.later_len())
 }
 

@@ -213,9 +213,7 @@ impl<const LEVEL: u8> FanOut for Shared<LEVEL> {
     type Output = BytesMut;
 
     fn fan_out(publish: Wire, receivers: &mut [BytesMut]) -> Option<()> {
-        let publish = received::<LEVEL>(publish)?;
-        let payload = Bytes::copy_from_slice(publish.payload);
-        let shared = SharedPublish::new(publish.topic_name?, publish.properties, payload).ok()?;
+        let shared = shared::<LEVEL>(publish)?;
         for (id, out) in (1..).zip(receivers) {
             let mut envelope = Envelope::new(server::<LEVEL>());
             envelope.delivery = delivery(id)?;
@@ -235,9 +233,7 @@ impl<const LEVEL: u8> FanOut for Copied<LEVEL> {
     type Output = BytesMut;
 
     fn fan_out(publish: Wire, receivers: &mut [BytesMut]) -> Option<()> {
-        let publish = received::<LEVEL>(publish)?;
-        let payload = Bytes::copy_from_slice(publish.payload);
-        let shared = SharedPublish::new(publish.topic_name?, publish.properties, payload).ok()?;
+        let shared = shared::<LEVEL>(publish)?;
         let mut envelope = Envelope::new(server::<LEVEL>());
         envelope.delivery = delivery(1)?;
         let copies = shared.copies(envelope).ok()?;
@@ -256,6 +252,12 @@ fn received<const LEVEL: u8>(publish: Wire) -> Option<Publish<'static>> {
         Ok(Packet::Publish(publish)) => Some(publish),
         _ => None,
     }
+}
+
+fn shared<const LEVEL: u8>(publish: Wire) -> Option<SharedPublish> {
+    let publish = received::<LEVEL>(publish)?;
+    let payload = Bytes::copy_from_slice(publish.payload);
+    SharedPublish::new(publish.topic_name?, publish.properties, payload).ok()
 }
 
 fn delivery(id: u16) -> Option<Delivery> {
