@@ -82,8 +82,8 @@ impl Client {
             Some(TransportError::<io::Error>::Decode(error)) => Some(error),
             _ => error.downcast_ref::<DecodeError>(),
         };
-        if let Some(answer) = refused.and_then(|error| error.answer(true)) {
-            let _ = self.packets.get_mut().write_all(&answer).await;
+        if let Some(error) = refused {
+            let _ = self.packets.get_mut().write_all(&error.answer(true)).await;
         }
     }
 

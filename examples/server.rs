@@ -1,40 +1,35 @@
 // The server of README.md, which has the same text without this line.
 
-use std::io::{Read, Write};
+use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 
-use mqtt_wire::{ConnAck, Dialect, FrameDecoder, Limits, Packet, ReasonCode};
+use mqtt_wire::{
+    ConnAck, Delivery, Dialect, FrameDecoder, Limits, Packet, ReasonCode, TransportError,
+};
 
-fn serve(mut client: TcpStream) -> Result<(), Box<dyn std::error::Error>> {
-    let mut decoder = FrameDecoder::accept(Limits::default()); // learns the version from CONNECT
-    let (mut bytes, mut connected) = ([0; 4096], false);
+fn serve(mut client: TcpStream) -> Result<(), TransportError<io::Error>> {
+    let (mut decoder, mut connected) = (FrameDecoder::accept(Limits::default()), false);
     loop {
-        match decoder.next_packet() {
-            Ok(None) => match client.read(&mut bytes)? {
-                0 => return Ok(()),
-                length => decoder.extend(&bytes[..length]),
-            },
+        match decoder.read_packet(&mut client) {
             Ok(Some(Packet::Connect(connect))) if !connected => {
                 let connack = Packet::from(ConnAck::new(ReasonCode::Success));
-                let dialect = Dialect::from_server(connect.version);
-                let length = connack.encode_to_slice(dialect, &mut bytes)?;
-                client.write_all(&bytes[..length])?;
+                connack.write_to(&mut client, Dialect::from_server(connect.version))?;
                 connected = true;
             }
             Ok(Some(Packet::PingReq)) => client.write_all(b"\xd0\x00")?, // PINGRESP
-            Ok(Some(Packet::Connect(_) | Packet::Disconnect(_))) => return Ok(()),
-            Ok(Some(packet)) => println!("{packet:?}"),
+            Ok(Some(Packet::Publish(it))) if it.delivery == Delivery::AtMostOnce => {
+                println!("{it:?}")
+            }
+            Ok(_) => return Ok(()),
             Err(error) => {
-                if let Some(answer) = error.answer(connected) {
-                    client.write_all(&answer)?;
-                }
-                return Err(error.into());
+                client.write_all(&error.answer(connected))?;
+                return Err(error);
             }
         }
     }
 }
 
-fn main() -> std::io::Result<()> {
+fn main() -> io::Result<()> {
     for client in TcpListener::bind("127.0.0.1:1883")?.incoming() {
         println!("the connection ended: {:?}", serve(client?));
     }

@@ -7,12 +7,12 @@ use crate::error::{DecodeError, ErrorKind, Reply};
 use crate::packet::{ConnAck, Disconnect, Packet};
 use crate::reason_code::ReasonCode;
 
-/// The packet to send after a bad packet and before closing the connection: a CONNACK or a
-/// DISCONNECT, encoded. It dereferences to its bytes.
+/// The bytes to send after a bad packet and before closing the connection: a CONNACK or a
+/// DISCONNECT, or nothing. It dereferences to the bytes.
 ///
 /// [`DecodeError::answer`] makes it.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Answer {
     bytes: [u8; LONGEST],
     len: u8,
@@ -47,8 +47,8 @@ impl AsRef<[u8]> for Answer {
 }
 
 impl DecodeError {
-    /// The answer to a bad packet. Send it, then close the connection; `None` means that there is
-    /// nothing to send.
+    /// The answer to a bad packet. Send it, then close the connection. It is empty if there is nothing
+    /// to send.
     ///
     /// `connack_sent` is true if the Server has sent a CONNACK with Success. Before that the answer
     /// is a CONNACK, afterwards a DISCONNECT (5.0 MQTT-3.14.0-1). A Client always answers with a
@@ -64,16 +64,16 @@ impl DecodeError {
     ///
     /// // PUBLISH with QoS 3
     /// let error = Packet::decode(b"\x36\x00", Dialect::from_client(Version::V5)).unwrap_err();
-    /// assert_eq!(*error.answer(true).unwrap(), *b"\xe0\x01\x81"); // DISCONNECT, Malformed Packet
-    /// assert_eq!(*error.answer(false).unwrap(), *b"\x20\x03\x00\x81\x00"); // CONNACK
+    /// assert_eq!(*error.answer(true), *b"\xe0\x01\x81"); // DISCONNECT, Malformed Packet
+    /// assert_eq!(*error.answer(false), *b"\x20\x03\x00\x81\x00"); // CONNACK
     ///
     /// let error = Packet::decode(b"\x36\x00", Dialect::from_client(Version::V3_1_1)).unwrap_err();
-    /// assert_eq!(error.answer(true), None);
+    /// assert!(error.answer(true).is_empty());
     /// ```
     #[must_use]
-    pub fn answer(&self, connack_sent: bool) -> Option<Answer> {
+    pub fn answer(&self, connack_sent: bool) -> Answer {
         let (Reply::ConnAck(code) | Reply::Disconnect(code)) = self.reply() else {
-            return None;
+            return Answer::default();
         };
         let dialect = match self.violation().sender() {
             Sender::Client => Dialect::from_server(self.version_to_answer_in()),
@@ -87,7 +87,9 @@ impl DecodeError {
             };
             Answer::new(packet, dialect)
         };
-        answer(code).or_else(|| answer(ReasonCode::ProtocolError))
+        answer(code)
+            .or_else(|| answer(ReasonCode::ProtocolError))
+            .unwrap_or_default()
     }
 
     /// The version of the error, or the nearest one to an unsupported Protocol Level.
@@ -104,9 +106,9 @@ mod tests {
     use super::*;
     use crate::packet::Connect;
 
-    fn answers(bytes: &[u8], dialect: Dialect) -> [Option<std::vec::Vec<u8>>; 2] {
+    fn answers(bytes: &[u8], dialect: Dialect) -> [std::vec::Vec<u8>; 2] {
         let error = Packet::decode(bytes, dialect).unwrap_err();
-        [false, true].map(|sent| error.answer(sent).map(|answer| answer.to_vec()))
+        [false, true].map(|sent| error.answer(sent).to_vec())
     }
 
     #[test]
@@ -114,12 +116,12 @@ mod tests {
         let bad = b"\x10\x0d\x00\x04MQTT\x05\x0a\x00\x3c\x00\x00\x00"; // Will QoS without a Will
         assert_eq!(
             answers(bad, Dialect::from_client(Version::V5)),
-            [b"\x20\x03\x00\x81\x00".into(), b"\xe0\x01\x81".into()].map(Some)
+            [&b"\x20\x03\x00\x81\x00"[..], b"\xe0\x01\x81"]
         );
         let bad = b"\x10\x0c\x00\x04MQTT\x04\x00\x00\x3c\x00\x00"; // no Client Identifier, no Clean Session
         assert_eq!(
             answers(bad, Dialect::from_client(Version::V3_1_1)),
-            [Some(b"\x20\x02\x00\x02".into()), None]
+            [&b"\x20\x02\x00\x02"[..], b""]
         );
     }
 
@@ -129,19 +131,18 @@ mod tests {
         let bad = b"\x30\x07\x00\x01t\x03\x23\x00\x00";
         assert_eq!(
             answers(bad, Dialect::from_client(Version::V5)),
-            [b"\x20\x03\x00\x82\x00".into(), b"\xe0\x01\x94".into()].map(Some)
+            [&b"\x20\x03\x00\x82\x00"[..], b"\xe0\x01\x94"]
         );
     }
 
     #[test]
     fn a_client_answers_with_disconnect_at_any_time() {
-        let answer = || Some(b"\xe0\x01\x81".into());
         assert_eq!(
             answers(b"\x36\x00", Dialect::from_server(Version::V5)),
-            [answer(), answer()]
+            [b"\xe0\x01\x81"; 2]
         );
         let answers = answers(b"\x36\x00", Dialect::from_server(Version::V3_1_1));
-        assert_eq!(answers, [None, None]);
+        assert_eq!(answers, [b""; 2]);
     }
 
     #[test]
@@ -157,13 +158,13 @@ mod tests {
             let mut bytes = *b"\x10\x0c\x00\x04MQTT\x00\x02\x00\x3c\x00\x00";
             bytes[8] = level;
             let error = Connect::decode(&bytes).unwrap_err();
-            assert_eq!(*error.answer(false).unwrap(), *answer, "level {level}");
+            assert_eq!(*error.answer(false), *answer, "level {level}");
         }
     }
 
     #[test]
     fn a_first_packet_that_is_no_connect_gets_no_answer() {
         let error = Connect::decode(b"\xc0\x00").unwrap_err();
-        assert_eq!(error.answer(false), None);
+        assert!(error.answer(false).is_empty());
     }
 }

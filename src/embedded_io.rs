@@ -47,10 +47,8 @@ use crate::transport::TransportError;
 ///         }
 ///     };
 ///     // in 5.0, send the reason for refusing a packet before you close the connection
-///     if let Err(TransportError::Decode(error)) = &ended {
-///         if let Some(answer) = error.answer(true) {
-///             writer.get_mut().write_all(&answer).await.map_err(TransportError::Io)?;
-///         }
+///     if let Err(error) = &ended {
+///         writer.get_mut().write_all(&error.answer(true)).await.map_err(TransportError::Io)?;
 ///     }
 ///     ended
 /// }

@@ -31,6 +31,7 @@
 //! | you have | start with |
 //! |---|---|
 //! | a tokio socket, or MQTT over WebSocket | [`Codec`] |
+//! | a blocking socket, or any `std::io::Read` | [`FrameDecoder::read_packet`] and [`Packet::write_to`] |
 //! | an `embedded-io-async` transport | [`PacketReader`] and [`PacketWriter`] |
 //! | bytes that arrive in pieces | [`FrameDecoder`] |
 //! | bytes in a slice | [`FrameRef::split`], or [`Packet::decode`] for exactly one packet |
@@ -62,7 +63,7 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `std` | yes | `std` support in the dependencies |
+//! | `std` | yes | [`FrameDecoder::read_packet`], [`Packet::write_to`], `std` support in the dependencies |
 //! | `alloc` | with `std` or `bytes` | `Monitor::new`, which allocates as needed |
 //! | `bytes` | yes | [`Frame`], [`FrameDecoder`] and [`Packet::encode`], based on [`bytes`] |
 //! | `serde` | no | `Serialize` for packets and their parts, `Deserialize` for plain values such as [`QoS`] and [`ReasonCode`] |
@@ -130,11 +131,13 @@ mod rules;
 #[cfg(feature = "serde")]
 mod serde_impls;
 mod statement;
+#[cfg(all(feature = "std", feature = "bytes"))]
+mod std_io;
 pub mod stream;
 #[cfg(feature = "tokio")]
 mod tokio;
 mod topic;
-#[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
+#[cfg(any(all(feature = "std", feature = "bytes"), feature = "embedded-io-async"))]
 mod transport;
 mod will_fate;
 mod wire;
@@ -163,6 +166,6 @@ pub use self::statement::Statement;
 #[cfg(feature = "tokio")]
 pub use self::tokio::Codec;
 pub use self::topic::{SharedSubscription, TopicFilter, TopicName};
-#[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
+#[cfg(any(all(feature = "std", feature = "bytes"), feature = "embedded-io-async"))]
 pub use self::transport::TransportError;
 pub use self::will_fate::{Ending, WillFate, WillTerms};

@@ -38,10 +38,8 @@ use crate::transport::TransportError;
 ///     let mut connected = false;
 ///     let served = serve_packets(&mut packets, &mut connected).await;
 ///     // before it closes the connection, it sends the reason for refusing a packet
-///     if let Err(TransportError::Decode(error)) = &served {
-///         if let Some(answer) = error.answer(connected) {
-///             packets.get_mut().write_all(&answer).await?;
-///         }
+///     if let Err(error) = &served {
+///         packets.get_mut().write_all(&error.answer(connected)).await?;
 ///     }
 ///     served
 /// }

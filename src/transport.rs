@@ -2,9 +2,11 @@
 
 use core::fmt;
 
+use crate::answer::Answer;
 use crate::error::{DecodeError, EncodeError};
 
-/// The error of `Codec`, `PacketReader` and `PacketWriter`. `E` is the error of the transport.
+/// The error of `Codec`, `PacketReader`, `PacketWriter`, `FrameDecoder::read_packet` and
+/// `Packet::write_to`. `E` is the error of the transport.
 ///
 /// After [`Encode`](Self::Encode) and [`NoVersion`](Self::NoVersion) the connection can still be
 /// used; after the others, close it.
@@ -13,7 +15,7 @@ use crate::error::{DecodeError, EncodeError};
 pub enum TransportError<E> {
     /// The transport failed.
     Io(E),
-    /// The peer broke a rule. Send [`DecodeError::answer`] before you close the connection.
+    /// The peer broke a rule. Send the [`answer`](Self::answer) before you close the connection.
     Decode(DecodeError),
     /// The packet must not be sent. Nothing was written.
     Encode(EncodeError),
@@ -29,6 +31,17 @@ pub enum TransportError<E> {
     NoVersion,
 }
 
+impl<E> TransportError<E> {
+    /// The [`DecodeError::answer`] to a bad packet; empty for all other errors.
+    #[must_use]
+    pub fn answer(&self, connack_sent: bool) -> Answer {
+        match self {
+            Self::Decode(error) => error.answer(connack_sent),
+            _ => Answer::default(),
+        }
+    }
+}
+
 impl<E> From<DecodeError> for TransportError<E> {
     fn from(error: DecodeError) -> Self {
         Self::Decode(error)
@@ -41,7 +54,7 @@ impl<E> From<EncodeError> for TransportError<E> {
     }
 }
 
-#[cfg(feature = "tokio")]
+#[cfg(feature = "std")]
 impl From<std::io::Error> for TransportError<std::io::Error> {
     fn from(error: std::io::Error) -> Self {
         Self::Io(error)

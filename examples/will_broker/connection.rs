@@ -87,7 +87,7 @@ async fn first_frame(packets: &mut Packets) -> Option<(Frame, Dialect)> {
         Err(TransportError::Decode(error)) => error,
         Err(_) => return None,
     };
-    let answer = error.answer(false)?;
+    let answer = error.answer(false);
     let sent = timeout(PATIENCE, packets.get_mut().write_all(&answer)).await;
     sent.ok()?.ok()?;
     None

@@ -32,7 +32,8 @@ impl Default for Limits {
 ///
 /// Append bytes with [`buffer`](Self::buffer) or [`extend`](Self::extend), in pieces of any size.
 /// [`next_packet`](Self::next_packet) lends packets, one at a time; [`next_frame`](Self::next_frame)
-/// returns frames, which you can keep. The buffer grows only as bytes arrive, never because of a
+/// returns frames, which you can keep. `read_packet` (feature `std`) reads from a `std::io::Read` and
+/// lends packets. The buffer grows only as bytes arrive, never because of a
 /// length that the peer announced. After an error the decoder stays failed, and the bytes after the
 /// last good packet are still in its buffer.
 ///
@@ -138,6 +139,18 @@ impl FrameDecoder {
                 Framed::Frame(Frame::take(&mut self.buffer, len, header))
             }
         })
+    }
+
+    /// Whether the next frame is complete, or how many bytes are missing. Does not learn the version.
+    #[cfg(feature = "std")]
+    pub(crate) fn find_next(&mut self) -> Result<Framed<()>, DecodeError> {
+        self.state.check()?;
+        let bytes = self.buffer.get(self.lent..).unwrap_or_default();
+        match FrameRef::peek(bytes, self.state.dialect(), self.limit()) {
+            Ok(Framed::Frame(_)) => Ok(Framed::Frame(())),
+            Ok(Framed::NeedMore(missing)) => Ok(Framed::NeedMore(missing)),
+            Err(error) => Err(self.state.fail(error)),
+        }
     }
 
     /// Lends the next frame, if it is complete, to `read`. It is removed from the buffer unless

@@ -10,6 +10,8 @@ fn the_readme_has_the_example() {
 
 #[allow(dead_code)] // its `main` listens for ever
 mod server {
+    use std::io::Read;
+
     include!("../../examples/server.rs");
 
     fn sends_and_receives(sent: &[&[u8]]) -> Vec<u8> {
@@ -53,8 +55,11 @@ mod server {
     }
 
     #[test]
-    fn closes_the_connection_after_a_second_connect() {
-        let received = sends_and_receives(&[CONNECT, CONNECT, b"\xc0\x00"]);
-        assert_eq!(received, b"\x20\x03\x00\x00\x00");
+    fn closes_the_connection_after_a_packet_that_it_does_not_serve() {
+        let qos_1: &[u8] = b"\x32\x06\x00\x01t\x00\x01\x00";
+        for packet in [CONNECT, qos_1] {
+            let received = sends_and_receives(&[CONNECT, packet, b"\xc0\x00"]);
+            assert_eq!(received, b"\x20\x03\x00\x00\x00");
+        }
     }
 }

@@ -72,7 +72,8 @@ fn every_invalid_vector_has_its_answer() {
         let error = decode(&vector).unwrap_err();
         for connack_sent in [false, true] {
             let name = &vector.name;
-            let Some(answer) = error.answer(connack_sent) else {
+            let answer = error.answer(connack_sent);
+            if answer.is_empty() {
                 let is_known = error.version() == Some(Version::V5);
                 let of_connect = error.packet_type() == Some(PacketType::Connect);
                 assert!(
@@ -80,7 +81,7 @@ fn every_invalid_vector_has_its_answer() {
                     "{name}"
                 );
                 continue;
-            };
+            }
             let version = error.version().unwrap_or(vector.dialect.version());
             let dialect = Dialect::new(version, vector.dialect.reply().sender());
             let code = match Packet::decode(&answer, dialect) {
