@@ -4,8 +4,8 @@ use embedded_io_async::{Read, Write};
 
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, ErrorKind, Fault, Field};
-use crate::frame::{Framed, StreamState};
-use crate::packet::{Connect, Packet};
+use crate::frame::{FrameRef, Framed, Header, StreamState};
+use crate::packet::Packet;
 use crate::packet_type::PacketType;
 use crate::rules::{OptionalRules, Waivers};
 use crate::stream::PublishHead;
@@ -145,27 +145,27 @@ impl<'b, R: Read> PacketReader<'b, R> {
     #[doc(alias = "cancel")]
     #[doc(alias = "cancellation")]
     pub async fn next_packet(&mut self) -> Result<Option<Packet<'_>>, TransportError<R::Error>> {
-        let Some(len) = self.next_len().await? else {
+        let (Some((len, header)), Some(dialect)) = (self.find_next().await?, self.state.dialect())
+        else {
             return Ok(None);
         };
         let bytes = self.buffer.get(self.start..self.start + len);
-        let bytes = bytes.unwrap_or_default();
         self.start += len;
-        let packet = match self.state.dialect() {
-            Some(dialect) => Packet::decode(bytes, dialect),
-            None => Connect::decode(bytes).map(Packet::Connect),
-        };
-        if let Err(error) = packet {
-            self.state.fail(error);
+        let bytes = bytes.unwrap_or_default();
+        match (FrameRef { bytes, header }).decode(dialect) {
+            Ok(packet) => Ok(Some(packet)),
+            Err(error) => {
+                self.state.fail(&error);
+                Err(error.into())
+            }
         }
-        Ok(Some(packet?))
     }
 
-    /// Reads until the next packet is complete. Returns its length.
-    async fn next_len(&mut self) -> Result<Option<usize>, TransportError<R::Error>> {
+    /// Reads until the next packet is complete. Returns its length and its fixed header.
+    async fn find_next(&mut self) -> Result<Option<(usize, Header)>, TransportError<R::Error>> {
         loop {
             let missing = match self.find_packet()? {
-                Framed::Frame(len) => return Ok(Some(len)),
+                Framed::Frame(found) => return Ok(Some(found)),
                 Framed::NeedMore(missing) => missing.get(),
             };
             self.buffer.copy_within(self.start..self.end, 0);
@@ -183,18 +183,19 @@ impl<'b, R: Read> PacketReader<'b, R> {
         }
     }
 
-    fn find_packet(&mut self) -> Result<Framed<usize>, DecodeError> {
+    fn find_packet(&mut self) -> Result<Framed<(usize, Header)>, DecodeError> {
         let received = self.buffer.get(self.start..self.end).unwrap_or_default();
         let limit = u32::try_from(self.buffer.len()).unwrap_or(u32::MAX);
         match self.state.next_frame(received, limit)? {
-            Framed::Frame(frame) => Ok(Framed::Frame(frame.bytes().len())),
+            Framed::Frame(frame) => Ok(Framed::Frame((frame.bytes().len(), frame.header))),
             // a buffer that cannot hold the fixed header
             Framed::NeedMore(_) if received.len() == self.buffer.len() => {
                 let fault = Fault::new(ErrorKind::PacketTooLarge, Field::RemainingLength, 0);
                 let first_byte = received.first().copied().unwrap_or_default();
                 let packet_type = PacketType::from_nibble(first_byte >> 4);
                 let error = DecodeError::new(fault, 1, packet_type, self.state.dialect());
-                Err(self.state.fail(error))
+                self.state.fail(&error);
+                Err(error)
             }
             Framed::NeedMore(missing) => Ok(Framed::NeedMore(missing)),
         }

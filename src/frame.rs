@@ -52,7 +52,7 @@ pub enum Framed<F> {
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct FrameRef<'a> {
-    bytes: &'a [u8],
+    pub(crate) bytes: &'a [u8],
     pub(crate) header: Header,
 }
 

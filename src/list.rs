@@ -22,16 +22,17 @@ use crate::packet_type::Carrier;
 /// ```
 pub struct List<'a, T>(Repr<'a, T>);
 
+#[repr(u8)]
 enum Repr<'a, T> {
     /// Bytes that were checked for a carrier in a dialect.
     Wire {
-        bytes: &'a [u8],
+        hidden: Hidden,
         carrier: Carrier,
         dialect: Dialect,
-        hidden: Hidden,
+        bytes: &'a [u8],
     },
     /// A slice from the caller.
-    Items(&'a [T], Hidden),
+    Items(Hidden, &'a [T]),
 }
 
 /// A type of items in a [`List`]. Only this crate implements it.
@@ -95,7 +96,7 @@ impl<'a, T> List<'a, T> {
     /// A list of the items in a slice.
     #[must_use]
     pub const fn new(items: &'a [T]) -> Self {
-        Self(Repr::Items(items, Hidden::NONE))
+        Self(Repr::Items(Hidden::NONE, items))
     }
 
     /// Whether the list has no items.
@@ -105,7 +106,7 @@ impl<'a, T> List<'a, T> {
         match self.0 {
             // a list that hides items still has a visible one, see `hiding`
             Repr::Wire { bytes, .. } => bytes.is_empty(),
-            Repr::Items(items, _) => items.is_empty(),
+            Repr::Items(_, items) => items.is_empty(),
         }
     }
 
@@ -124,7 +125,7 @@ impl<'a, T> List<'a, T> {
     #[inline]
     pub(crate) const fn lent(&self) -> Option<&'a [T]> {
         match self.0 {
-            Repr::Items(items, Hidden::NONE) => Some(items),
+            Repr::Items(Hidden::NONE, items) => Some(items),
             _ => None,
         }
     }
@@ -158,7 +159,7 @@ impl<'a, T: Item<'a>> List<'a, T> {
                 hidden: Hidden::NONE,
                 ..
             } => bytes.len(),
-            Repr::Items(items, Hidden::NONE) => items.iter().map(len_of).sum(),
+            Repr::Items(Hidden::NONE, items) => items.iter().map(len_of).sum(),
             _ => 0,
         }
     }
@@ -185,10 +186,10 @@ impl<'a, T: Item<'a>> List<'a, T> {
                     IterRepr::Wire(wire)
                 }
             }
-            Repr::Items(items, hidden) if T::CAN_HIDE && !hidden.is_none() => {
+            Repr::Items(hidden, items) if T::CAN_HIDE && !hidden.is_none() => {
                 IterRepr::HidingItems(items.iter(), hidden)
             }
-            Repr::Items(items, _) => IterRepr::Items(items.iter()),
+            Repr::Items(_, items) => IterRepr::Items(items.iter()),
         })
     }
 
@@ -196,14 +197,14 @@ impl<'a, T: Item<'a>> List<'a, T> {
     #[must_use]
     pub fn len(&self) -> usize {
         match self.0 {
-            Repr::Items(items, Hidden::NONE) => items.len(),
+            Repr::Items(Hidden::NONE, items) => items.len(),
             _ => self.iter().count(),
         }
     }
 
     /// The same list with these groups hidden too. Copies nothing.
     pub(crate) fn hiding(mut self, more: Hidden) -> Self {
-        let (Repr::Wire { hidden, .. } | Repr::Items(_, hidden)) = &mut self.0;
+        let (Repr::Wire { hidden, .. } | Repr::Items(hidden, _)) = &mut self.0;
         *hidden = hidden.with(more);
         match self.iter().next() {
             Some(_) => self,

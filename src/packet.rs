@@ -1,4 +1,8 @@
 //! The Control Packets. One file per packet layout decodes and encodes it.
+//!
+//! Their fields are in memory in the order in which they are declared: small fields first, then the
+//! properties, then the rest. A program that moves a packet reads the fields of all types at once, so
+//! fields at one place have one size; see `tests/it/sizes.rs`.
 
 mod ack;
 mod auth;
@@ -70,6 +74,7 @@ macro_rules! packets {
         #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "type"))]
         #[cfg_attr(feature = "serde", serde(rename_all = "UPPERCASE"))]
         #[allow(clippy::large_enum_variant)] // without an allocator there is no box for CONNECT
+        #[repr(u8)]
         pub enum Packet<'a> {
             $($(#[$doc])* $name $(($body<'a>))?,)*
         }

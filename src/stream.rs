@@ -162,7 +162,7 @@ impl Splitter {
         } else {
             Ok(self.take_chunk(input))
         };
-        part.map_err(|error| self.state.fail(error))
+        part.inspect_err(|error| self.state.fail(error))
     }
 
     fn take_chunk<'a>(&mut self, input: &mut &'a [u8]) -> PartRef<'a> {

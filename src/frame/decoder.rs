@@ -149,7 +149,10 @@ impl FrameDecoder {
         match FrameRef::peek(bytes, self.state.dialect(), self.limit()) {
             Ok(Framed::Frame(_)) => Ok(Framed::Frame(())),
             Ok(Framed::NeedMore(missing)) => Ok(Framed::NeedMore(missing)),
-            Err(error) => Err(self.state.fail(error)),
+            Err(error) => {
+                self.state.fail(&error);
+                Err(error)
+            }
         }
     }
 
@@ -160,38 +163,34 @@ impl FrameDecoder {
         &'a mut self,
         read: impl FnOnce(FrameRef<'a>, Dialect) -> Result<T, DecodeError>,
     ) -> Result<Option<T>, DecodeError> {
-        let Some(dialect) = self.state.running() else {
-            return self.lend_first_frame(read);
-        };
         let bytes = self.buffer.get(self.lent..).unwrap_or_default();
-        let frame = match FrameRef::peek(bytes, Some(dialect), self.limits.packet) {
-            Ok(Framed::Frame(frame)) => frame,
-            Ok(Framed::NeedMore(_)) => return Ok(None),
-            Err(error) => return Err(self.state.fail(error)),
+        let (frame, dialect) = match self.state.running() {
+            Some(dialect) => match FrameRef::peek(bytes, Some(dialect), self.limits.packet) {
+                Ok(Framed::Frame(frame)) => (frame, dialect),
+                Ok(Framed::NeedMore(_)) => return Ok(None),
+                Err(error) => {
+                    self.state.fail(&error);
+                    return Err(error);
+                }
+            },
+            None => {
+                let framed = self.state.first_frame(bytes, self.limits.first_packet)?;
+                match (framed, self.state.dialect()) {
+                    (Framed::Frame(frame), Some(dialect)) => (frame, dialect),
+                    _ => return Ok(None),
+                }
+            }
         };
         match read(frame, dialect) {
             Ok(value) => {
                 self.lent += frame.bytes.len();
                 Ok(Some(value))
             }
-            Err(error) => Err(self.state.fail(error)),
+            Err(error) => {
+                self.state.fail(&error);
+                Err(error)
+            }
         }
-    }
-
-    /// [`lend_frame`](Self::lend_frame) of the first frame, and after an error.
-    #[cold]
-    fn lend_first_frame<'a, T>(
-        &'a mut self,
-        read: impl FnOnce(FrameRef<'a>, Dialect) -> Result<T, DecodeError>,
-    ) -> Result<Option<T>, DecodeError> {
-        let bytes = self.buffer.get(self.lent..).unwrap_or_default();
-        let framed = self.state.first_frame(bytes, self.limits.first_packet)?;
-        let (Framed::Frame(frame), Some(dialect)) = (framed, self.state.dialect()) else {
-            return Ok(None);
-        };
-        let value = read(frame, dialect).map_err(|error| self.state.fail(error))?;
-        self.lent += frame.bytes.len();
-        Ok(Some(value))
     }
 
     #[inline]

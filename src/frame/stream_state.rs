@@ -57,11 +57,12 @@ impl StreamState {
         }
     }
 
-    /// Records an error, which every later read returns again.
+    /// Records an error, which every later read returns again. It takes a reference: an error that is
+    /// passed in registers makes the compiler read the packet of a success in words of that size.
     #[cold]
-    pub(crate) fn fail(&mut self, error: DecodeError) -> DecodeError {
-        self.failed = Some(error);
-        error
+    #[inline(never)]
+    pub(crate) fn fail(&mut self, error: &DecodeError) {
+        self.failed = Some(*error);
     }
 
     /// Finds the next packet; without a dialect, it must be a CONNECT. Records an error.
@@ -75,7 +76,7 @@ impl StreamState {
         match self.running() {
             Some(dialect) => {
                 let found = FrameRef::peek(bytes, Some(dialect), max_len);
-                found.map_err(|error| self.fail(error))
+                found.inspect_err(|error| self.fail(error))
             }
             None => self.first_frame(bytes, max_len),
         }
@@ -103,7 +104,7 @@ impl StreamState {
     ) -> Result<Framed<FrameRef<'a>>, DecodeError> {
         self.check()?;
         let found = self.find_frame(bytes, max_len);
-        found.map_err(|error| self.fail(error))
+        found.inspect_err(|error| self.fail(error))
     }
 
     /// Finds the next packet; without a dialect, it must be a CONNECT. Does not record an error.

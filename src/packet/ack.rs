@@ -58,6 +58,7 @@ use crate::wire::write::Out;
 #[doc(alias = "PubRec")]
 #[doc(alias = "PubRel")]
 #[doc(alias = "PubComp")]
+#[repr(C)]
 pub struct Ack<'a> {
     /// The Packet Identifier of the PUBLISH (MQTT-2.3.1-6 of 3.1.1, MQTT-2.2.1-5 of 5.0).
     #[doc(alias = "pkid")]

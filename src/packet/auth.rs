@@ -48,6 +48,7 @@ use crate::wire::write::Out;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[repr(C)]
 pub struct Auth<'a> {
     /// The purpose of this step (MQTT-3.15.2-1): Success (Server only), Continue authentication
     /// (both sides) or Re-authenticate (Client only).

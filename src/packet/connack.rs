@@ -59,6 +59,7 @@ use crate::wire::write::Out;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[repr(C)]
 pub struct ConnAck<'a> {
     /// Whether the Server continues an earlier Session of the Client. Always false if it refuses
     /// the connection (MQTT-3.2.2-4 of 3.1.1, MQTT-3.2.2-6 of 5.0). 3.1 does not define this bit,

@@ -78,17 +78,18 @@ use crate::wire::write::Out;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[repr(C)]
 pub struct Connect<'a> {
+    /// The longest time between two packets of the Client, in seconds (MQTT-3.1.2-23 of 3.1.1,
+    /// MQTT-3.1.2-20 of 5.0). 0 turns Keep Alive off.
+    #[doc(alias = "keepalive")]
+    pub keep_alive: u16,
     /// The version of the connection: Protocol Name and Protocol Level.
     pub version: Version,
     /// Whether the Server discards an existing Session. In 3.1 and 3.1.1 this is Clean Session,
     /// and the new Session ends with the connection.
     #[doc(alias = "clean_session")]
     pub clean_start: bool,
-    /// The longest time between two packets of the Client, in seconds (MQTT-3.1.2-23 of 3.1.1,
-    /// MQTT-3.1.2-20 of 5.0). 0 turns Keep Alive off.
-    #[doc(alias = "keepalive")]
-    pub keep_alive: u16,
     /// The properties (5.0 only).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Properties::is_empty"))]
     pub properties: Properties<'a>,

@@ -49,6 +49,7 @@ use crate::wire::write::Out;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[repr(C)]
 pub struct Disconnect<'a> {
     /// The reason for disconnecting (5.0 MQTT-3.14.2-1). Before 5.0 always Success, which here
     /// means a normal disconnection: the Server does not publish the Will (MQTT-3.14.4-3).

@@ -58,18 +58,19 @@ use crate::wire::write::Out;
 /// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
 pub struct Publish<'a> {
-    /// The QoS; with QoS 1 and 2 also Packet Identifier and DUP.
-    pub delivery: Delivery,
     /// RETAIN. From a Client, 1 asks the Server to store the message for future subscribers. From
     /// a Server, see section 3.3.1.3.
     pub retain: bool,
+    /// The QoS; with QoS 1 and 2 also Packet Identifier and DUP.
+    pub delivery: Delivery,
+    /// The properties (5.0 only).
+    pub properties: Properties<'a>,
     /// The Topic Name. `None` is an empty name: 5.0 only, and only with the property Topic Alias,
     /// which replaces it (section 3.3.2.3.4).
     #[doc(alias = "topic")]
     pub topic_name: Option<TopicName<'a>>,
-    /// The properties (5.0 only).
-    pub properties: Properties<'a>,
     /// The content of the message. It may be empty.
     pub payload: &'a [u8],
 }

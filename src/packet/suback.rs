@@ -74,6 +74,7 @@ use crate::wire::write::Out;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[doc(alias = "UnsubAck")]
+#[repr(C)]
 pub struct SubAck<'a> {
     /// The Packet Identifier of the SUBSCRIBE or UNSUBSCRIBE (MQTT-2.3.1-7 of 3.1.1, MQTT-2.2.1-6
     /// of 5.0).

@@ -61,6 +61,7 @@ use crate::wire::write::Out;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[repr(C)]
 pub struct Subscribe<'a> {
     /// The Packet Identifier. The SUBACK has the same one.
     #[doc(alias = "pkid")]

@@ -46,6 +46,7 @@ use crate::wire::write::Out;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[repr(C)]
 pub struct Unsubscribe<'a> {
     /// The Packet Identifier. The UNSUBACK has the same one.
     #[doc(alias = "pkid")]

@@ -22,6 +22,7 @@ use crate::wire::write::Out;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[doc(alias = "last_will")]
+#[repr(C)]
 pub struct Will<'a> {
     /// Will QoS: the QoS with which the Server publishes the message.
     pub qos: QoS,

@@ -41,9 +41,9 @@ pub enum Packet {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[allow(missing_docs)]
 pub struct Connect {
+    pub keep_alive: u16,
     pub version: Version,
     pub clean_start: bool,
-    pub keep_alive: u16,
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub properties: Vec<Property>,
     pub client_id: String,

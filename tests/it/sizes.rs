@@ -1,6 +1,6 @@
 //! Programs pass packets by value and keep them in structs and queues, so no size may change unnoticed.
 
-use std::mem::size_of;
+use std::mem::{offset_of, size_of};
 
 use mqtt_wire::{
     Ack, Auth, ConnAck, Connect, DecodeError, Dialect, Disconnect, EncodeError, FrameRef, Framed,
@@ -18,8 +18,9 @@ macro_rules! sizes {
 #[test]
 fn every_type_keeps_its_size() {
     let sizes = sizes! {
-        144 Packet
-        144 Result<Packet, DecodeError>
+        152 Packet
+        152 Result<Packet, DecodeError>
+        152 Result<Option<Packet>, DecodeError>
         144 Connect
         32  ConnAck
         64  Publish
@@ -47,6 +48,40 @@ fn every_type_keeps_its_size() {
     for (name, bytes, kept) in sizes {
         assert_eq!(bytes, kept, "{name}");
     }
+}
+
+/// A caller that moves a packet reads the fields of all packet types before it knows the type. Fields
+/// at one place therefore have one size: a processor that reads 8 bytes, which were written as 2 and
+/// 1, waits until they have left the store buffer.
+#[test]
+fn fields_at_one_place_have_one_size() {
+    let identifiers = [
+        offset_of!(Ack, packet_id),
+        offset_of!(Subscribe, packet_id),
+        offset_of!(SubAck, packet_id),
+        offset_of!(Unsubscribe, packet_id),
+        offset_of!(Connect, keep_alive),
+    ];
+    assert_eq!(identifiers, [0; 5]);
+    let bytes = [
+        offset_of!(Ack, reason_code),
+        offset_of!(Publish, delivery),
+        offset_of!(Connect, version),
+    ];
+    assert_eq!(bytes, [2; 3]);
+    let properties = [
+        offset_of!(Ack, properties),
+        offset_of!(Auth, properties),
+        offset_of!(ConnAck, properties),
+        offset_of!(Connect, properties),
+        offset_of!(Disconnect, properties),
+        offset_of!(Publish, properties),
+        offset_of!(SubAck, properties),
+        offset_of!(Subscribe, properties),
+        offset_of!(Unsubscribe, properties),
+        offset_of!(Will, properties),
+    ];
+    assert_eq!(properties, [8; 10]);
 }
 
 #[cfg(feature = "bytes")]
