@@ -137,9 +137,8 @@ impl Monitor<'_> {
                 // the other side may answer it
                 self.authentication = Authentication::AnsweredBy(sender.other());
             }
-            ReasonCode::Success if sender == Sender::Server => {
-                self.authentication = Authentication::None;
-            }
+            // only a Server sends it
+            ReasonCode::Success => self.authentication = Authentication::None,
             _ => {}
         }
     }

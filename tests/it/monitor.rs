@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::fixtures::{self, Recording, Session};
 use mqtt_wire::monitor::{Breach, BreachKind, Exchange, Monitor, Storage};
 use mqtt_wire::{
-    Dialect, FrameRef, Framed, Packet, PacketType, ReasonCode, Sender, Version, Waivers,
+    Dialect, FrameRef, Framed, Packet, PacketId, PacketType, ReasonCode, Sender, Version, Waivers,
 };
 use serde_json::{Value, json};
 
@@ -287,6 +287,51 @@ fn authentication_ends_with_the_success_of_the_server() {
     assert_eq!(kinds(&packets), []);
     packets.push((0, client, &go_on));
     assert_eq!(kinds(&packets), [BreachKind::AuthenticationNotBegun]);
+}
+
+#[test]
+fn a_will_keeps_within_the_limits_of_connack() {
+    let client = Dialect::from_client(Version::V5);
+    let found = |flags, connack| {
+        let before = b"\x10\x14\0\x04MQTT\x05";
+        let connect = [&before[..], &[flags], b"\0\0\0\0\x01c\0\0\x01w\0\0"].concat();
+        kinds(&[(0, client, &connect), (0, client.reply(), connack)])
+    };
+    let qos_1 = b"\x20\x05\0\0\x02\x24\x01"; // Maximum QoS 1
+    assert_eq!(found(0x0e, qos_1), []);
+    assert_eq!(found(0x16, qos_1), [BreachKind::WillQosNotSupported]);
+    let no_retain = b"\x20\x05\0\0\x02\x25\0"; // Retain Available 0
+    assert_eq!(found(0x06, no_retain), []);
+    assert_eq!(found(0x26, no_retain), [BreachKind::WillRetainNotSupported]);
+    assert_eq!(found(0x26, b"\x20\x03\0\0\0"), []);
+}
+
+#[test]
+fn a_side_that_has_left_answers_no_breach() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let last_breach = |packets: &[&(Dialect, &[u8])]| {
+        let (mut monitor, mut found) = (Monitor::new(), None);
+        for (dialect, bytes) in packets {
+            let packet = Packet::decode(bytes, *dialect).unwrap();
+            monitor.observe(*dialect, &packet, bytes.len(), |breach| {
+                found = Some(breach)
+            });
+        }
+        found.unwrap()
+    };
+    let connect = (client, CONNECT_5_0);
+    let connack = (server, &b"\x20\x03\0\0\0"[..]);
+    let disconnect = (client, &b"\xe0\0"[..]);
+    let suback = (server, &b"\x90\x04\0\x09\0\0"[..]);
+
+    let breach = last_breach(&[&connect, &connack, &suback]);
+    assert_eq!(breach.reason_code(), Some(ReasonCode::ProtocolError));
+    assert_eq!(breach.packet_id(), PacketId::new(9));
+    assert_eq!(breach.statement(), breach.statements().next());
+    assert_eq!(breach.statement().unwrap().id(), "MQTT-2.2.1-6");
+    let breach = last_breach(&[&connect, &connack, &disconnect, &suback]);
+    assert_eq!(breach.reason_code(), None);
 }
 
 #[test]
