@@ -228,6 +228,24 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// The bytes of a valid acknowledgement that consists of a Packet Identifier. They are the same in
+    /// all dialects.
+    #[inline(always)]
+    fn short_ack_bytes(&self) -> Option<[u8; 4]> {
+        let (Self::PubAck(ack) | Self::PubRec(ack) | Self::PubRel(ack) | Self::PubComp(ack)) = self
+        else {
+            return None;
+        };
+        let is_short = ack.reason_code == ReasonCode::Success && ack.properties.is_empty();
+        let packet_id = ack.packet_id.get();
+        if !is_short || packet_id == 0 {
+            return None;
+        }
+        let packet_type = self.packet_type();
+        let [high, low] = packet_id.to_be_bytes();
+        Some([(packet_type as u8) << 4 | packet_type.flags(), 2, high, low])
+    }
+
     /// Decodes a frame whose fixed header was checked.
     pub(crate) fn parse(frame: &FrameRef<'a>, dialect: Dialect) -> Result<Self, DecodeError> {
         macro_rules! packet {
@@ -292,6 +310,10 @@ impl<'a> Packet<'a> {
         dialect: Dialect,
         buffer: &mut [u8],
     ) -> Result<usize, EncodeError> {
+        if let (Some(ack), Some(room)) = (self.short_ack_bytes(), buffer.first_chunk_mut()) {
+            *room = ack;
+            return Ok(ack.len());
+        }
         with_body!(self, |body, TYPE| {
             encode_to_slice(body, || TYPE, dialect.plain(), buffer)
         })
@@ -310,6 +332,12 @@ impl<'a> Packet<'a> {
         dialect: Dialect,
         buffer: &mut impl bytes::BufMut,
     ) -> Result<usize, EncodeError> {
+        if let Some(ack) = self.short_ack_bytes() {
+            if buffer.remaining_mut() >= ack.len() {
+                buffer.put_slice(&ack);
+                return Ok(ack.len());
+            }
+        }
         if let Self::Publish(publish) = self {
             let payload = publish.payload;
             let head = Head {

@@ -99,6 +99,11 @@ impl Out for SliceWriter<'_> {
         Ok(Self(rest))
     }
 
+    #[inline(always)]
+    fn put_prefixed(self, bytes: &[u8]) -> Result<Self, ()> {
+        put_prefixed(self.0, bytes).map(Self).ok_or(())
+    }
+
     /// Leaves room for the shortest length that is possible, and moves the fields if theirs turns
     /// out to be longer.
     #[inline(always)]
@@ -121,6 +126,43 @@ impl Out for SliceWriter<'_> {
         SliceWriter(length).put_variable_byte_integer(counted)?;
         let (_, rest) = rest.split_at_mut_checked(len).ok_or(())?;
         Ok(Self(rest))
+    }
+}
+
+/// [`Out::put_prefixed`] to a slice. Returns the rest of the slice.
+#[inline]
+fn put_prefixed<'b>(room: &'b mut [u8], bytes: &[u8]) -> Option<&'b mut [u8]> {
+    let len = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    let (head, rest) = room.split_at_mut_checked(2 + bytes.len())?;
+    let (prefix, text) = head.split_first_chunk_mut()?;
+    *prefix = len.to_be_bytes();
+    copy(text, bytes);
+    Some(rest)
+}
+
+/// Copies bytes to a slice of the same length. Up to 32 bytes are copied as two pieces that may
+/// overlap, because a call of `memcpy` takes longer.
+#[inline(always)]
+fn copy(to: &mut [u8], from: &[u8]) {
+    match from.len() {
+        4..8 => copy_ends::<4>(to, from),
+        8..16 => copy_ends::<8>(to, from),
+        16..=32 => copy_ends::<16>(to, from),
+        _ => to.copy_from_slice(from),
+    }
+}
+
+/// Copies the first and the last `N` bytes.
+#[inline(always)]
+fn copy_ends<const N: usize>(to: &mut [u8], from: &[u8]) {
+    let (Some(&first), Some(&last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else {
+        return;
+    };
+    if let Some(to) = to.first_chunk_mut() {
+        *to = first;
+    }
+    if let Some(to) = to.last_chunk_mut() {
+        *to = last;
     }
 }
 
