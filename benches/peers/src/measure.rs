@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::fields::{Log, Sum};
 use crate::peer::{FanOut, Kind, Open, Output, Peer, Task, Verdict};
-use crate::workload::{Cell, Version, Wire};
+use crate::workload::{Cell, LARGE, Version, Wire};
 
 /// The system's allocator, with a count of its allocations. Only one thread runs, so a load and a
 /// store count correctly and cost less than an atomic addition.
@@ -102,6 +102,8 @@ pub struct Codec {
     pub version: Version,
     pub kind: Kind,
     pub tasks: &'static [Task],
+    cells: &'static [&'static str],
+    shares: bool,
     /// The rules that a peer checks when it decodes, in short words, as `strictness` finds them.
     pub checks: String,
     pub verdict: fn(Wire) -> Verdict,
@@ -117,6 +119,8 @@ impl Codec {
             version: P::VERSION,
             kind: P::KIND,
             tasks: P::TASKS,
+            cells: P::CELLS,
+            shares: P::SHARES,
             checks: String::new(),
             verdict: verdict::<P>,
             check: |task, cell| match task {
@@ -139,11 +143,25 @@ impl Codec {
             version: F::VERSION,
             kind: F::KIND,
             tasks: &[Task::FanOut],
+            cells: &[],
+            shares: false,
             checks: String::new(),
             verdict: verdict::<R>,
             check: |_, cell| encodes_right::<R>(cell, fanned_out::<F>(cell)?),
             run: |_, cell, runs| fan_out::<F>(cell, runs),
         }
+    }
+
+    /// Whether the codec is measured at this task on this cell.
+    pub fn covers(&self, task: Task, cell: &Cell) -> bool {
+        self.version == cell.version
+            && self.tasks.contains(&task)
+            && (self.cells.is_empty() || self.cells.contains(&cell.name))
+    }
+
+    /// Whether the codec passes on the payload of the cell without copying it.
+    pub fn shares(&self, task: Task, cell: &Cell) -> bool {
+        self.shares && task == Task::Encode && cell.name == LARGE
     }
 
     /// Whether the codec does the task right, which comes before measuring it.

@@ -6,12 +6,13 @@ use crate::peer::{Kind, Task};
 use crate::table::{Column, Table};
 
 /// The rows of ours that the summary shows, with their headings.
-pub const SHOWN: [(Task, &str, &str); 7] = [
+pub const SHOWN: [(Task, &str, &str); 8] = [
     (Task::Decode, "mqtt-wire", "decode"),
     (Task::Decode, "mqtt-wire, lent", "decode, lent"),
     (Task::Decode, "mqtt-wire, frames", "decode, frames"),
     (Task::Encode, "mqtt-wire", "encode"),
     (Task::Encode, "mqtt-wire, built", "encode, built"),
+    (Task::Encode, "mqtt-wire, shared", "encode, shared"),
     (Task::Frame, "mqtt-wire", "frame"),
     (Task::FanOut, "mqtt-wire, copies", "fan out"),
 ];

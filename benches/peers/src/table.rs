@@ -16,6 +16,7 @@ const SLICE: Duration = Duration::from_millis(2);
 /// The names of our rows that have goals of their own.
 const OURS: &str = "mqtt-wire";
 const PASSED_ON: &str = "mqtt-wire, passed on";
+const SHARED: &str = "mqtt-wire, shared";
 
 pub struct Table {
     pub task: Task,
@@ -60,6 +61,8 @@ pub struct Figure {
     pub kind: Kind,
     /// Whether ours are compared with it. A peer that decodes has to check text.
     comparable: bool,
+    /// Whether it passes on the payload without copying it.
+    shares: bool,
     /// See [`Codec::checks`].
     checks: String,
     /// Nanoseconds per packet in each round, or one number of instructions.
@@ -174,7 +177,8 @@ impl Table {
         text
     }
 
-    /// All figures. † marks those of peers that decode without checking text.
+    /// All figures. † marks those of peers that decode without checking text, ‡ those of codecs that
+    /// pass on the payload.
     fn full(&self, columns: &[&Column]) -> String {
         let decode = self.task == Task::Decode;
         let names: Vec<_> = columns.iter().map(|column| column.name).collect();
@@ -196,7 +200,11 @@ impl Table {
             }
             for column in columns {
                 let figure = column.of(row.codec).map_or("-".into(), |figure| {
-                    let mark = if figure.comparable { "" } else { " †" };
+                    let mark = match (figure.comparable, figure.shares) {
+                        (false, _) => " †",
+                        (true, true) => " ‡",
+                        (true, false) => "",
+                    };
                     let (amount, allocations) = (figure.amount(), figure.allocations);
                     format!("{amount:.decimals$} ({allocations:.1}){mark}")
                 });
@@ -223,6 +231,7 @@ impl Table {
                 goal(Against::BestPeer, 1.0),
                 goal(Against::Floor(FROM_UTF8), 2.0),
             ],
+            (Task::Encode, SHARED) => vec![goal(Against::BestPeer, 1.0)],
             (Task::Encode, _) if self.unit == Unit::Nanos => vec![goal(Against::BestPeer, 1.05)],
             (Task::Encode, _) if column.version == Version::V4 => {
                 vec![goal(Against::BestPeer, 1.1)]
@@ -275,10 +284,12 @@ impl Column {
         self.figures.iter().find(|figure| figure.codec == codec)
     }
 
-    /// The peer with the worst ratio for us.
+    /// The peer with the worst ratio for us. One that passes on the payload is compared with ours
+    /// that does, and one that copies it with ours that copy.
     pub fn best_peer(&self, ours: &Figure) -> Option<&Figure> {
         let peers = self.figures.iter();
         let peers = peers.filter(|it| it.kind == Kind::Peer && it.comparable);
+        let peers = peers.filter(|it| it.shares == ours.shares);
         peers.max_by(|a, b| ours.ratio_to(a).total_cmp(&ours.ratio_to(b)))
     }
 }
@@ -354,7 +365,7 @@ fn checked<'a>(task: Task, codecs: &'a [Codec], cells: &'a [Cell]) -> (Vec<Runs<
     let (mut runs, mut refused) = (Vec::new(), Vec::new());
     for cell in cells {
         for codec in codecs {
-            if codec.version != cell.version || !codec.tasks.contains(&task) {
+            if !codec.covers(task, cell) {
                 continue;
             }
             match codec.check(task, cell) {
@@ -409,9 +420,31 @@ impl Runs<'_> {
             codec: self.codec.name,
             kind: self.codec.kind,
             comparable: !peer_that_decodes || self.codec.checks_text(self.cell),
+            shares: self.codec.shares(self.task, self.cell),
             checks: self.codec.checks.clone(),
             rounds: self.rounds,
             allocations: self.allocations,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Table;
+    use crate::codecs;
+    use crate::peer::Task;
+    use crate::workload::{self, LARGE};
+
+    #[test]
+    fn a_shared_payload_is_compared_only_with_shared_payloads() {
+        let mut cells = workload::cells();
+        cells.retain(|cell| cell.name == LARGE);
+        let table = Table::time(Task::Encode, &codecs::all(), &cells, 1);
+        for column in &table.columns {
+            for (row, shares) in [("mqtt-wire", false), ("mqtt-wire, shared", true)] {
+                let ours = column.of(row).unwrap();
+                assert_eq!(column.best_peer(ours).unwrap().shares, shares);
+            }
         }
     }
 }

@@ -6,14 +6,15 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use mqtt_wire::fanout::{Envelope, SharedPublish};
+use mqtt_wire::stream::PublishHead;
 use mqtt_wire::{
     Connect, Delivery, Dialect, Frame, FrameDecoder, FrameRef, Framed, Limits, Packet, PacketId,
     Properties, Property, Publish, ReasonCodes, ReturnCode, Subscriptions, Version, Will,
 };
 
 use crate::fields::{Field, Fields, options};
-use crate::peer::{FanOut, Filled, Kind, Open, Output, Peer, Task};
-use crate::workload::{self, Wire};
+use crate::peer::{FanOut, Filled, HeadAndPayload, Kind, Open, Output, Peer, Task};
+use crate::workload::{self, LARGE, Wire};
 
 /// Decodes from a slice into a variable: `let packet = frame.decode(dialect)?`. Encodes decoded
 /// packets, whose lists are already checked, into a slice.
@@ -32,6 +33,10 @@ pub struct PassedOn<const LEVEL: u8>;
 /// Encodes packets whose lists the user lends into a `BytesMut`. The lists are checked while
 /// encoding.
 pub struct Built<const LEVEL: u8>;
+
+/// Encodes the head of a PUBLISH of 64 KiB, and passes on its payload, which is reference-counted.
+/// A vectored write sends both.
+pub struct SharedPayload<const LEVEL: u8>;
 
 /// Encodes the packet for each receiver.
 pub struct EncodeEach<const LEVEL: u8>;
@@ -185,6 +190,38 @@ impl<const LEVEL: u8> Peer for Built<LEVEL> {
     fn encode(packet: &mut Packet, to: &mut Self::Output) -> Option<()> {
         to.out.clear();
         packet.encode(to.dialect, &mut to.out).ok().map(drop)
+    }
+}
+
+impl<const LEVEL: u8> Peer for SharedPayload<LEVEL> {
+    const NAME: &'static str = "mqtt-wire, shared";
+    const VERSION: workload::Version = version(LEVEL);
+    const KIND: Kind = Kind::Ours;
+    const TASKS: &'static [Task] = &[Task::Encode];
+    const CELLS: &'static [&'static str] = &[LARGE];
+    const SHARES: bool = true;
+
+    type Input = Stream<LEVEL>;
+    type Packet = (Publish<'static>, Bytes);
+    type Output = Connection<LEVEL, HeadAndPayload>;
+
+    fn decode(input: &mut Stream<LEVEL>) -> Option<Self::Packet> {
+        match Slice::decode(input)? {
+            Packet::Publish(publish) => Some((publish, Bytes::copy_from_slice(publish.payload))),
+            _ => None,
+        }
+    }
+
+    fn fields<F: Fields>((publish, _): &Self::Packet, to: &mut F) {
+        fields::<LEVEL, F>(&Packet::Publish(*publish), to);
+    }
+
+    fn encode((publish, payload): &mut Self::Packet, to: &mut Self::Output) -> Option<()> {
+        to.out.head.clear();
+        let head = PublishHead::from(*publish);
+        head.encode(to.dialect, &mut to.out.head).ok()?;
+        to.out.payload = payload.clone();
+        Some(())
     }
 }
 
