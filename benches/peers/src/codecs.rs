@@ -34,6 +34,8 @@ pub fn all() -> Vec<Codec> {
         codec::<mqtt_wire::Lent<5>>(),
         codec::<mqtt_wire::Frames<4>>(),
         codec::<mqtt_wire::Frames<5>>(),
+        codec::<mqtt_wire::Tokio<4>>(),
+        codec::<mqtt_wire::Tokio<5>>(),
         codec::<mqtt_wire::PassedOn<4>>(),
         codec::<mqtt_wire::PassedOn<5>>(),
         codec::<mqtt_wire::Built<4>>(),

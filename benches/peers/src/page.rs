@@ -25,6 +25,7 @@ pub fn write(
     let mut parts = vec![
         ("machine".to_owned(), machine()),
         ("summary".to_owned(), summary::markdown(times, counts)),
+        ("codec".to_owned(), summary::codec(times, counts)),
         ("growth".to_owned(), growth.markdown()),
         ("missed".to_owned(), missed(times)),
     ];

@@ -13,10 +13,16 @@ use crate::workload::{Cell, Version};
 /// The time that one codec works on one cell in one round.
 const SLICE: Duration = Duration::from_millis(2);
 
-/// The names of our rows that have goals of their own.
+/// The names of our rows that tables and goals mention.
 const OURS: &str = "mqtt-wire";
 const PASSED_ON: &str = "mqtt-wire, passed on";
 const SHARED: &str = "mqtt-wire, shared";
+pub const LENT: &str = "mqtt-wire, lent";
+pub const FRAMES: &str = "mqtt-wire, frames";
+pub const CODEC: &str = "mqtt-wire, Codec";
+
+/// The goal for [`CODEC`]: nanoseconds above [`FRAMES`].
+pub const ABOVE_FRAMES: f64 = 5.0;
 
 pub struct Table {
     pub task: Task,
@@ -219,6 +225,7 @@ impl Table {
         let goal = |against, limit| Goal { against, limit };
         let mut goals = match (self.task, codec) {
             (Task::Decode, PASSED_ON) => vec![],
+            (Task::Decode | Task::Frame, CODEC) => vec![goal(Against::Frames, ABOVE_FRAMES)],
             (Task::Decode, OURS) if column.name == "PUBACK" => {
                 vec![goal(Against::BestPeer, 1.0), goal(Against::Nothing, 8.0)]
             }
@@ -306,6 +313,12 @@ impl Figure {
         let rounds = self.rounds.iter().zip(&other.rounds);
         median(rounds.map(|(this, other)| this / other).collect())
     }
+
+    /// The difference to another figure of the same cell, round by round.
+    pub fn above(&self, other: &Figure) -> f64 {
+        let rounds = self.rounds.iter().zip(&other.rounds);
+        median(rounds.map(|(this, other)| this - other).collect())
+    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -325,6 +338,8 @@ enum Against {
     Nothing,
     BestPeer,
     Floor(&'static str),
+    /// The nanoseconds above our row of frames.
+    Frames,
 }
 
 impl Against {
@@ -333,6 +348,7 @@ impl Against {
             Against::Nothing => return Some(ours.amount()),
             Against::BestPeer => column.best_peer(ours)?,
             Against::Floor(name) => column.of(name)?,
+            Against::Frames => return Some(ours.above(column.of(FRAMES)?)),
         };
         Some(ours.ratio_to(other))
     }
@@ -344,6 +360,7 @@ impl Against {
             (Against::Floor(FROM_UTF8), Task::Decode) => "times the `from_utf8` floor",
             (Against::Floor(FROM_UTF8), Task::Encode) => "times the `memcpy` floor",
             (Against::Floor(_), _) => "times the floor",
+            (Against::Frames, _) => "ns above `next_frame`",
         }
     }
 }

@@ -8,9 +8,11 @@ use bytes::{BufMut, Bytes, BytesMut};
 use mqtt_wire::fanout::{Envelope, SharedPublish};
 use mqtt_wire::stream::PublishHead;
 use mqtt_wire::{
-    Connect, Delivery, Dialect, Frame, FrameDecoder, FrameRef, Framed, Limits, Packet, PacketId,
-    Properties, Property, Publish, ReasonCodes, ReturnCode, Subscriptions, Version, Will,
+    Codec, Connect, Delivery, Dialect, Frame, FrameDecoder, FrameRef, Framed, Limits, Packet,
+    PacketId, Properties, Property, Publish, ReasonCodes, ReturnCode, Subscriptions, Version, Will,
 };
+
+use tokio_util::codec::Decoder as _;
 
 use crate::fields::{Field, Fields, options};
 use crate::peer::{FanOut, Filled, HeadAndPayload, Kind, Open, Output, Peer, Task};
@@ -29,6 +31,9 @@ pub struct Frames<const LEVEL: u8>;
 /// Decodes from a slice, and passes a reference to the packet to a function that is not inlined.
 /// The packet then has to be written to memory as a whole.
 pub struct PassedOn<const LEVEL: u8>;
+
+/// Decodes frames that [`Codec`] returns, which is the [`Decoder`] of `tokio_util`.
+pub struct Tokio<const LEVEL: u8>;
 
 /// Encodes packets whose lists the user lends into a `BytesMut`. The lists are checked while
 /// encoding.
@@ -165,6 +170,39 @@ impl<const LEVEL: u8> Peer for Frames<LEVEL> {
 
     #[inline(always)]
     fn skip(input: &mut Decoder<LEVEL>) -> Option<()> {
+        Self::decode(input).map(drop)
+    }
+}
+
+impl<const LEVEL: u8> Peer for Tokio<LEVEL> {
+    const NAME: &'static str = "mqtt-wire, Codec";
+    const VERSION: workload::Version = version(LEVEL);
+    const KIND: Kind = Kind::Ours;
+    const TASKS: &'static [Task] = &[Task::Decode, Task::Frame];
+    const CELLS: &'static [&'static str] = &["PUBLISH 16 B", "PUBACK"];
+
+    type Input = Client<LEVEL>;
+    type Packet = (Dialect, Frame);
+    type Output = BytesMut;
+
+    #[inline(always)]
+    fn decode(input: &mut Client<LEVEL>) -> Option<(Dialect, Frame)> {
+        let frame = input.codec.decode(&mut input.buffer).ok()??;
+        Some((input.codec.incoming()?, frame))
+    }
+
+    #[inline(always)]
+    fn fields<F: Fields>(frame: &(Dialect, Frame), to: &mut F) {
+        Frames::<LEVEL>::fields(frame, to);
+    }
+
+    /// A frame is not encoded, because it already has its bytes.
+    fn encode(_: &mut (Dialect, Frame), _: &mut BytesMut) -> Option<()> {
+        None
+    }
+
+    #[inline(always)]
+    fn skip(input: &mut Client<LEVEL>) -> Option<()> {
         Self::decode(input).map(drop)
     }
 }
@@ -347,6 +385,22 @@ impl<const LEVEL: u8> Open for Decoder<LEVEL> {
         let mut decoder = FrameDecoder::new(dialect, Limits::default());
         decoder.extend(wire);
         Decoder { dialect, decoder }
+    }
+}
+
+/// A client that has received all bytes of a connection. The packets of its cells may come from
+/// either side.
+pub struct Client<const LEVEL: u8> {
+    codec: Codec,
+    buffer: BytesMut,
+}
+
+impl<const LEVEL: u8> Open for Client<LEVEL> {
+    fn open(wire: Wire) -> Self {
+        Client {
+            codec: Codec::client(level::<LEVEL>(), Limits::default()),
+            buffer: BytesMut::open(wire),
+        }
     }
 }
 
