@@ -8,7 +8,7 @@ mod mqtt_codec_kit;
 mod mqtt_format;
 mod mqtt_proto;
 mod mqtt_protocol_core;
-mod mqtt_wire;
+pub mod mqtt_wire;
 mod mqttbytes;
 mod mqttrs;
 mod mqute_codec;

@@ -388,6 +388,12 @@ impl<const LEVEL: u8> Open for Decoder<LEVEL> {
     }
 }
 
+impl<const LEVEL: u8> Decoder<LEVEL> {
+    pub fn receive(&mut self, wire: Wire) {
+        self.decoder.extend(wire);
+    }
+}
+
 /// A client that has received all bytes of a connection. The packets of its cells may come from
 /// either side.
 pub struct Client<const LEVEL: u8> {
