@@ -13,6 +13,9 @@ mod mqttbytes;
 mod mqttrs;
 mod mqute_codec;
 mod ntex_mqtt;
+// tests are built with all features, and should not need the library
+#[cfg(all(feature = "paho", not(test)))]
+mod paho;
 mod rmqtt_codec;
 mod rumqttc;
 mod rusty_rtos_mqtt;
@@ -65,6 +68,10 @@ pub fn all() -> Vec<Codec> {
         codec::<rusty_rtos_mqtt::V5>(),
         codec::<mqtt5_protocol::Level<4>>(),
         codec::<mqtt5_protocol::Level<5>>(),
+        #[cfg(all(feature = "paho", not(test)))]
+        codec::<paho::Paho<4>>(),
+        #[cfg(all(feature = "paho", not(test)))]
+        codec::<paho::Paho<5>>(),
         fan_out::<mqtt_wire::EncodeEach<4>>(),
         fan_out::<mqtt_wire::EncodeEach<5>>(),
         fan_out::<mqtt_wire::Shared<4>>(),

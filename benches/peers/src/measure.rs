@@ -47,7 +47,7 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 /// The cost of one run: the time of the fastest, because other work of the system can only add to
-/// it, and the mean number of allocations.
+/// it, and the mean number of allocations, NaN if it is unknown.
 pub struct Taken {
     pub nanos: f64,
     pub allocations: f64,
@@ -103,7 +103,8 @@ pub struct Codec {
     pub version: Version,
     pub kind: Kind,
     pub tasks: &'static [Task],
-    cells: &'static [&'static str],
+    /// The cells to measure. Empty for all cells.
+    pub cells: &'static [&'static str],
     shares: bool,
     /// The rules that a peer checks when it decodes, in short words, as `strictness` finds them.
     pub checks: String,
@@ -265,7 +266,11 @@ fn decode<P: Peer>(cell: &Cell, runs: u32) -> Taken {
             opened = Some(input); // dropped outside the measured time
         });
     }
-    stopwatch.taken()
+    let mut taken = stopwatch.taken();
+    if !P::COUNTS_ALLOCATIONS {
+        taken.allocations = f64::NAN;
+    }
+    taken
 }
 
 fn encode<P: Peer>(cell: &Cell, runs: u32) -> Taken {

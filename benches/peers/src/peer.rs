@@ -17,6 +17,8 @@ pub trait Peer {
     const CELLS: &'static [&'static str] = &[];
     /// Whether encoding passes on a large payload instead of copying it.
     const SHARES: bool = false;
+    /// Whether its allocations are counted, which is impossible in C.
+    const COUNTS_ALLOCATIONS: bool = true;
     /// Whether encoding consumes the packet. Every run then needs new packets, which are made
     /// outside the measured time.
     const CONSUMES: bool = false;
@@ -262,7 +264,7 @@ pub fn frame(input: &mut Wire) -> Option<Frame> {
 }
 
 #[inline(always)]
-pub fn varint(input: &mut Wire) -> Option<usize> {
+pub fn varint(input: &mut &[u8]) -> Option<usize> {
     let mut value = 0;
     for shift in [0, 7, 14, 21] {
         let byte = *input.split_off_first()?;

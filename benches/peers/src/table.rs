@@ -73,7 +73,7 @@ pub struct Figure {
     checks: String,
     /// Nanoseconds per packet in each round, or one number of instructions.
     rounds: Vec<f64>,
-    /// Per packet.
+    /// Per packet. NaN if unknown.
     allocations: f64,
 }
 
@@ -212,7 +212,11 @@ impl Table {
                         (true, false) => "",
                     };
                     let (amount, allocations) = (figure.amount(), figure.allocations);
-                    format!("{amount:.decimals$} ({allocations:.1}){mark}")
+                    let allocations = match allocations.is_nan() {
+                        true => "-".into(),
+                        false => format!("{allocations:.1}"),
+                    };
+                    format!("{amount:.decimals$} ({allocations}){mark}")
                 });
                 let _ = write!(text, " {figure} |");
             }
