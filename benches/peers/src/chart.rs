@@ -61,7 +61,7 @@ pub fn table(table: &Table) -> Result<String, Box<dyn Error>> {
             .margin(12)
             .x_label_area_size(42)
             .y_label_area_size(210)
-            .build_cartesian_2d((0.05..200.0).log_scale(), (0..cells - 1).into_segmented())?;
+            .build_cartesian_2d((0.01..200.0).log_scale(), (0..cells - 1).into_segmented())?;
         chart
             .configure_mesh()
             .disable_x_mesh()

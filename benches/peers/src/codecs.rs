@@ -8,11 +8,14 @@ mod mqtt_codec_kit;
 mod mqtt_format;
 mod mqtt_proto;
 mod mqtt_protocol_core;
-mod mqtt_wire;
+pub mod mqtt_wire;
 mod mqttbytes;
 mod mqttrs;
 mod mqute_codec;
 mod ntex_mqtt;
+// tests are built with all features, and should not need the library
+#[cfg(all(feature = "paho", not(test)))]
+mod paho;
 mod rmqtt_codec;
 mod rumqttc;
 mod rusty_rtos_mqtt;
@@ -34,10 +37,14 @@ pub fn all() -> Vec<Codec> {
         codec::<mqtt_wire::Lent<5>>(),
         codec::<mqtt_wire::Frames<4>>(),
         codec::<mqtt_wire::Frames<5>>(),
+        codec::<mqtt_wire::Tokio<4>>(),
+        codec::<mqtt_wire::Tokio<5>>(),
         codec::<mqtt_wire::PassedOn<4>>(),
         codec::<mqtt_wire::PassedOn<5>>(),
         codec::<mqtt_wire::Built<4>>(),
         codec::<mqtt_wire::Built<5>>(),
+        codec::<mqtt_wire::SharedPayload<4>>(),
+        codec::<mqtt_wire::SharedPayload<5>>(),
         codec::<mqttrs::V4>(),
         codec::<rumqttc::V4>(),
         codec::<rumqttc::V5>(),
@@ -49,6 +56,8 @@ pub fn all() -> Vec<Codec> {
         codec::<mqtt_codec_kit::V5>(),
         codec::<mqtt_protocol_core::V4>(),
         codec::<mqtt_protocol_core::V5>(),
+        codec::<mqtt_protocol_core::Shared<mqtt_protocol_core::V4>>(),
+        codec::<mqtt_protocol_core::Shared<mqtt_protocol_core::V5>>(),
         codec::<ntex_mqtt::V4>(),
         codec::<ntex_mqtt::V5>(),
         codec::<rmqtt_codec::V4>(),
@@ -59,6 +68,10 @@ pub fn all() -> Vec<Codec> {
         codec::<rusty_rtos_mqtt::V5>(),
         codec::<mqtt5_protocol::Level<4>>(),
         codec::<mqtt5_protocol::Level<5>>(),
+        #[cfg(all(feature = "paho", not(test)))]
+        codec::<paho::Paho<4>>(),
+        #[cfg(all(feature = "paho", not(test)))]
+        codec::<paho::Paho<5>>(),
         fan_out::<mqtt_wire::EncodeEach<4>>(),
         fan_out::<mqtt_wire::EncodeEach<5>>(),
         fan_out::<mqtt_wire::Shared<4>>(),

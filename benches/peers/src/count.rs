@@ -71,9 +71,8 @@ pub fn counted(task: &str, cells: fn(Task) -> Vec<Cell>) -> Result<(), String> {
         let (name, label) = line.split_once('\t').ok_or("no cell")?;
         let cell = cells.iter().find(|cell| cell.to_string() == label);
         let cell = cell.ok_or("unknown cell")?;
-        let codec = codecs.iter().find(|codec| {
-            codec.name == name && codec.version == cell.version && codec.tasks.contains(&task)
-        });
+        let mut codecs = codecs.iter();
+        let codec = codecs.find(|codec| codec.name == name && codec.covers(task, cell));
         let codec = codec.ok_or("unknown codec")?;
         for runs in RUNS {
             run(codec, task, cell, runs);

@@ -1,9 +1,10 @@
 //! Compares this codec with other MQTT codecs: the time and the instructions to decode, encode,
-//! frame and fan out, and the verdicts on the vectors. It also measures our time as packets grow.
+//! frame and fan out, and the verdicts on the vectors. It also measures our time as packets grow, and
+//! our throughput on two threads.
 //!
 //! The modules, lowest first; each imports only from those above it in this list: `fields`,
 //! `workload`, `peer`, `codecs/*`, `measure`, `codecs`, `strictness`, `count`, `table`, `growth`,
-//! `profiles`, `summary`, `chart`, `page`.
+//! `threads`, `profiles`, `summary`, `chart`, `page`.
 
 mod chart;
 mod codecs;
@@ -17,6 +18,7 @@ mod profiles;
 mod strictness;
 mod summary;
 mod table;
+mod threads;
 mod workload;
 
 use std::path::Path;
@@ -39,6 +41,7 @@ Without a command, prints the times to decode, encode, frame and fan out.
 commands
   count          instructions instead of times, counted under valgrind
   growth         times of mqtt-wire alone as packets grow
+  threads        throughput of mqtt-wire on one thread and on two
   profiles       ratios of the times to decode, with each of three build profiles
   strictness     verdicts of the other codecs on the packets in spec-vectors/
 
@@ -47,8 +50,9 @@ options
   --only NAME    only the codecs whose name contains NAME
   --rounds N     rounds of measuring; more are steadier (default 25)
   --list         with strictness: a line for each wrong verdict
-  --write        update benches/README.md and its charts with times, counts and growth; with profiles,
-                 its table of profiles; with strictness, the guide page comparison.md
+  --write        update benches/README.md and its charts with times, counts, threads and
+                 growth; with profiles, its table of profiles; with strictness, the guide page
+                 comparison.md
 ";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,6 +62,7 @@ enum Command {
     /// For [`count`] itself.
     Counted(&'static str),
     Growth,
+    Threads,
     Profiles,
     /// For [`profiles`] itself.
     Ratios,
@@ -92,6 +97,7 @@ impl Options {
                 "count" => options.command = Command::Count,
                 count::COMMAND => options.command = Command::Counted(value()?.leak()),
                 "growth" => options.command = Command::Growth,
+                "threads" => options.command = Command::Threads,
                 "profiles" => options.command = Command::Profiles,
                 profiles::COMMAND => options.command = Command::Ratios,
                 "strictness" => options.command = Command::Strictness,
@@ -106,7 +112,10 @@ impl Options {
             }
         }
         let narrowed = !options.cell.is_empty() || !options.only.is_empty();
-        let part = matches!(options.command, Command::Count | Command::Growth);
+        let part = matches!(
+            options.command,
+            Command::Count | Command::Growth | Command::Threads
+        );
         if options.write && (narrowed || part) {
             return Err("--write measures everything; only --rounds can be given with it".into());
         }
@@ -155,12 +164,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     match options.command {
         Command::Times if options.write => {
-            page::write(&times(&options)?, &counts(&options)?, &growth::measure())?
+            let (times, counts) = (times(&options)?, counts(&options)?);
+            let threads = threads::measure(options.rounds);
+            page::write(&times, &counts, &threads, &growth::measure())?
         }
         Command::Times => print(&times(&options)?),
         Command::Count => print(&counts(&options)?),
         Command::Counted(task) => count::counted(task, cells)?,
         Command::Growth => print!("{}", growth::measure().markdown()),
+        Command::Threads => print!("{}", threads::measure(options.rounds)),
         Command::Profiles => {
             let text = profiles::measure(options.rounds)?;
             if options.write {

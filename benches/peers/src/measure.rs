@@ -1,22 +1,23 @@
 //! Checks and times one codec on one cell.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell;
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::fields::{Log, Sum};
 use crate::peer::{FanOut, Kind, Open, Output, Peer, Task, Verdict};
-use crate::workload::{Cell, Version, Wire};
+use crate::workload::{Cell, LARGE, Version, Wire};
 
-/// The system's allocator, with a count of its allocations. Only one thread runs, so a load and a
-/// store count correctly and cost less than an atomic addition.
+/// The system's allocator, with a count of its allocations in each thread.
 pub struct Counting;
 
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+thread_local! {
+    static ALLOCATIONS: cell::Cell<u64> = const { cell::Cell::new(0) };
+}
 
 fn count() {
-    ALLOCATIONS.store(ALLOCATIONS.load(Relaxed) + 1, Relaxed);
+    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
 }
 
 // SAFETY: every call goes to `System` unchanged.
@@ -46,7 +47,7 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 /// The cost of one run: the time of the fastest, because other work of the system can only add to
-/// it, and the mean number of allocations.
+/// it, and the mean number of allocations, NaN if it is unknown.
 pub struct Taken {
     pub nanos: f64,
     pub allocations: f64,
@@ -73,11 +74,11 @@ impl Stopwatch {
     }
 
     fn run(&mut self, mut work: impl FnMut()) {
-        let allocations = ALLOCATIONS.load(Relaxed);
+        let allocations = ALLOCATIONS.get();
         let start = Instant::now();
         measured(&mut work);
         let time = start.elapsed();
-        self.allocations += ALLOCATIONS.load(Relaxed) - allocations;
+        self.allocations += ALLOCATIONS.get() - allocations;
         self.fastest = self.fastest.min(time.saturating_sub(self.clock));
         self.runs += 1;
     }
@@ -102,6 +103,9 @@ pub struct Codec {
     pub version: Version,
     pub kind: Kind,
     pub tasks: &'static [Task],
+    /// The cells to measure. Empty for all cells.
+    pub cells: &'static [&'static str],
+    shares: bool,
     /// The rules that a peer checks when it decodes, in short words, as `strictness` finds them.
     pub checks: String,
     pub verdict: fn(Wire) -> Verdict,
@@ -117,6 +121,8 @@ impl Codec {
             version: P::VERSION,
             kind: P::KIND,
             tasks: P::TASKS,
+            cells: P::CELLS,
+            shares: P::SHARES,
             checks: String::new(),
             verdict: verdict::<P>,
             check: |task, cell| match task {
@@ -139,11 +145,25 @@ impl Codec {
             version: F::VERSION,
             kind: F::KIND,
             tasks: &[Task::FanOut],
+            cells: &[],
+            shares: false,
             checks: String::new(),
             verdict: verdict::<R>,
             check: |_, cell| encodes_right::<R>(cell, fanned_out::<F>(cell)?),
             run: |_, cell, runs| fan_out::<F>(cell, runs),
         }
+    }
+
+    /// Whether the codec is measured at this task on this cell.
+    pub fn covers(&self, task: Task, cell: &Cell) -> bool {
+        self.version == cell.version
+            && self.tasks.contains(&task)
+            && (self.cells.is_empty() || self.cells.contains(&cell.name))
+    }
+
+    /// Whether the codec passes on the payload of the cell without copying it.
+    pub fn shares(&self, task: Task, cell: &Cell) -> bool {
+        self.shares && task == Task::Encode && cell.name == LARGE
     }
 
     /// Whether the codec does the task right, which comes before measuring it.
@@ -246,7 +266,11 @@ fn decode<P: Peer>(cell: &Cell, runs: u32) -> Taken {
             opened = Some(input); // dropped outside the measured time
         });
     }
-    stopwatch.taken()
+    let mut taken = stopwatch.taken();
+    if !P::COUNTS_ALLOCATIONS {
+        taken.allocations = f64::NAN;
+    }
+    taken
 }
 
 fn encode<P: Peer>(cell: &Cell, runs: u32) -> Taken {

@@ -16,6 +16,7 @@ pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 pub fn write(
     times: &[Table; 4],
     counts: &[Table; 4],
+    threads: &str,
     growth: &Growth,
 ) -> Result<(), Box<dyn Error>> {
     let benches = Path::new(ROOT).join("benches");
@@ -25,6 +26,8 @@ pub fn write(
     let mut parts = vec![
         ("machine".to_owned(), machine()),
         ("summary".to_owned(), summary::markdown(times, counts)),
+        ("codec".to_owned(), summary::codec(times, counts)),
+        ("threads".to_owned(), threads.to_owned()),
         ("growth".to_owned(), growth.markdown()),
         ("missed".to_owned(), missed(times)),
     ];

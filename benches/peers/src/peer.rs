@@ -1,6 +1,8 @@
 //! The interface of a codec, and what its implementations share.
 
-use bytes::BytesMut;
+use std::io::IoSlice;
+
+use bytes::{Bytes, BytesMut};
 
 use crate::fields::Fields;
 use crate::workload::{Version, Wire};
@@ -11,6 +13,12 @@ pub trait Peer {
     const VERSION: Version;
     const KIND: Kind = Kind::Peer;
     const TASKS: &'static [Task] = &[Task::Decode, Task::Encode];
+    /// The names of the cells to measure. Empty for all cells.
+    const CELLS: &'static [&'static str] = &[];
+    /// Whether encoding passes on a large payload instead of copying it.
+    const SHARES: bool = false;
+    /// Whether its allocations are counted, which is impossible in C.
+    const COUNTS_ALLOCATIONS: bool = true;
     /// Whether encoding consumes the packet. Every run then needs new packets, which are made
     /// outside the measured time.
     const CONSUMES: bool = false;
@@ -178,6 +186,42 @@ impl Output for BytesMut {
     }
 }
 
+/// A head, and the payload that a vectored write sends after it.
+#[derive(Default)]
+pub struct HeadAndPayload {
+    pub head: BytesMut,
+    pub payload: Bytes,
+}
+
+impl Output for HeadAndPayload {
+    fn create(_: Wire) -> Self {
+        Self::default()
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn written(&mut self) -> Vec<u8> {
+        [&self.head[..], &self.payload].concat()
+    }
+}
+
+/// The parts of a packet, for a vectored write.
+impl Output for Vec<IoSlice<'static>> {
+    fn create(_: Wire) -> Self {
+        Vec::new()
+    }
+
+    fn clear(&mut self) {
+        self.clear();
+    }
+
+    fn written(&mut self) -> Vec<u8> {
+        self.iter().flat_map(|part| part.to_vec()).collect()
+    }
+}
+
 /// For encoders that fill a slice. It has room for any packet of the workload.
 pub struct Filled {
     pub room: Box<[u8]>,
@@ -220,7 +264,7 @@ pub fn frame(input: &mut Wire) -> Option<Frame> {
 }
 
 #[inline(always)]
-pub fn varint(input: &mut Wire) -> Option<usize> {
+pub fn varint(input: &mut &[u8]) -> Option<usize> {
     let mut value = 0;
     for shift in [0, 7, 14, 21] {
         let byte = *input.split_off_first()?;

@@ -70,10 +70,11 @@ pub fn vectors(root: &Path) -> Result<Vec<Vector>, Box<dyn Error>> {
     Ok(vectors)
 }
 
-/// Judges every vector with every codec, except our variants and the floors.
+/// Judges every vector with every codec, except our variants, the floors, and codecs that read only
+/// some packet types.
 pub fn judge(codecs: &[Codec], vectors: &[Vector]) -> Vec<Score> {
     let codecs = codecs.iter().filter(|codec| codec.kind == Kind::Peer);
-    let codecs = codecs.filter(|codec| codec.tasks.contains(&Task::Decode));
+    let codecs = codecs.filter(|it| it.tasks.contains(&Task::Decode) && it.cells.is_empty());
     codecs.map(|codec| score(codec, vectors)).collect()
 }
 

@@ -13,9 +13,16 @@ use crate::workload::{Cell, Version};
 /// The time that one codec works on one cell in one round.
 const SLICE: Duration = Duration::from_millis(2);
 
-/// The names of our rows that have goals of their own.
+/// The names of our rows that tables and goals mention.
 const OURS: &str = "mqtt-wire";
 const PASSED_ON: &str = "mqtt-wire, passed on";
+const SHARED: &str = "mqtt-wire, shared";
+pub const LENT: &str = "mqtt-wire, lent";
+pub const FRAMES: &str = "mqtt-wire, frames";
+pub const CODEC: &str = "mqtt-wire, Codec";
+
+/// The goal for [`CODEC`]: nanoseconds above [`FRAMES`].
+pub const ABOVE_FRAMES: f64 = 5.0;
 
 pub struct Table {
     pub task: Task,
@@ -60,11 +67,13 @@ pub struct Figure {
     pub kind: Kind,
     /// Whether ours are compared with it. A peer that decodes has to check text.
     comparable: bool,
+    /// Whether it passes on the payload without copying it.
+    shares: bool,
     /// See [`Codec::checks`].
     checks: String,
     /// Nanoseconds per packet in each round, or one number of instructions.
     rounds: Vec<f64>,
-    /// Per packet.
+    /// Per packet. NaN if unknown.
     allocations: f64,
 }
 
@@ -174,7 +183,8 @@ impl Table {
         text
     }
 
-    /// All figures. † marks those of peers that decode without checking text.
+    /// All figures. † marks those of peers that decode without checking text, ‡ those of codecs that
+    /// pass on the payload.
     fn full(&self, columns: &[&Column]) -> String {
         let decode = self.task == Task::Decode;
         let names: Vec<_> = columns.iter().map(|column| column.name).collect();
@@ -196,9 +206,17 @@ impl Table {
             }
             for column in columns {
                 let figure = column.of(row.codec).map_or("-".into(), |figure| {
-                    let mark = if figure.comparable { "" } else { " †" };
+                    let mark = match (figure.comparable, figure.shares) {
+                        (false, _) => " †",
+                        (true, true) => " ‡",
+                        (true, false) => "",
+                    };
                     let (amount, allocations) = (figure.amount(), figure.allocations);
-                    format!("{amount:.decimals$} ({allocations:.1}){mark}")
+                    let allocations = match allocations.is_nan() {
+                        true => "-".into(),
+                        false => format!("{allocations:.1}"),
+                    };
+                    format!("{amount:.decimals$} ({allocations}){mark}")
                 });
                 let _ = write!(text, " {figure} |");
             }
@@ -211,6 +229,7 @@ impl Table {
         let goal = |against, limit| Goal { against, limit };
         let mut goals = match (self.task, codec) {
             (Task::Decode, PASSED_ON) => vec![],
+            (Task::Decode | Task::Frame, CODEC) => vec![goal(Against::Frames, ABOVE_FRAMES)],
             (Task::Decode, OURS) if column.name == "PUBACK" => {
                 vec![goal(Against::BestPeer, 1.0), goal(Against::Nothing, 8.0)]
             }
@@ -223,6 +242,7 @@ impl Table {
                 goal(Against::BestPeer, 1.0),
                 goal(Against::Floor(FROM_UTF8), 2.0),
             ],
+            (Task::Encode, SHARED) => vec![goal(Against::BestPeer, 1.0)],
             (Task::Encode, _) if self.unit == Unit::Nanos => vec![goal(Against::BestPeer, 1.05)],
             (Task::Encode, _) if column.version == Version::V4 => {
                 vec![goal(Against::BestPeer, 1.1)]
@@ -275,10 +295,12 @@ impl Column {
         self.figures.iter().find(|figure| figure.codec == codec)
     }
 
-    /// The peer with the worst ratio for us.
+    /// The peer with the worst ratio for us. One that passes on the payload is compared with ours
+    /// that does, and one that copies it with ours that copy.
     pub fn best_peer(&self, ours: &Figure) -> Option<&Figure> {
         let peers = self.figures.iter();
         let peers = peers.filter(|it| it.kind == Kind::Peer && it.comparable);
+        let peers = peers.filter(|it| it.shares == ours.shares);
         peers.max_by(|a, b| ours.ratio_to(a).total_cmp(&ours.ratio_to(b)))
     }
 }
@@ -295,9 +317,15 @@ impl Figure {
         let rounds = self.rounds.iter().zip(&other.rounds);
         median(rounds.map(|(this, other)| this / other).collect())
     }
+
+    /// The difference to another figure of the same cell, round by round.
+    pub fn above(&self, other: &Figure) -> f64 {
+        let rounds = self.rounds.iter().zip(&other.rounds);
+        median(rounds.map(|(this, other)| this - other).collect())
+    }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
@@ -314,6 +342,8 @@ enum Against {
     Nothing,
     BestPeer,
     Floor(&'static str),
+    /// The nanoseconds above our row of frames.
+    Frames,
 }
 
 impl Against {
@@ -322,6 +352,7 @@ impl Against {
             Against::Nothing => return Some(ours.amount()),
             Against::BestPeer => column.best_peer(ours)?,
             Against::Floor(name) => column.of(name)?,
+            Against::Frames => return Some(ours.above(column.of(FRAMES)?)),
         };
         Some(ours.ratio_to(other))
     }
@@ -333,6 +364,7 @@ impl Against {
             (Against::Floor(FROM_UTF8), Task::Decode) => "times the `from_utf8` floor",
             (Against::Floor(FROM_UTF8), Task::Encode) => "times the `memcpy` floor",
             (Against::Floor(_), _) => "times the floor",
+            (Against::Frames, _) => "ns above `next_frame`",
         }
     }
 }
@@ -354,7 +386,7 @@ fn checked<'a>(task: Task, codecs: &'a [Codec], cells: &'a [Cell]) -> (Vec<Runs<
     let (mut runs, mut refused) = (Vec::new(), Vec::new());
     for cell in cells {
         for codec in codecs {
-            if codec.version != cell.version || !codec.tasks.contains(&task) {
+            if !codec.covers(task, cell) {
                 continue;
             }
             match codec.check(task, cell) {
@@ -409,9 +441,31 @@ impl Runs<'_> {
             codec: self.codec.name,
             kind: self.codec.kind,
             comparable: !peer_that_decodes || self.codec.checks_text(self.cell),
+            shares: self.codec.shares(self.task, self.cell),
             checks: self.codec.checks.clone(),
             rounds: self.rounds,
             allocations: self.allocations,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Table;
+    use crate::codecs;
+    use crate::peer::Task;
+    use crate::workload::{self, LARGE};
+
+    #[test]
+    fn a_shared_payload_is_compared_only_with_shared_payloads() {
+        let mut cells = workload::cells();
+        cells.retain(|cell| cell.name == LARGE);
+        let table = Table::time(Task::Encode, &codecs::all(), &cells, 1);
+        for column in &table.columns {
+            for (row, shares) in [("mqtt-wire", false), ("mqtt-wire, shared", true)] {
+                let ours = column.of(row).unwrap();
+                assert_eq!(column.best_peer(ours).unwrap().shares, shares);
+            }
         }
     }
 }

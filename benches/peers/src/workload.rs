@@ -67,13 +67,16 @@ impl fmt::Display for Cell {
 
 type Shape = fn(&mut Writer, u16);
 
+/// The cell whose payload is large enough to be passed on instead of copied.
+pub const LARGE: &str = "PUBLISH 64 KiB";
+
 /// Each shape, its number of packets, and whether 3.1.1 has it too. With about 1000 packets,
 /// reading the clock costs little; the large packets still fit into a cache.
 const SHAPES: [(&str, Shape, u16, bool); 7] = [
     ("CONNECT", Writer::connect, 1000, true),
     ("PUBLISH 16 B", Writer::small, 1000, true),
     ("PUBLISH 256 B, properties", Writer::rich, 1000, false),
-    ("PUBLISH 64 KiB", Writer::large, 16, true),
+    (LARGE, Writer::large, 16, true),
     ("PUBACK", Writer::puback, 1000, true),
     ("SUBSCRIBE 10", Writer::subscribe, 1000, true),
     ("SUBACK 10", Writer::suback, 1000, true),

@@ -6,6 +6,9 @@
 //! the mixed stream: for 3.1.1 `to_buffers`, gathered into one buffer, for 5.0
 //! `to_continuous_buffer`.
 
+use std::io::IoSlice;
+use std::marker::PhantomData;
+
 use mqtt_protocol_core::mqtt::Arc;
 use mqtt_protocol_core::mqtt::common::Cursor;
 use mqtt_protocol_core::mqtt::connection::{PacketBuildResult, PacketBuilder};
@@ -14,11 +17,14 @@ use mqtt_protocol_core::mqtt::packet::{
 };
 
 use crate::fields::{Field, Fields};
-use crate::peer::{Frame, Peer, Verdict, frame};
-use crate::workload::{Version, Wire};
+use crate::peer::{Frame, Peer, Task, Verdict, frame};
+use crate::workload::{LARGE, Version, Wire};
 
 pub struct V4;
 pub struct V5;
+
+/// Returns the parts of a packet of 64 KiB, payload included, without gathering them.
+pub struct Shared<P>(PhantomData<P>);
 
 /// Parses the packet by the number of its type.
 macro_rules! parse {
@@ -228,5 +234,31 @@ impl Peer for V5 {
             1 Connect, 2 Connack, 4 Puback, 5 Pubrec, 6 Pubrel, 7 Pubcomp, 8 Subscribe, 9 Suback,
             10 Unsubscribe, 11 Unsuback, 12 Pingreq, 13 Pingresp, 14 Disconnect, 15 Auth,
         )
+    }
+}
+
+impl<P: Peer<Input = Wire, Packet = Packet>> Peer for Shared<P> {
+    const NAME: &'static str = "mqtt-protocol-core, shared";
+    const VERSION: Version = P::VERSION;
+    const TASKS: &'static [Task] = &[Task::Encode];
+    const CELLS: &'static [&'static str] = &[LARGE];
+    const SHARES: bool = true;
+
+    type Input = Wire;
+    /// It lives as long as the program, because its parts borrow from it.
+    type Packet = &'static Packet;
+    type Output = Vec<IoSlice<'static>>;
+
+    fn decode(input: &mut Wire) -> Option<&'static Packet> {
+        P::decode(input).map(|packet| &*Box::leak(Box::new(packet)))
+    }
+
+    fn fields<F: Fields>(packet: &&'static Packet, to: &mut F) {
+        P::fields(packet, to);
+    }
+
+    fn encode(packet: &mut &'static Packet, out: &mut Self::Output) -> Option<()> {
+        *out = packet.to_buffers();
+        Some(())
     }
 }

@@ -6,14 +6,17 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use mqtt_wire::fanout::{Envelope, SharedPublish};
+use mqtt_wire::stream::PublishHead;
 use mqtt_wire::{
-    Connect, Delivery, Dialect, Frame, FrameDecoder, FrameRef, Framed, Limits, Packet, PacketId,
-    Properties, Property, Publish, ReasonCodes, ReturnCode, Subscriptions, Version, Will,
+    Codec, Connect, Delivery, Dialect, Frame, FrameDecoder, FrameRef, Framed, Limits, Packet,
+    PacketId, Properties, Property, Publish, ReasonCodes, ReturnCode, Subscriptions, Version, Will,
 };
 
+use tokio_util::codec::Decoder as _;
+
 use crate::fields::{Field, Fields, options};
-use crate::peer::{FanOut, Filled, Kind, Open, Output, Peer, Task};
-use crate::workload::{self, Wire};
+use crate::peer::{FanOut, Filled, HeadAndPayload, Kind, Open, Output, Peer, Task};
+use crate::workload::{self, LARGE, Wire};
 
 /// Decodes from a slice into a variable: `let packet = frame.decode(dialect)?`. Encodes decoded
 /// packets, whose lists are already checked, into a slice.
@@ -29,9 +32,16 @@ pub struct Frames<const LEVEL: u8>;
 /// The packet then has to be written to memory as a whole.
 pub struct PassedOn<const LEVEL: u8>;
 
+/// Decodes frames that [`Codec`] returns, which is the [`Decoder`] of `tokio_util`.
+pub struct Tokio<const LEVEL: u8>;
+
 /// Encodes packets whose lists the user lends into a `BytesMut`. The lists are checked while
 /// encoding.
 pub struct Built<const LEVEL: u8>;
+
+/// Encodes the head of a PUBLISH of 64 KiB, and passes on its payload, which is reference-counted.
+/// A vectored write sends both.
+pub struct SharedPayload<const LEVEL: u8>;
 
 /// Encodes the packet for each receiver.
 pub struct EncodeEach<const LEVEL: u8>;
@@ -164,6 +174,39 @@ impl<const LEVEL: u8> Peer for Frames<LEVEL> {
     }
 }
 
+impl<const LEVEL: u8> Peer for Tokio<LEVEL> {
+    const NAME: &'static str = "mqtt-wire, Codec";
+    const VERSION: workload::Version = version(LEVEL);
+    const KIND: Kind = Kind::Ours;
+    const TASKS: &'static [Task] = &[Task::Decode, Task::Frame];
+    const CELLS: &'static [&'static str] = &["PUBLISH 16 B", "PUBACK"];
+
+    type Input = Client<LEVEL>;
+    type Packet = (Dialect, Frame);
+    type Output = BytesMut;
+
+    #[inline(always)]
+    fn decode(input: &mut Client<LEVEL>) -> Option<(Dialect, Frame)> {
+        let frame = input.codec.decode(&mut input.buffer).ok()??;
+        Some((input.codec.incoming()?, frame))
+    }
+
+    #[inline(always)]
+    fn fields<F: Fields>(frame: &(Dialect, Frame), to: &mut F) {
+        Frames::<LEVEL>::fields(frame, to);
+    }
+
+    /// A frame is not encoded, because it already has its bytes.
+    fn encode(_: &mut (Dialect, Frame), _: &mut BytesMut) -> Option<()> {
+        None
+    }
+
+    #[inline(always)]
+    fn skip(input: &mut Client<LEVEL>) -> Option<()> {
+        Self::decode(input).map(drop)
+    }
+}
+
 impl<const LEVEL: u8> Peer for Built<LEVEL> {
     const NAME: &'static str = "mqtt-wire, built";
     const VERSION: workload::Version = version(LEVEL);
@@ -185,6 +228,38 @@ impl<const LEVEL: u8> Peer for Built<LEVEL> {
     fn encode(packet: &mut Packet, to: &mut Self::Output) -> Option<()> {
         to.out.clear();
         packet.encode(to.dialect, &mut to.out).ok().map(drop)
+    }
+}
+
+impl<const LEVEL: u8> Peer for SharedPayload<LEVEL> {
+    const NAME: &'static str = "mqtt-wire, shared";
+    const VERSION: workload::Version = version(LEVEL);
+    const KIND: Kind = Kind::Ours;
+    const TASKS: &'static [Task] = &[Task::Encode];
+    const CELLS: &'static [&'static str] = &[LARGE];
+    const SHARES: bool = true;
+
+    type Input = Stream<LEVEL>;
+    type Packet = (Publish<'static>, Bytes);
+    type Output = Connection<LEVEL, HeadAndPayload>;
+
+    fn decode(input: &mut Stream<LEVEL>) -> Option<Self::Packet> {
+        match Slice::decode(input)? {
+            Packet::Publish(publish) => Some((publish, Bytes::copy_from_slice(publish.payload))),
+            _ => None,
+        }
+    }
+
+    fn fields<F: Fields>((publish, _): &Self::Packet, to: &mut F) {
+        fields::<LEVEL, F>(&Packet::Publish(*publish), to);
+    }
+
+    fn encode((publish, payload): &mut Self::Packet, to: &mut Self::Output) -> Option<()> {
+        to.out.head.clear();
+        let head = PublishHead::from(*publish);
+        head.encode(to.dialect, &mut to.out.head).ok()?;
+        to.out.payload = payload.clone();
+        Some(())
     }
 }
 
@@ -310,6 +385,28 @@ impl<const LEVEL: u8> Open for Decoder<LEVEL> {
         let mut decoder = FrameDecoder::new(dialect, Limits::default());
         decoder.extend(wire);
         Decoder { dialect, decoder }
+    }
+}
+
+impl<const LEVEL: u8> Decoder<LEVEL> {
+    pub fn receive(&mut self, wire: Wire) {
+        self.decoder.extend(wire);
+    }
+}
+
+/// A client that has received all bytes of a connection. The packets of its cells may come from
+/// either side.
+pub struct Client<const LEVEL: u8> {
+    codec: Codec,
+    buffer: BytesMut,
+}
+
+impl<const LEVEL: u8> Open for Client<LEVEL> {
+    fn open(wire: Wire) -> Self {
+        Client {
+            codec: Codec::client(level::<LEVEL>(), Limits::default()),
+            buffer: BytesMut::open(wire),
+        }
     }
 }
 

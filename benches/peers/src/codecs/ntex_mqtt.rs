@@ -173,6 +173,7 @@ pub struct V5;
 impl Peer for V4 {
     const NAME: &'static str = "ntex-mqtt";
     const VERSION: Version = Version::V4;
+    const SHARES: bool = true;
     const CONSUMES: bool = true;
 
     type Input = (v3::Codec, BytesMut);
@@ -213,6 +214,7 @@ impl Peer for V4 {
 impl Peer for V5 {
     const NAME: &'static str = "ntex-mqtt";
     const VERSION: Version = Version::V5;
+    const SHARES: bool = true;
     const CONSUMES: bool = true;
 
     type Input = (v5::Codec, BytesMut);
