@@ -9,6 +9,8 @@ mod stream_state;
 
 use core::num::NonZeroUsize;
 
+#[cfg(feature = "tokio")]
+pub(crate) use self::decoder::Framing;
 #[cfg(feature = "bytes")]
 pub use self::decoder::{FrameDecoder, Limits};
 #[cfg(feature = "bytes")]

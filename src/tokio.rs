@@ -1,13 +1,12 @@
 //! The codec for tokio, which reads frames and writes packets.
 
-use core::mem;
 use std::io;
 
 use bytes::BytesMut;
 use tokio_util::codec::{Decoder, Encoder};
 
 use crate::dialect::{Dialect, Version};
-use crate::frame::{Frame, FrameDecoder, Framed, Limits};
+use crate::frame::{Frame, Framed, Framing, Limits};
 use crate::packet::Packet;
 use crate::rules::{OptionalRules, Waivers};
 use crate::transport::TransportError;
@@ -107,7 +106,7 @@ use crate::transport::TransportError;
 #[doc(alias = "WebSocket")]
 #[derive(Debug)]
 pub struct Codec {
-    decoder: FrameDecoder,
+    framing: Framing,
 }
 
 impl Codec {
@@ -115,7 +114,7 @@ impl Codec {
     #[must_use]
     pub fn server(limits: Limits) -> Self {
         Self {
-            decoder: FrameDecoder::accept(limits),
+            framing: Framing::accept(limits),
         }
     }
 
@@ -123,37 +122,27 @@ impl Codec {
     #[must_use]
     pub fn client(version: Version, limits: Limits) -> Self {
         Self {
-            decoder: FrameDecoder::new(Dialect::from_server(version), limits),
+            framing: Framing::new(Dialect::from_server(version), limits),
         }
     }
 
     /// The same codec with these rules waived and added for the frames that it reads.
     #[must_use]
     pub fn with_rules(mut self, waivers: Waivers, rules: OptionalRules) -> Self {
-        self.decoder = self.decoder.with_rules(waivers, rules);
+        self.framing = self.framing.with_rules(waivers, rules);
         self
     }
 
     /// The dialect of the frames to read; `None` for a Server before its first frame.
     #[must_use]
     pub const fn incoming(&self) -> Option<Dialect> {
-        self.decoder.dialect()
+        self.framing.dialect()
     }
 
     /// The dialect of the packets to write; `None` for a Server before its first frame.
     #[must_use]
     pub fn outgoing(&self) -> Option<Dialect> {
         self.incoming().map(Dialect::reply)
-    }
-
-    fn next_frame(
-        &mut self,
-        buffer: &mut BytesMut,
-    ) -> Result<Framed<Frame>, TransportError<io::Error>> {
-        mem::swap(self.decoder.buffer(), buffer);
-        let framed = self.decoder.next_frame();
-        mem::swap(self.decoder.buffer(), buffer);
-        Ok(framed?)
     }
 }
 
@@ -163,15 +152,16 @@ impl Decoder for Codec {
     type Item = Frame;
     type Error = TransportError<io::Error>;
 
+    #[inline]
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Frame>, Self::Error> {
-        Ok(match self.next_frame(buffer)? {
+        Ok(match self.framing.take_frame(buffer)? {
             Framed::Frame(frame) => Some(frame),
             Framed::NeedMore(_) => None,
         })
     }
 
     fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<Frame>, Self::Error> {
-        match self.next_frame(buffer)? {
+        match self.framing.take_frame(buffer)? {
             Framed::Frame(frame) => Ok(Some(frame)),
             Framed::NeedMore(_) if buffer.is_empty() => Ok(None),
             Framed::NeedMore(missing) => Err(TransportError::EndInsidePacket {

@@ -63,8 +63,7 @@ pub struct FrameDecoder {
     buffer: BytesMut,
     /// The length of the packets at the beginning of the buffer that were lent.
     lent: usize,
-    state: StreamState,
-    limits: Limits,
+    framing: Framing,
 }
 
 impl FrameDecoder {
@@ -74,8 +73,7 @@ impl FrameDecoder {
         Self {
             buffer: BytesMut::new(),
             lent: 0,
-            state: StreamState::new(dialect),
-            limits,
+            framing: Framing::new(dialect, limits),
         }
     }
 
@@ -86,8 +84,7 @@ impl FrameDecoder {
         Self {
             buffer: BytesMut::new(),
             lent: 0,
-            state: StreamState::accept(),
-            limits,
+            framing: Framing::accept(limits),
         }
     }
 
@@ -96,7 +93,7 @@ impl FrameDecoder {
     #[must_use]
     pub fn with_rules(self, waivers: Waivers, rules: OptionalRules) -> Self {
         Self {
-            state: self.state.with_rules(waivers, rules),
+            framing: self.framing.with_rules(waivers, rules),
             ..self
         }
     }
@@ -109,7 +106,7 @@ impl FrameDecoder {
 
     /// Appends received bytes. A decoder that has failed ignores them.
     pub fn extend(&mut self, bytes: &[u8]) {
-        if self.state.check().is_ok() {
+        if self.framing.state.check().is_ok() {
             self.buffer().extend_from_slice(bytes);
         }
     }
@@ -118,7 +115,7 @@ impl FrameDecoder {
     /// returned the CONNECT.
     #[must_use]
     pub const fn dialect(&self) -> Option<Dialect> {
-        self.state.dialect()
+        self.framing.dialect()
     }
 
     /// Removes the next frame from the buffer, if it is complete, and returns it.
@@ -131,26 +128,19 @@ impl FrameDecoder {
     #[inline]
     pub fn next_frame(&mut self) -> Result<Framed<Frame>, DecodeError> {
         self.remove_lent();
-        let limit = self.limit();
-        Ok(match self.state.next_frame(&self.buffer, limit)? {
-            Framed::NeedMore(missing) => Framed::NeedMore(missing),
-            Framed::Frame(frame) => {
-                let (len, header) = (frame.bytes.len(), frame.header);
-                Framed::Frame(Frame::take(&mut self.buffer, len, header))
-            }
-        })
+        self.framing.take_frame(&mut self.buffer)
     }
 
     /// Whether the next frame is complete, or how many bytes are missing. Does not learn the version.
     #[cfg(feature = "std")]
     pub(crate) fn find_next(&mut self) -> Result<Framed<()>, DecodeError> {
-        self.state.check()?;
+        self.framing.state.check()?;
         let bytes = self.buffer.get(self.lent..).unwrap_or_default();
-        match FrameRef::peek(bytes, self.state.dialect(), self.limit()) {
+        match FrameRef::peek(bytes, self.dialect(), self.framing.limit()) {
             Ok(Framed::Frame(_)) => Ok(Framed::Frame(())),
             Ok(Framed::NeedMore(missing)) => Ok(Framed::NeedMore(missing)),
             Err(error) => {
-                self.state.fail(&error);
+                self.framing.state.fail(&error);
                 Err(error)
             }
         }
@@ -163,23 +153,24 @@ impl FrameDecoder {
         &'a mut self,
         read: impl FnOnce(FrameRef<'a>, Dialect) -> Result<T, DecodeError>,
     ) -> Result<Option<T>, DecodeError> {
+        let Framing { state, limits } = &mut self.framing;
         let bytes = self.buffer.get(self.lent..).unwrap_or_default();
-        let (frame, dialect) = match self.state.running() {
-            Some(dialect) => match FrameRef::peek(bytes, Some(dialect), self.limits.packet) {
+        let (frame, dialect) = match state.running() {
+            Some(dialect) => match FrameRef::peek(bytes, Some(dialect), limits.packet) {
                 Ok(Framed::Frame(frame)) => (frame, dialect),
                 Ok(Framed::NeedMore(_)) => return Ok(None),
                 Err(error) => {
-                    self.state.fail(&error);
+                    state.fail(&error);
                     return Err(error);
                 }
             },
-            None => {
-                let framed = self.state.first_frame(bytes, self.limits.first_packet)?;
-                match (framed, self.state.dialect()) {
-                    (Framed::Frame(frame), Some(dialect)) => (frame, dialect),
-                    _ => return Ok(None),
-                }
-            }
+            None => match (
+                state.first_frame(bytes, limits.first_packet)?,
+                state.dialect(),
+            ) {
+                (Framed::Frame(frame), Some(dialect)) => (frame, dialect),
+                _ => return Ok(None),
+            },
         };
         match read(frame, dialect) {
             Ok(value) => {
@@ -187,7 +178,7 @@ impl FrameDecoder {
                 Ok(Some(value))
             }
             Err(error) => {
-                self.state.fail(&error);
+                state.fail(&error);
                 Err(error)
             }
         }
@@ -198,6 +189,57 @@ impl FrameDecoder {
         if self.lent != 0 {
             self.buffer.advance(mem::take(&mut self.lent));
         }
+    }
+}
+
+/// The framing of a stream whose bytes are in a buffer of the caller.
+#[derive(Debug)]
+pub(crate) struct Framing {
+    state: StreamState,
+    limits: Limits,
+}
+
+impl Framing {
+    pub(crate) const fn new(dialect: Dialect, limits: Limits) -> Self {
+        Self {
+            state: StreamState::new(dialect),
+            limits,
+        }
+    }
+
+    pub(crate) const fn accept(limits: Limits) -> Self {
+        Self {
+            state: StreamState::accept(),
+            limits,
+        }
+    }
+
+    pub(crate) fn with_rules(self, waivers: Waivers, rules: OptionalRules) -> Self {
+        Self {
+            state: self.state.with_rules(waivers, rules),
+            ..self
+        }
+    }
+
+    #[inline]
+    pub(crate) const fn dialect(&self) -> Option<Dialect> {
+        self.state.dialect()
+    }
+
+    /// Removes the next frame from `buffer`, if it is complete.
+    #[inline(always)]
+    pub(crate) fn take_frame(
+        &mut self,
+        buffer: &mut BytesMut,
+    ) -> Result<Framed<Frame>, DecodeError> {
+        let limit = self.limit();
+        Ok(match self.state.next_frame(buffer, limit)? {
+            Framed::NeedMore(missing) => Framed::NeedMore(missing),
+            Framed::Frame(frame) => {
+                let (len, header) = (frame.bytes.len(), frame.header);
+                Framed::Frame(Frame::take(buffer, len, header))
+            }
+        })
     }
 
     #[inline]
