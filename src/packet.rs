@@ -140,26 +140,37 @@ packets! {
     Auth(Auth),
 }
 
-/// Runs the same code for each type of packet. The packet type is a constant in that code.
+/// Runs the same code for each type of packet. `packet_type` is a function that returns the type. Each
+/// has a type of its own, so the compiler makes code for each packet type; the acknowledgements share
+/// one, because few of them are longer than [`Packet::short_ack_bytes`].
 macro_rules! with_body {
     ($packet:expr, |$body:ident, $packet_type:ident| $then:expr) => {
         with_body!($packet, $body, $packet_type, $then,
-            Connect ConnAck Publish PubAck PubRec PubRel PubComp Subscribe SubAck
-            Unsubscribe UnsubAck Disconnect Auth; PingReq PingResp)
+            Connect ConnAck Publish Subscribe SubAck Unsubscribe UnsubAck Disconnect Auth;
+            PubAck PubRec PubRel PubComp; PingReq PingResp)
     };
-    ($packet:expr, $body:ident, $packet_type:ident, $then:expr, $($name:ident)*; $($bare:ident)*) => {
+    ($packet:expr, $body:ident, $packet_type:ident, $then:expr,
+        $($name:ident)*; $($ack:ident)*; $($bare:ident)*) => {
         match $packet {
             $(Packet::$name($body) => {
-                const $packet_type: PacketType = PacketType::$name;
+                let $packet_type = || PacketType::$name;
+                $then
+            })*
+            $(Packet::$ack($body) => {
+                let $packet_type = returns(PacketType::$ack);
                 $then
             })*
             $(Packet::$bare => {
-                const $packet_type: PacketType = PacketType::$bare;
+                let $packet_type = || PacketType::$bare;
                 let $body = &();
                 $then
             })*
         }
     };
+}
+
+fn returns(packet_type: PacketType) -> impl Fn() -> PacketType + Copy {
+    move || packet_type
 }
 
 impl<'a> Packet<'a> {
@@ -296,7 +307,9 @@ impl<'a> Packet<'a> {
         &self,
         dialect: Dialect,
     ) -> Result<RemainingLength, EncodeError> {
-        with_body!(self, |body, TYPE| measure(body, TYPE, dialect.plain()))
+        with_body!(self, |body, packet_type| {
+            measure(body, packet_type(), dialect.plain())
+        })
     }
 
     /// Writes the packet to the beginning of `buffer` and returns its length.
@@ -314,8 +327,8 @@ impl<'a> Packet<'a> {
             *room = ack;
             return Ok(ack.len());
         }
-        with_body!(self, |body, TYPE| {
-            encode_to_slice(body, || TYPE, dialect.plain(), buffer)
+        with_body!(self, |body, packet_type| {
+            encode_to_slice(body, packet_type, dialect.plain(), buffer)
         })
     }
 
@@ -347,8 +360,8 @@ impl<'a> Packet<'a> {
             let packet_type = || PacketType::Publish;
             return encode(&head, packet_type, dialect.plain(), payload, buffer);
         }
-        with_body!(self, |body, TYPE| {
-            encode(body, || TYPE, dialect.plain(), &[], buffer)
+        with_body!(self, |body, packet_type| {
+            encode(body, packet_type, dialect.plain(), &[], buffer)
         })
     }
 }
