@@ -55,7 +55,7 @@ impl Layout {
         let serves = |from: Dialect| from == self.dialect && from.version() != Version::V3_1;
         match (self.empty, list.bytes_for(self.carrier, serves)) {
             (Some(empty), _) if list.is_empty() => Err(Refusal::Broken(empty).into()),
-            (_, Some(bytes)) => out.put(bytes),
+            (_, Some(bytes)) => out.put_short(bytes),
             (_, None) => {
                 if let Some(items) = list.lent() {
                     for item in items {

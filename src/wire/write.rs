@@ -26,6 +26,12 @@ pub(crate) trait Out: Sized {
 
     fn put(self, bytes: &[u8]) -> Result<Self, Self::Error>;
 
+    /// Writes bytes that are often few.
+    #[inline(always)]
+    fn put_short(self, bytes: &[u8]) -> Result<Self, Self::Error> {
+        self.put(bytes)
+    }
+
     /// Writes a length as a variable byte integer, and then the fields. The length counts the
     /// fields and `following`, the number of bytes that the caller writes behind them.
     fn put_counted(self, fields: &impl Fields, following: usize) -> Result<Self, Self::Error>;
@@ -100,6 +106,13 @@ impl Out for SliceWriter<'_> {
     }
 
     #[inline(always)]
+    fn put_short(self, bytes: &[u8]) -> Result<Self, ()> {
+        let (head, rest) = self.0.split_at_mut_checked(bytes.len()).ok_or(())?;
+        copy(head, bytes);
+        Ok(Self(rest))
+    }
+
+    #[inline(always)]
     fn put_prefixed(self, bytes: &[u8]) -> Result<Self, ()> {
         put_prefixed(self.0, bytes).map(Self).ok_or(())
     }
@@ -142,7 +155,7 @@ fn put_prefixed<'b>(room: &'b mut [u8], bytes: &[u8]) -> Option<&'b mut [u8]> {
 
 /// Copies bytes to a slice of the same length. Up to 32 bytes are copied as two pieces that may
 /// overlap, because a call of `memcpy` takes longer.
-#[inline(always)]
+#[inline]
 fn copy(to: &mut [u8], from: &[u8]) {
     match from.len() {
         4..8 => copy_ends::<4>(to, from),
