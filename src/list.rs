@@ -45,6 +45,24 @@ pub(crate) mod sealed {
     pub trait Read<'a>: Sized {
         fn read(bytes: &mut &'a [u8], dialect: Dialect) -> Option<Self>;
 
+        /// Does the same as a loop over [`read`](Self::read).
+        #[inline(always)]
+        fn fold<B>(
+            mut bytes: &'a [u8],
+            dialect: Dialect,
+            init: B,
+            mut each: impl FnMut(B, Self) -> B,
+        ) -> B {
+            let mut folded = init;
+            while !bytes.is_empty() {
+                let Some(item) = Self::read(&mut bytes, dialect) else {
+                    break;
+                };
+                folded = each(folded, item);
+            }
+            folded
+        }
+
         /// Whether lists can hide items of this type. Only properties can be hidden.
         const CAN_HIDE: bool = false;
 
@@ -338,7 +356,7 @@ impl<'a, T: Item<'a>> Iterator for Iter<'a, T> {
     #[inline]
     fn fold<B, F: FnMut(B, T) -> B>(self, init: B, each: F) -> B {
         match self.0 {
-            IterRepr::Wire(wire) => wire.fold(init, each),
+            IterRepr::Wire(wire) => T::fold(wire.bytes, wire.dialect, init, each),
             IterRepr::Items(items) => items.copied().fold(init, each),
             _ if T::CAN_HIDE => self.fold_visible(init, each),
             _ => init,

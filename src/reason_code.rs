@@ -132,16 +132,18 @@ impl ReasonCode {
     #[must_use]
     #[inline]
     pub fn is_allowed(self, packet_type: PacketType, sender: Sender) -> bool {
+        Self::is_byte_allowed(self as u8, packet_type, sender)
+    }
+
+    /// Whether the byte is a Reason Code that `sender` may send in this packet.
+    #[inline]
+    pub(crate) fn is_byte_allowed(byte: u8, packet_type: PacketType, sender: Sender) -> bool {
         let shift = match sender {
             Sender::Server => 0,
             Sender::Client => 16,
         };
-        self.carriers() >> (packet_type as u32 + shift) & 1 != 0
-    }
-
-    #[inline]
-    fn carriers(self) -> u32 {
-        CARRIERS.get(usize::from(self as u8)).copied().unwrap_or(0)
+        let carriers = CARRIERS.get(usize::from(byte)).copied().unwrap_or(0);
+        carriers >> (packet_type as u32 + shift) & 1 != 0
     }
 }
 

@@ -24,19 +24,16 @@ impl Layout {
     pub(super) fn parse<'a, T: Item<'a>, E: ParseFault<'a>>(
         self,
         body: &'a [u8],
-        parse_item: impl Fn(&'a [u8]) -> Parsed<'a, T, E>,
+        check_items: impl FnOnce(&'a [u8]) -> Result<(), nom::Err<E>>,
     ) -> Parsed<'a, (PacketId, Properties<'a>, List<'a, T>), E> {
         let (rest, packet_id) = PacketId::parse(body, self.dialect)?;
         let (items, properties) = property::parse(rest, self.carrier, self.dialect)?;
         if let (Some(empty), []) = (self.empty, items) {
             return fault(items, empty.kind, empty.field, empty.value);
         }
-        let mut rest = items;
-        while !rest.is_empty() {
-            (rest, _) = parse_item(rest)?;
-        }
+        check_items(items)?;
         let list = List::checked(items, self.carrier, self.dialect);
-        Ok((rest, (packet_id, properties, list)))
+        Ok((&[], (packet_id, properties, list)))
     }
 
     /// Checks the three fields and writes them. `write_item` checks and writes one item.
@@ -70,6 +67,19 @@ impl Layout {
             }
         }
     }
+}
+
+/// Checks that the bytes are a list of items.
+#[inline(always)]
+pub(super) fn check_each<'a, T, E>(
+    items: &'a [u8],
+    parse_item: impl Fn(&'a [u8]) -> Parsed<'a, T, E>,
+) -> Result<(), nom::Err<E>> {
+    let mut rest = items;
+    while !rest.is_empty() {
+        (rest, _) = parse_item(rest)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

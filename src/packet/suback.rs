@@ -14,7 +14,7 @@
 //! | UNSUBACK codes | none | none | Unsubscribe Reason Codes |
 
 use super::body::{DecodeBody, EncodeBody};
-use super::id_and_list::Layout;
+use super::id_and_list::{self, Layout};
 use super::reason;
 use crate::data::PacketId;
 use crate::dialect::{Dialect, Version};
@@ -115,9 +115,14 @@ impl<'a> DecodeBody<'a> for SubAck<'a> {
         dialect: Dialect,
     ) -> Parsed<'a, Self, E> {
         let packet_type = first_byte.packet_type;
-        let parse_item = |input| parse_code(input, packet_type, dialect);
         let (rest, (packet_id, properties, reason_codes)) =
-            layout(packet_type, dialect).parse(body, parse_item)?;
+            layout(packet_type, dialect).parse(body, |codes| {
+                if are_valid(codes, packet_type, dialect) {
+                    return Ok(());
+                }
+                let parse_item = |input| parse_code(input, packet_type, dialect);
+                id_and_list::check_each(codes, parse_item)
+            })?;
         let suback = Self {
             packet_id,
             properties,
@@ -189,6 +194,19 @@ fn is_granted_qos(code: ReasonCode, version: Version) -> bool {
     }
 }
 
+/// Whether no code breaks a rule, waived or not.
+#[inline]
+fn are_valid(codes: &[u8], packet_type: PacketType, dialect: Dialect) -> bool {
+    let sender = dialect.sender();
+    match dialect.version() {
+        Version::V3_1 => codes.iter().all(|&byte| byte != 0x80 && byte & 0x03 != 3),
+        Version::V3_1_1 => codes.iter().all(|&byte| matches!(byte, 0..=2 | 0x80)),
+        Version::V5 => codes
+            .iter()
+            .all(|&byte| ReasonCode::is_byte_allowed(byte, packet_type, sender)),
+    }
+}
+
 /// Parses one code.
 #[inline]
 fn parse_code<'a, E: ParseFault<'a>>(
@@ -242,6 +260,20 @@ impl<'a> list::sealed::Read<'a> for ReasonCode {
         };
         *bytes = rest;
         Some(code)
+    }
+
+    #[inline]
+    fn fold<B>(bytes: &'a [u8], dialect: Dialect, init: B, each: impl FnMut(B, Self) -> B) -> B {
+        if dialect.version() == Version::V3_1 {
+            let codes = bytes
+                .iter()
+                .filter_map(|&byte| granted_qos(byte, Version::V3_1));
+            return codes.fold(init, each);
+        }
+        bytes
+            .iter()
+            .filter_map(|&byte| Self::try_from(byte).ok())
+            .fold(init, each)
     }
 }
 

@@ -17,7 +17,7 @@
 use core::fmt;
 
 use super::body::{DecodeBody, EncodeBody};
-use super::id_and_list::Layout;
+use super::id_and_list::{self, Layout};
 use crate::data::{PacketId, QoS};
 use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Fault, Field, ParseFault, Refusal, fault};
@@ -98,7 +98,7 @@ impl<'a> DecodeBody<'a> for Subscribe<'a> {
     ) -> Parsed<'a, Self, E> {
         let parse_item = |input| Subscription::parse(input, dialect.version());
         let (rest, (packet_id, properties, subscriptions)) =
-            layout(dialect).parse(body, parse_item)?;
+            layout(dialect).parse(body, |items| id_and_list::check_each(items, parse_item))?;
         let subscribe = Self {
             packet_id,
             properties,

@@ -10,7 +10,7 @@
 //! In 3.1 the flags are DUP, QoS 1 and an ignored bit; later they are 0010.
 
 use super::body::{DecodeBody, EncodeBody};
-use super::id_and_list::Layout;
+use super::id_and_list::{self, Layout};
 use crate::data::PacketId;
 use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Fault, Field, ParseFault, Refusal};
@@ -83,7 +83,7 @@ impl<'a> DecodeBody<'a> for Unsubscribe<'a> {
     ) -> Parsed<'a, Self, E> {
         let parse_item = |input| TopicFilter::parse(input, dialect.version());
         let (rest, (packet_id, properties, topic_filters)) =
-            layout(dialect).parse(body, parse_item)?;
+            layout(dialect).parse(body, |items| id_and_list::check_each(items, parse_item))?;
         let unsubscribe = Self {
             packet_id,
             properties,
