@@ -141,8 +141,8 @@ packets! {
 }
 
 /// Runs the same code for each type of packet. `packet_type` is a function that returns the type. Each
-/// has a type of its own, so the compiler makes code for each packet type; the acknowledgements share
-/// one, because few of them are longer than [`Packet::short_ack_bytes`].
+/// function has a type of its own, so the compiler makes code for each packet type; the
+/// acknowledgements share one, because few of them are longer than [`Packet::short_ack_bytes`].
 macro_rules! with_body {
     ($packet:expr, |$body:ident, $packet_type:ident| $then:expr) => {
         with_body!($packet, $body, $packet_type, $then,
@@ -153,15 +153,15 @@ macro_rules! with_body {
         $($name:ident)*; $($ack:ident)*; $($bare:ident)*) => {
         match $packet {
             $(Packet::$name($body) => {
-                let $packet_type = || PacketType::$name;
+                let $packet_type = returns::$name;
                 $then
             })*
             $(Packet::$ack($body) => {
-                let $packet_type = returns(PacketType::$ack);
+                let $packet_type = returns::one_of(PacketType::$ack);
                 $then
             })*
             $(Packet::$bare => {
-                let $packet_type = || PacketType::$bare;
+                let $packet_type = returns::$bare;
                 let $body = &();
                 $then
             })*
@@ -169,8 +169,25 @@ macro_rules! with_body {
     };
 }
 
-fn returns(packet_type: PacketType) -> impl Fn() -> PacketType + Copy {
-    move || packet_type
+/// Functions that return a packet type.
+#[allow(non_snake_case)]
+mod returns {
+    use crate::packet_type::PacketType;
+
+    macro_rules! functions {
+        ($($name:ident)*) => {
+            $(#[inline(always)]
+            pub(super) fn $name() -> PacketType {
+                PacketType::$name
+            })*
+        };
+    }
+
+    functions!(Connect ConnAck Publish Subscribe SubAck Unsubscribe UnsubAck PingReq PingResp Disconnect Auth);
+
+    pub(super) fn one_of(packet_type: PacketType) -> impl Fn() -> PacketType + Copy {
+        move || packet_type
+    }
 }
 
 impl<'a> Packet<'a> {
@@ -357,8 +374,7 @@ impl<'a> Packet<'a> {
                 publish,
                 payload_len: payload.len(),
             };
-            let packet_type = || PacketType::Publish;
-            return encode(&head, packet_type, dialect.plain(), payload, buffer);
+            return encode(&head, returns::Publish, dialect.plain(), payload, buffer);
         }
         with_body!(self, |body, packet_type| {
             encode(body, packet_type, dialect.plain(), &[], buffer)
