@@ -447,15 +447,34 @@ fn packets_depend_on_sender_and_version() {
 #[test]
 fn a_buffer_that_is_too_short_is_refused() {
     let dialect = Dialect::from_client(Version::V3_1_1);
-    let packet = Packet::from(Publish::new(TopicName::new("t").unwrap(), b"payload"));
-    let needed = packet.encoded_len(dialect).unwrap();
-    let mut buffer = [0xee; 32];
-    let refused = packet.encode_to_slice(dialect, &mut buffer[..needed - 1]);
-    assert_eq!(refused, Err(EncodeError::BufferTooSmall { needed }));
-    assert!(buffer[needed - 1..].iter().all(|&byte| byte == 0xee));
-    let written = packet.encode_to_slice(dialect, &mut buffer[..needed]);
-    assert_eq!(written, Ok(needed));
-    assert!(buffer[needed..].iter().all(|&byte| byte == 0xee));
+    let topic_filter = TopicFilter::new("a/+").unwrap();
+    let subscription = [Subscription::new(topic_filter, QoS::AtMostOnce)];
+    let packets = [
+        Packet::from(Publish::new(TopicName::new("t").unwrap(), b"payload")),
+        Packet::PubAck(Ack::new(PacketId::MIN)),
+        subscribe(&subscription),
+        Packet::PingReq,
+    ];
+    for packet in packets {
+        let needed = packet.encoded_len(dialect).unwrap();
+        let mut buffer = [0xee; 32];
+        let refused = packet.encode_to_slice(dialect, &mut buffer[..needed - 1]);
+        assert_eq!(refused, Err(EncodeError::BufferTooSmall { needed }));
+        assert!(buffer[needed - 1..].iter().all(|&byte| byte == 0xee));
+        let written = packet.encode_to_slice(dialect, &mut buffer[..needed]);
+        assert_eq!(written, Ok(needed));
+        assert!(buffer[needed..].iter().all(|&byte| byte == 0xee));
+
+        // a `BufMut` that does not grow
+        let expected = buffer;
+        buffer = [0xee; 32];
+        let refused = packet.encode(dialect, &mut &mut buffer[..needed - 1]);
+        assert_eq!(refused, Err(EncodeError::BufferTooSmall { needed }));
+        assert_eq!(buffer, [0xee; 32]);
+        let written = packet.encode(dialect, &mut &mut buffer[..needed]);
+        assert_eq!(written, Ok(needed));
+        assert_eq!(buffer, expected);
+    }
 }
 
 #[test]
