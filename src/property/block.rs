@@ -13,7 +13,7 @@ use crate::wire::read::{self, Parsed};
 use crate::wire::write::{Fields, LengthCounter, Out};
 
 /// Parses the Property Length and the properties in 5.0. Earlier versions have neither.
-#[inline(always)]
+#[inline]
 pub(crate) fn parse<'a, E: ParseFault<'a>>(
     input: &'a [u8],
     carrier: Carrier,
@@ -96,7 +96,7 @@ fn long_id<'a, E: ParseFault<'a>>(input: &'a [u8]) -> Result<Infallible, nom::Er
 
 /// Checks the properties and writes them behind the Property Length in 5.0. Earlier versions have
 /// neither.
-#[inline(always)]
+#[inline]
 pub(crate) fn write<O: Out>(
     properties: &Properties<'_>,
     carrier: Carrier,
