@@ -33,9 +33,9 @@ impl Default for Limits {
 /// Append bytes with [`buffer`](Self::buffer) or [`extend`](Self::extend), in pieces of any size.
 /// [`next_packet`](Self::next_packet) lends packets, one at a time; [`next_frame`](Self::next_frame)
 /// returns frames, which you can keep. `read_packet` (feature `std`) reads from a `std::io::Read` and
-/// lends packets. The buffer grows only as bytes arrive, never because of a
-/// length that the peer announced. After an error the decoder stays failed, and the bytes after the
-/// last good packet are still in its buffer.
+/// lends packets. The buffer grows only as bytes arrive, never because of a length that the peer
+/// announced. After an error the decoder stays failed, and the bytes after the last good packet are
+/// still in its buffer.
 ///
 /// ```
 /// use mqtt_wire::{FrameDecoder, Framed, Limits, Packet, Version};
