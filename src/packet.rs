@@ -183,7 +183,8 @@ mod returns {
         };
     }
 
-    functions!(Connect ConnAck Publish Subscribe SubAck Unsubscribe UnsubAck PingReq PingResp Disconnect Auth);
+    functions!(Connect ConnAck Publish Subscribe SubAck Unsubscribe UnsubAck PingReq PingResp);
+    functions!(Disconnect Auth);
 
     pub(super) fn one_of(packet_type: PacketType) -> impl Fn() -> PacketType + Copy {
         move || packet_type

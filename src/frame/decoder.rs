@@ -136,13 +136,10 @@ impl FrameDecoder {
     pub(crate) fn find_next(&mut self) -> Result<Framed<()>, DecodeError> {
         self.framing.state.check()?;
         let bytes = self.buffer.get(self.lent..).unwrap_or_default();
-        match FrameRef::peek(bytes, self.dialect(), self.framing.limit()) {
-            Ok(Framed::Frame(_)) => Ok(Framed::Frame(())),
-            Ok(Framed::NeedMore(missing)) => Ok(Framed::NeedMore(missing)),
-            Err(error) => {
-                self.framing.state.fail(&error);
-                Err(error)
-            }
+        let found = FrameRef::peek(bytes, self.dialect(), self.framing.limit());
+        match found.inspect_err(|error| self.framing.state.fail(error))? {
+            Framed::Frame(_) => Ok(Framed::Frame(())),
+            Framed::NeedMore(missing) => Ok(Framed::NeedMore(missing)),
         }
     }
 

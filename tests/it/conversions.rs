@@ -212,6 +212,23 @@ fn transport_errors_show_their_cause() {
 }
 
 #[test]
+#[cfg(feature = "std")]
+fn only_a_bad_packet_is_answered() {
+    use mqtt_wire::TransportError;
+
+    type Error = TransportError<std::io::Error>;
+    let decode = Packet::decode(b"\x36\0", Dialect::from_client(Version::V5)).unwrap_err(); // QoS 3
+    for connack_sent in [false, true] {
+        let answer = Error::from(decode).answer(connack_sent);
+        assert_eq!(answer, decode.answer(connack_sent));
+        assert!(!answer.is_empty());
+        let unplugged = Error::from(std::io::Error::other("unplugged"));
+        assert!(unplugged.answer(connack_sent).is_empty());
+        assert!(Error::NoVersion.answer(connack_sent).is_empty());
+    }
+}
+
+#[test]
 fn a_breach_has_a_packet_and_statements() {
     let (connect, connack) = (
         &b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c"[..],
