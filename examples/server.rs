@@ -3,35 +3,29 @@
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 
-use mqtt_wire::{
-    ConnAck, Delivery, Dialect, FrameDecoder, Limits, Packet, ReasonCode, TransportError,
-};
+use mqtt_wire::Packet::{Connect, PingReq, Publish};
+use mqtt_wire::{FrameDecoder, Limits};
 
-fn serve(mut client: TcpStream) -> Result<(), TransportError<io::Error>> {
-    let (mut decoder, mut connected) = (FrameDecoder::accept(Limits::default()), false);
+fn serve(mut client: TcpStream) -> io::Result<()> {
+    let client_id = client.peer_addr()?.to_string(); // for a client that sends none
+    let (mut decoder, mut open) = (FrameDecoder::accept(Limits::default()), false);
     loop {
         match decoder.read_packet(&mut client) {
-            Ok(Some(Packet::Connect(connect))) if !connected => {
-                let connack = Packet::from(ConnAck::new(ReasonCode::Success));
-                connack.write_to(&mut client, Dialect::from_server(connect.version))?;
-                connected = true;
-            }
-            Ok(Some(Packet::PingReq)) => client.write_all(b"\xd0\x00")?, // PINGRESP
-            Ok(Some(Packet::Publish(it))) if it.delivery == Delivery::AtMostOnce => {
-                println!("{it:?}")
-            }
+            Ok(Some(Connect(it))) if !open => client.write_all(&it.accept(&client_id)?)?,
+            Ok(Some(Publish(it))) if it.delivery.packet_id().is_none() => println!("{it:?}"),
+            Ok(Some(PingReq)) => client.write_all(b"\xd0\x00")?, // PINGRESP
             Ok(_) => return Ok(()),
-            Err(error) => {
-                client.write_all(&error.answer(connected))?;
-                return Err(error);
-            }
+            Err(error) => return client.write_all(&error.answer(open)).and(Err(error.into())),
         }
+        open = true;
     }
 }
 
 fn main() -> io::Result<()> {
     for client in TcpListener::bind("127.0.0.1:1883")?.incoming() {
-        println!("the connection ended: {:?}", serve(client?));
+        if let Err(error) = serve(client?) {
+            println!("{error}");
+        }
     }
     Ok(())
 }

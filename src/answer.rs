@@ -1,4 +1,4 @@
-//! The bytes to send after a bad packet.
+//! The bytes to send after a CONNECT and after a bad packet.
 
 use core::ops::Deref;
 
@@ -6,6 +6,15 @@ use crate::dialect::{Dialect, Sender, Version};
 use crate::error::{DecodeError, ErrorKind, Reply};
 use crate::packet::{ConnAck, Disconnect, Packet};
 use crate::reason_code::ReasonCode;
+#[cfg(feature = "bytes")]
+use crate::{
+    data::Utf8Str,
+    error::{EncodeError, Field, Violation},
+    packet::Connect,
+    packet_type::PacketType,
+    property::{Properties, Property},
+    property_id::PropertyId,
+};
 
 /// The bytes to send after a bad packet and before closing the connection: a CONNACK or a
 /// DISCONNECT, or nothing. It dereferences to the bytes.
@@ -101,6 +110,49 @@ impl DecodeError {
     }
 }
 
+#[cfg(feature = "bytes")]
+impl Connect<'_> {
+    /// The CONNACK of a Server that accepts the connection and has no Session of the Client: Success,
+    /// and Session Present 0.
+    ///
+    /// `assigned_id` is the Client Identifier that the Server chose for a client that sent none. A
+    /// CONNACK of 5.0 then carries it (MQTT-3.2.2-16); all others leave it out. Each connection needs
+    /// its own (MQTT-3.1.3-6).
+    ///
+    /// ```
+    /// use mqtt_wire::Connect;
+    ///
+    /// let connect = Connect::decode(b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01p")?;
+    /// assert_eq!(connect.accept("client-1")?, b"\x20\x03\x00\x00\x00");
+    ///
+    /// let connect = Connect::decode(b"\x10\x0d\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00")?;
+    /// assert_eq!(connect.accept("client-1")?, b"\x20\x0e\x00\x00\x0b\x12\x00\x08client-1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The CONNACK needs `assigned_id`, and it is longer than 65,535 bytes or contains U+0000.
+    pub fn accept(&self, assigned_id: &str) -> Result<alloc::vec::Vec<u8>, EncodeError> {
+        let dialect = Dialect::from_server(self.version);
+        let assigned;
+        let mut connack = ConnAck::new(ReasonCode::Success);
+        if self.version == Version::V5 && self.client_id.is_empty() {
+            let id = Utf8Str::new(assigned_id).map_err(|kind| {
+                let field = Field::Property(PropertyId::AssignedClientIdentifier);
+                Violation::new(kind, field, PacketType::ConnAck, dialect)
+            });
+            assigned = [Property::AssignedClientIdentifier(
+                id.map_err(EncodeError::Violation)?,
+            )];
+            connack.properties = Properties::new(&assigned);
+        }
+        let mut bytes = alloc::vec::Vec::new();
+        Packet::from(connack).encode(dialect, &mut bytes)?;
+        Ok(bytes)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,5 +218,34 @@ mod tests {
     fn a_first_packet_that_is_no_connect_gets_no_answer() {
         let error = Connect::decode(b"\xc0\x00").unwrap_err();
         assert!(error.answer(false).is_empty());
+    }
+
+    #[cfg(feature = "bytes")]
+    #[test]
+    fn only_a_connack_of_5_0_to_an_empty_client_identifier_assigns_one() {
+        let accept = |version, id, assigned: &str| {
+            Connect::new(version, Utf8Str::new(id).unwrap()).accept(assigned)
+        };
+        let v5 = Version::V5;
+        assert_eq!(
+            accept(v5, "", "a").unwrap(),
+            b"\x20\x07\x00\x00\x04\x12\x00\x01a"
+        );
+        assert_eq!(accept(v5, "p", "a").unwrap(), b"\x20\x03\x00\x00\x00");
+        assert_eq!(accept(v5, "p", "\0").unwrap(), b"\x20\x03\x00\x00\x00");
+        let v3_1_1 = accept(Version::V3_1_1, "", "a").unwrap();
+        assert_eq!(v3_1_1, b"\x20\x02\x00\x00");
+
+        let too_long = "a".repeat(65_536);
+        for (assigned, kind) in [
+            ("\0", ErrorKind::NullCharacter),
+            (too_long.as_str(), ErrorKind::FieldTooLong),
+        ] {
+            let Err(EncodeError::Violation(violation)) = accept(v5, "", assigned) else {
+                panic!("no violation");
+            };
+            assert_eq!(violation.kind(), kind);
+        }
+        assert!(accept(v5, "", &too_long[1..]).is_ok());
     }
 }

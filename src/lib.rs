@@ -63,7 +63,7 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `std` | yes | [`FrameDecoder::read_packet`], [`Packet::write_to`], `std` support in the dependencies |
+//! | `std` | yes | [`FrameDecoder::read_packet`], [`Packet::write_to`], `std::io::Error` from every error, `std` support in the dependencies |
 //! | `alloc` | with `std` or `bytes` | `Monitor::new`, which allocates as needed |
 //! | `bytes` | yes | [`Frame`], [`FrameDecoder`] and [`Packet::encode`], based on [`bytes`] |
 //! | `serde` | no | `Serialize` for packets and their parts, `Deserialize` for plain values such as [`QoS`] and [`ReasonCode`] |

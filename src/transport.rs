@@ -61,6 +61,22 @@ impl From<std::io::Error> for TransportError<std::io::Error> {
     }
 }
 
+/// For functions that return `std::io::Result`. An error of the transport stays as it is; the others
+/// are inside, see [`std::io::Error::get_ref`].
+#[cfg(feature = "std")]
+impl From<TransportError<std::io::Error>> for std::io::Error {
+    fn from(error: TransportError<std::io::Error>) -> Self {
+        let kind = match error {
+            TransportError::Io(error) => return error,
+            TransportError::Decode(error) => return error.into(),
+            TransportError::Encode(error) => return error.into(),
+            TransportError::EndInsidePacket { .. } => std::io::ErrorKind::UnexpectedEof,
+            TransportError::NoVersion => std::io::ErrorKind::InvalidInput,
+        };
+        Self::new(kind, error)
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for TransportError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

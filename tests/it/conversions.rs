@@ -213,6 +213,50 @@ fn transport_errors_show_their_cause() {
 
 #[test]
 #[cfg(feature = "std")]
+fn every_error_converts_to_an_io_error() {
+    use mqtt_wire::TransportError;
+    use std::io::{Error, ErrorKind};
+
+    let decode = Packet::decode(b"\xc1\0", CLIENT).unwrap_err();
+    let encode = EncodeError::TooLong;
+    let transport = |error: TransportError<Error>| Error::from(error);
+    let (received, missing) = (1, 1);
+    let cut = TransportError::EndInsidePacket { received, missing };
+    let cut_text = "the stream ended inside a packet: 1 bytes received, at least 1 missing";
+    let unknown = "version unknown: no CONNECT received yet";
+    for (error, kind, text) in [
+        (decode.into(), ErrorKind::InvalidData, decode.to_string()),
+        (
+            transport(decode.into()),
+            ErrorKind::InvalidData,
+            decode.to_string(),
+        ),
+        (encode.into(), ErrorKind::InvalidInput, encode.to_string()),
+        (
+            transport(encode.into()),
+            ErrorKind::InvalidInput,
+            encode.to_string(),
+        ),
+        (transport(cut), ErrorKind::UnexpectedEof, cut_text.into()),
+        (
+            transport(TransportError::NoVersion),
+            ErrorKind::InvalidInput,
+            unknown.into(),
+        ),
+        (
+            transport(Error::new(ErrorKind::BrokenPipe, "gone").into()),
+            ErrorKind::BrokenPipe,
+            "gone".into(),
+        ),
+    ] {
+        assert_eq!((error.kind(), error.to_string()), (kind, text));
+    }
+    let inside = transport(decode.into()).downcast::<mqtt_wire::DecodeError>();
+    assert_eq!(inside.unwrap(), decode);
+}
+
+#[test]
+#[cfg(feature = "std")]
 fn only_a_bad_packet_is_answered() {
     use mqtt_wire::TransportError;
 

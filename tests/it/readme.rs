@@ -32,7 +32,7 @@ mod server {
         received
     }
 
-    const CONNECT: &[u8] = b"\x10\x0d\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00";
+    const CONNECT: &[u8] = b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01p";
 
     #[test]
     fn answers_connect_and_pingreq() {
@@ -43,6 +43,19 @@ mod server {
             b"\xe0\x00",
         ]);
         assert_eq!(received, b"\x20\x03\x00\x00\x00\xd0\x00");
+    }
+
+    #[test]
+    fn assigns_a_client_identifier_to_a_client_that_sent_none() {
+        let connect = b"\x10\x0d\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00";
+        let received = sends_and_receives(&[connect, b"\xe0\x00"]);
+        let dialect = mqtt_wire::Dialect::from_server(mqtt_wire::Version::V5);
+        let connack = match mqtt_wire::Packet::decode(&received, dialect).unwrap() {
+            mqtt_wire::Packet::ConnAck(connack) => connack,
+            packet => panic!("{packet:?}"),
+        };
+        let assigned = connack.assigned_client_identifier().unwrap();
+        assert!(assigned.as_str().starts_with("127.0.0.1:"));
     }
 
     #[test]
