@@ -167,14 +167,15 @@ impl<'a> FrameRef<'a> {
             packet_type,
             checked_in: dialect.map_or(Dialect::NO_MARK, Dialect::mark),
         };
-        let len = 1 + length_len + remaining_length as usize;
-        if u32::try_from(len).is_ok_and(|len| len > max_len) {
+        let len = 1 + length_len as u32 + remaining_length;
+        if len > max_len {
             return refused(Fault::new(
                 ErrorKind::PacketTooLarge,
                 field,
                 remaining_length,
             ));
         }
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
         match bytes.get(..len) {
             Some(bytes) => Ok(Framed::Frame(Self { bytes, header })),
             None => Ok(need_more(len - bytes.len())),

@@ -234,7 +234,7 @@ impl<B: EncodeBody> Fields for BodyFields<'_, B> {
 }
 
 /// Writes the first byte and the Remaining Length.
-#[inline]
+#[inline(always)]
 pub(crate) fn put_fixed_header<O: Out>(
     packet_type: PacketType,
     flags: u8,

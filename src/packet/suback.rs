@@ -155,7 +155,7 @@ impl EncodeBody for SubAck<'_> {
 
     #[inline(always)]
     fn has_many_fields(&self) -> bool {
-        true
+        self.reason_codes.lent().is_some()
     }
 
     #[inline(always)]
@@ -198,6 +198,10 @@ fn is_granted_qos(code: ReasonCode, version: Version) -> bool {
 #[inline]
 fn are_valid(codes: &[u8], packet_type: PacketType, dialect: Dialect) -> bool {
     let sender = dialect.sender();
+    let may_be_usual = packet_type == PacketType::SubAck && dialect.version() != Version::V3_1;
+    if may_be_usual && are_usual(codes) {
+        return true;
+    }
     match dialect.version() {
         Version::V3_1 => codes.iter().all(|&byte| byte != 0x80 && byte & 0x03 != 3),
         Version::V3_1_1 => codes.iter().all(|&byte| matches!(byte, 0..=2 | 0x80)),
@@ -205,6 +209,27 @@ fn are_valid(codes: &[u8], packet_type: PacketType, dialect: Dialect) -> bool {
             .iter()
             .all(|&byte| ReasonCode::is_byte_allowed(byte, packet_type, sender)),
     }
+}
+
+/// Whether these are at least eight codes, and each is a granted QoS or `80`.
+#[inline]
+fn are_usual(codes: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // the highest bit of each byte is 1 if the code is another one
+    let others = |codes: &[u8; 8]| {
+        let codes = u64::from_le_bytes(*codes);
+        let low = codes & (0x7f * ONES);
+        (low + 0x7d * ONES) | (low + 0x7f * ONES) & codes
+    };
+    let Some(last) = codes.last_chunk() else {
+        return false;
+    };
+    let (mut found, mut rest) = (others(last), codes);
+    while let Some((first, after)) = rest.split_first_chunk() {
+        found |= others(first);
+        rest = after;
+    }
+    found & (0x80 * ONES) == 0
 }
 
 /// Parses one code.
@@ -296,9 +321,14 @@ mod tests {
                 for byte in 0..=255 {
                     let one = parse_code::<FaultAt>(&[byte], packet_type, server(version)).is_ok();
                     let good = if version == V5 { 0x80 } else { 0x01 };
-                    for codes in [&[byte][..], &[good, byte], &[byte, good]] {
-                        let many = are_valid(codes, packet_type, server(version));
-                        assert_eq!(many, one, "{version} {codes:x?}");
+                    for len in 1..=18 {
+                        let mut codes = [good; 18];
+                        for place in 0..len {
+                            codes[place] = byte;
+                            let many = are_valid(&codes[..len], packet_type, server(version));
+                            assert_eq!(many, one, "{version} {codes:x?}");
+                            codes[place] = good;
+                        }
                     }
                 }
             }

@@ -122,7 +122,7 @@ impl EncodeBody for Subscribe<'_> {
 
     #[inline(always)]
     fn has_many_fields(&self) -> bool {
-        true
+        self.subscriptions.lent().is_some()
     }
 
     #[inline(always)]

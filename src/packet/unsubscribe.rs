@@ -109,7 +109,7 @@ impl EncodeBody for Unsubscribe<'_> {
 
     #[inline(always)]
     fn has_many_fields(&self) -> bool {
-        true
+        self.topic_filters.lent().is_some()
     }
 
     #[inline(always)]

@@ -96,23 +96,33 @@ fn long_id<'a, E: ParseFault<'a>>(input: &'a [u8]) -> Result<Infallible, nom::Er
 
 /// Checks the properties and writes them behind the Property Length in 5.0. Earlier versions have
 /// neither.
-#[inline]
+#[inline(always)]
 pub(crate) fn write<O: Out>(
     properties: &Properties<'_>,
     carrier: Carrier,
     dialect: Dialect,
     out: O,
 ) -> Result<O, O::Error> {
-    if !dialect.is_v5() {
-        return if properties.is_empty() {
-            Ok(out)
-        } else {
-            Err(not_in_version(carrier).into())
-        };
+    match (properties.is_empty(), dialect.is_v5()) {
+        (true, false) => Ok(out),
+        (true, true) => {
+            Seen::default().check(carrier)?;
+            out.put_byte(0)
+        }
+        (false, _) => write_some(properties, carrier, dialect, out),
     }
-    if properties.is_empty() {
-        Seen::default().check(carrier)?;
-        return out.put_byte(0);
+}
+
+/// [`write`] of properties that are not empty.
+#[inline]
+fn write_some<O: Out>(
+    properties: &Properties<'_>,
+    carrier: Carrier,
+    dialect: Dialect,
+    out: O,
+) -> Result<O, O::Error> {
+    if !dialect.is_v5() {
+        return Err(not_in_version(carrier).into());
     }
     // a property that one side may send, the other may send too, with few exceptions
     let serves = |from: Dialect| {

@@ -84,6 +84,12 @@ impl<E: From<Refusal>> Out for LengthCounter<E> {
     }
 
     #[inline(always)]
+    fn put_variable_byte_integer(self, value: u32) -> Result<Self, E> {
+        let len = varint::len(value);
+        Ok(Self(self.0.saturating_add(len), PhantomData))
+    }
+
+    #[inline(always)]
     fn put_counted(self, fields: &impl Fields, following: usize) -> Result<Self, E> {
         let len = fields.write(Self::ZERO)?.0;
         let counted = u32::try_from(len.saturating_add(following)).unwrap_or(u32::MAX);
