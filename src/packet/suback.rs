@@ -336,6 +336,25 @@ mod tests {
     }
 
     #[test]
+    fn folding_reads_the_codes_that_next_reads() {
+        for version in Version::ALL {
+            let no_properties = &[0][..usize::from(version == V5)];
+            for code in 0..=255 {
+                let bytes = packet(0x90, &[&[0, 1], no_properties, &[code, 0, code]]);
+                let Ok(Packet::SubAck(suback)) = Packet::decode(&bytes, server(version)) else {
+                    continue;
+                };
+                let mut codes = suback.reason_codes.iter();
+                let count = suback.reason_codes.iter().fold(0, |count, code| {
+                    assert_eq!(codes.next(), Some(code));
+                    count + 1
+                });
+                assert_eq!((count, codes.next()), (3, None));
+            }
+        }
+    }
+
+    #[test]
     fn in_3_1_1_the_codes_of_suback_are_0_to_2_and_80() {
         for code in [0x00, 0x01, 0x02, 0x80] {
             accept(&[0x90, 3, 0, 1, code], server(V3_1_1));
