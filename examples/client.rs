@@ -17,11 +17,10 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use mqtt_wire::{
-    Ack, BinaryData, Codec, Connect, DecodeError, Delivery, Dialect, Disconnect, Limits, Packet,
-    PacketId, Publish, QoS, ReasonCode, Subscribe, Subscription, Subscriptions, TopicFilter,
-    TopicName, TransportError, Utf8Str, Version, Will,
+    Ack, BinaryData, Codec, Connect, Delivery, Disconnect, Limits, Packet, PacketId, Publish, QoS,
+    ReasonCode, Subscribe, Subscription, Subscriptions, TopicFilter, TopicName, TransportError,
+    Utf8Str, Version, Will,
 };
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval_at};
 use tokio_util::codec::Framed;
@@ -46,7 +45,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let socket = TcpStream::connect(&options.address).await?;
     let mut client = Client {
         packets: Framed::new(socket, Codec::client(options.version, Limits::default())),
-        incoming: Dialect::from_server(options.version),
         last_packet_id: PacketId::MIN,
         unanswered: HashSet::new(),
         unreleased: HashSet::new(),
@@ -60,7 +58,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 struct Client {
     packets: Framed<TcpStream, Codec>,
-    incoming: Dialect,
     last_packet_id: PacketId,
     /// Packets whose last answer has not arrived yet.
     unanswered: HashSet<PacketId>,
@@ -78,12 +75,8 @@ impl Client {
 
     /// Answers a bad packet, in 5.0 with a DISCONNECT.
     async fn answer(&mut self, error: &(dyn Error + 'static)) {
-        let refused = match error.downcast_ref() {
-            Some(TransportError::<io::Error>::Decode(error)) => Some(error),
-            _ => error.downcast_ref::<DecodeError>(),
-        };
-        if let Some(error) = refused {
-            let _ = self.packets.get_mut().write_all(&error.answer(true)).await;
+        if let Some(error) = error.downcast_ref::<TransportError<io::Error>>() {
+            let _ = self.packets.send(error.answer(true).into()).await;
         }
     }
 
@@ -102,12 +95,8 @@ impl Client {
             ..Connect::new(options.version, Utf8Str::new(&options.client_id)?)
         };
         self.packets.send(connect.into()).await?;
-        let frame = self
-            .packets
-            .next()
-            .await
-            .ok_or("closed without a CONNACK")??;
-        match frame.decode(self.incoming)? {
+        let packet = self.packets.next().await;
+        match packet.ok_or("closed without a CONNACK")??.packet() {
             Packet::ConnAck(connack) if connack.reason_code == ReasonCode::Success => {
                 eprintln!("connected");
                 Ok(())
@@ -122,14 +111,7 @@ impl Client {
             let publish = Publish {
                 delivery: match options.qos {
                     QoS::AtMostOnce => Delivery::AtMostOnce,
-                    QoS::AtLeastOnce => Delivery::AtLeastOnce {
-                        packet_id: self.next_packet_id(),
-                        dup: false,
-                    },
-                    QoS::ExactlyOnce => Delivery::ExactlyOnce {
-                        packet_id: self.next_packet_id(),
-                        dup: false,
-                    },
+                    qos => Delivery::new(qos, self.next_packet_id()),
                 },
                 retain: options.retain,
                 ..Publish::new(TopicName::new(topic)?, message.as_bytes())
@@ -159,9 +141,8 @@ impl Client {
         let mut ctrl_c = pin!(tokio::signal::ctrl_c());
         while for_ever || !self.unanswered.is_empty() {
             tokio::select! {
-                frame = self.packets.next() => {
-                    let frame = frame.ok_or("the server closed the connection")??;
-                    match frame.decode(self.incoming)? {
+                packet = self.packets.next() => {
+                    match packet.ok_or("the server closed the connection")??.packet() {
                         Packet::PingResp => pinged = false,
                         packet => self.handle(packet).await?,
                     }
@@ -171,7 +152,7 @@ impl Client {
                         return Err("no PINGRESP received".into());
                     }
                     pinged = true;
-                    self.packets.send(Packet::PingReq).await?;
+                    self.packets.send(Packet::PingReq.into()).await?;
                 }
                 _ = &mut ctrl_c => break,
             }
@@ -181,33 +162,26 @@ impl Client {
 
     async fn handle(&mut self, packet: Packet<'_>) -> Result<(), Box<dyn Error>> {
         match packet {
-            Packet::Publish(publish) => match publish.delivery {
-                Delivery::AtMostOnce => show(publish),
-                Delivery::AtLeastOnce { packet_id, .. } => {
+            Packet::Publish(publish) => {
+                let is_new = match publish.delivery {
+                    Delivery::ExactlyOnce { packet_id, .. } => self.unreleased.insert(packet_id),
+                    _ => true,
+                };
+                if is_new {
                     show(publish);
-                    self.packets
-                        .send(Packet::PubAck(Ack::new(packet_id)))
-                        .await?;
                 }
-                Delivery::ExactlyOnce { packet_id, .. } => {
-                    if self.unreleased.insert(packet_id) {
-                        show(publish);
-                    }
-                    self.packets
-                        .send(Packet::PubRec(Ack::new(packet_id)))
-                        .await?;
+                if let Some(answer) = publish.delivery.answer() {
+                    self.packets.send(answer.into()).await?;
                 }
-            },
+            }
             Packet::PubRel(ack) => {
                 self.unreleased.remove(&ack.packet_id);
-                self.packets
-                    .send(Packet::PubComp(Ack::new(ack.packet_id)))
-                    .await?;
+                let answer = Packet::PubComp(Ack::new(ack.packet_id));
+                self.packets.send(answer.into()).await?;
             }
             Packet::PubRec(ack) if !ack.reason_code.is_failure() => {
-                self.packets
-                    .send(Packet::PubRel(Ack::new(ack.packet_id)))
-                    .await?;
+                let answer = Packet::PubRel(Ack::new(ack.packet_id));
+                self.packets.send(answer.into()).await?;
             }
             Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
                 self.unanswered.remove(&ack.packet_id);

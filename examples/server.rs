@@ -11,7 +11,7 @@ fn serve(mut client: TcpStream) -> io::Result<()> {
     let (mut decoder, mut open) = (FrameDecoder::accept(Limits::default()), false);
     loop {
         match decoder.read_packet(&mut client) {
-            Ok(Some(Connect(it))) if !open => client.write_all(&it.accept(&client_id)?)?,
+            Ok(Some(Connect(it))) if !open => client.write_all(it.accept(&client_id)?.as_ref())?,
             Ok(Some(Publish(it))) if it.delivery.packet_id().is_none() => println!("{it:?}"),
             Ok(Some(PingReq)) => client.write_all(b"\xd0\x00")?, // PINGRESP
             Ok(_) => return Ok(()),

@@ -11,6 +11,7 @@ use crate::{
     data::Utf8Str,
     error::{EncodeError, Field, Violation},
     packet::Connect,
+    packet_buf::PacketBuf,
     packet_type::PacketType,
     property::{Properties, Property},
     property_id::PropertyId,
@@ -123,17 +124,18 @@ impl Connect<'_> {
     /// use mqtt_wire::Connect;
     ///
     /// let connect = Connect::decode(b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01p")?;
-    /// assert_eq!(connect.accept("client-1")?, b"\x20\x03\x00\x00\x00");
+    /// assert_eq!(connect.accept("client-1")?.as_ref(), b"\x20\x03\x00\x00\x00");
     ///
     /// let connect = Connect::decode(b"\x10\x0d\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00")?;
-    /// assert_eq!(connect.accept("client-1")?, b"\x20\x0e\x00\x00\x0b\x12\x00\x08client-1");
+    /// let connack = connect.accept("client-1")?;
+    /// assert_eq!(connack.as_ref(), b"\x20\x0e\x00\x00\x0b\x12\x00\x08client-1");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
     /// The CONNACK needs `assigned_id`, and it is longer than 65,535 bytes or contains U+0000.
-    pub fn accept(&self, assigned_id: &str) -> Result<alloc::vec::Vec<u8>, EncodeError> {
+    pub fn accept(&self, assigned_id: &str) -> Result<PacketBuf, EncodeError> {
         let dialect = Dialect::from_server(self.version);
         let assigned;
         let mut connack = ConnAck::new(ReasonCode::Success);
@@ -147,9 +149,7 @@ impl Connect<'_> {
             )];
             connack.properties = Properties::new(&assigned);
         }
-        let mut bytes = alloc::vec::Vec::new();
-        Packet::from(connack).encode(dialect, &mut bytes)?;
-        Ok(bytes)
+        PacketBuf::encode(&connack.into(), dialect)
     }
 }
 
@@ -224,7 +224,8 @@ mod tests {
     #[test]
     fn only_a_connack_of_5_0_to_an_empty_client_identifier_assigns_one() {
         let accept = |version, id, assigned: &str| {
-            Connect::new(version, Utf8Str::new(id).unwrap()).accept(assigned)
+            let connack = Connect::new(version, Utf8Str::new(id).unwrap()).accept(assigned);
+            connack.map(|connack| connack.bytes().to_vec())
         };
         let v5 = Version::V5;
         assert_eq!(

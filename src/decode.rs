@@ -176,7 +176,7 @@ impl FrameDecoder {
 }
 
 /// The frame of the only packet in `bytes`.
-fn whole(bytes: &[u8], dialect: Option<Dialect>) -> Result<FrameRef<'_>, DecodeError> {
+pub(crate) fn whole(bytes: &[u8], dialect: Option<Dialect>) -> Result<FrameRef<'_>, DecodeError> {
     let error = |kind, offset| {
         let packet_type = bytes
             .first()

@@ -11,6 +11,8 @@ use crate::packet_type::PacketType;
 use crate::reason_code::ReasonCode;
 use crate::statement::Statement;
 
+#[cfg(feature = "bytes")]
+pub(crate) use self::fault::Checked;
 pub(crate) use self::fault::{Fault, FaultAt, ParseFault, Refusal, fault};
 pub use self::kind::{ErrorKind, Field};
 
@@ -178,6 +180,16 @@ pub enum EncodeError {
     },
     /// The Remaining Length would be above 268,435,455.
     TooLong,
+    /// The packet is above the Maximum Packet Size of the receiver, even in its shortest form
+    /// (5.0 MQTT-3.1.2-24 for a Server, MQTT-3.2.2-15 for a Client).
+    TooLarge {
+        /// The length of the packet in bytes.
+        needed: u32,
+        /// The Maximum Packet Size in bytes.
+        max: u32,
+        /// The dialect of the packet. Only 5.0 has a Maximum Packet Size.
+        dialect: Dialect,
+    },
     /// The packet does not fit into the buffer. Nothing was appended to it; the contents of a slice
     /// are unspecified.
     BufferTooSmall {
@@ -192,6 +204,10 @@ impl EncodeError {
     pub fn statement(&self) -> Option<Statement> {
         match self {
             Self::Violation(violation) => violation.statement(),
+            Self::TooLarge { dialect, .. } => {
+                let (kind, field) = (ErrorKind::PacketTooLarge, Field::RemainingLength);
+                Violation::new(kind, field, PacketType::Publish, *dialect).statement()
+            }
             Self::NotInVersion { .. } | Self::TooLong | Self::BufferTooSmall { .. } => None,
         }
     }
@@ -210,6 +226,16 @@ impl fmt::Display for EncodeError {
                 "{packet_type}: MQTT {version} cannot represent this value of {field}"
             ),
             Self::TooLong => f.write_str("the Remaining Length would be above 268435455"),
+            Self::TooLarge { needed, max, .. } => {
+                write!(
+                    f,
+                    "the packet has {needed} bytes, above the receiver's Maximum Packet Size of {max}"
+                )?;
+                match self.statement() {
+                    Some(statement) => write!(f, " [{statement}]"),
+                    None => Ok(()),
+                }
+            }
             Self::BufferTooSmall { needed } => {
                 write!(f, "the packet needs a buffer of {needed} bytes")
             }

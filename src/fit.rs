@@ -1,7 +1,7 @@
 //! Packets shortened to the Maximum Packet Size of the receiver.
 
 use crate::dialect::Dialect;
-use crate::error::{EncodeError, ErrorKind, Field, Refusal};
+use crate::error::EncodeError;
 use crate::list::Hidden;
 use crate::packet::Packet;
 use crate::property::Properties;
@@ -39,9 +39,8 @@ impl Packet<'_> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] as for [`encoded_len`](Self::encoded_len), and
-    /// [`ErrorKind::PacketTooLarge`] if the shortest form is larger than `max_len`: the packet must
-    /// not be sent.
+    /// [`EncodeError`] as for [`encoded_len`](Self::encoded_len), and [`EncodeError::TooLarge`] if the
+    /// shortest form is larger than `max_len`: the packet must not be sent.
     pub fn fit(&self, dialect: Dialect, max_len: u32) -> Result<Self, EncodeError> {
         let dialect = dialect.plain();
         let mut packet = *self;
@@ -60,9 +59,26 @@ impl Packet<'_> {
         if fits(length.packet_len()) {
             return Ok(packet);
         }
-        let (kind, field) = (ErrorKind::PacketTooLarge, Field::RemainingLength);
-        let refusal = Refusal::broken(kind, field, length.get());
-        Err(refusal.of(self.packet_type(), dialect))
+        Err(EncodeError::TooLarge {
+            needed: u32::try_from(length.packet_len()).unwrap_or(u32::MAX),
+            max: max_len,
+            dialect,
+        })
+    }
+
+    /// Appends the packet to `buffer`, shortened as [`fit`](Self::fit) does, and returns its length.
+    ///
+    /// # Errors
+    ///
+    /// As [`fit`](Self::fit) and [`encode`](Self::encode). After an error, `buffer` is unchanged.
+    #[cfg(feature = "bytes")]
+    pub fn encode_within(
+        &self,
+        dialect: Dialect,
+        max_len: u32,
+        buffer: &mut impl bytes::BufMut,
+    ) -> Result<usize, EncodeError> {
+        self.fit(dialect, max_len)?.encode(dialect, buffer)
     }
 
     /// The packet without Reason String and User Properties. Copies nothing.

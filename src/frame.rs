@@ -15,6 +15,8 @@ pub(crate) use self::decoder::Framing;
 pub use self::decoder::{FrameDecoder, Limits};
 #[cfg(feature = "bytes")]
 pub use self::shared::Frame;
+#[cfg(feature = "bytes")]
+pub(crate) use self::shared::share;
 pub(crate) use self::stream_state::StreamState;
 use crate::dialect::{Dialect, Version};
 use crate::error::{DecodeError, ErrorKind, Fault, Field};

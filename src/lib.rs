@@ -30,7 +30,7 @@
 //!
 //! | you have | start with |
 //! |---|---|
-//! | a tokio socket, or MQTT over WebSocket | [`Codec`] |
+//! | a tokio socket, or MQTT over WebSocket | [`Codec`], or [`LendingReader`] for reading alone |
 //! | a blocking socket, or any `std::io::Read` | [`FrameDecoder::read_packet`] and [`Packet::write_to`] |
 //! | an `embedded-io-async` transport | [`PacketReader`] and [`PacketWriter`] |
 //! | bytes that arrive in pieces | [`FrameDecoder`] |
@@ -65,9 +65,9 @@
 //! |---|---|---|
 //! | `std` | yes | [`FrameDecoder::read_packet`], [`Packet::write_to`], `std::io::Error` from every error, `std` support in the dependencies |
 //! | `alloc` | with `std` or `bytes` | `Monitor::new`, which allocates as needed |
-//! | `bytes` | yes | [`Frame`], [`FrameDecoder`] and [`Packet::encode`], based on [`bytes`] |
+//! | `bytes` | yes | [`Frame`], [`FrameDecoder`], [`PacketBuf`] and [`Packet::encode`], based on [`bytes`] |
 //! | `serde` | no | `Serialize` for packets and their parts, `Deserialize` for plain values such as [`QoS`] and [`ReasonCode`] |
-//! | `tokio` | no | [`Codec`] for `tokio_util::codec` |
+//! | `tokio` | no | [`Codec`] for `tokio_util::codec`, [`LendingReader`] over `tokio::io::AsyncRead` |
 //! | `embedded-io-async` | no | [`PacketReader`] and [`PacketWriter`], without an allocator |
 //! | `defmt` | no | `defmt::Format` for packets and their parts, errors and breaches |
 //!
@@ -121,7 +121,11 @@ pub mod guide;
 mod lenient;
 mod list;
 pub mod monitor;
+#[cfg(feature = "tokio")]
+mod outgoing;
 mod packet;
+#[cfg(feature = "bytes")]
+mod packet_buf;
 mod packet_type;
 mod property;
 mod property_id;
@@ -152,11 +156,15 @@ pub use self::error::{DecodeError, EncodeError, ErrorKind, Field, Reply, Violati
 pub use self::frame::{Frame, FrameDecoder, Limits};
 pub use self::frame::{FrameRef, Framed};
 pub use self::list::{Item, Iter, List};
+#[cfg(feature = "tokio")]
+pub use self::outgoing::Outgoing;
 pub use self::packet::{
     Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, Publish, ReasonCodes,
     RetainHandling, SubAck, Subscribe, Subscription, SubscriptionOptions, Subscriptions,
     TopicFilters, Unsubscribe, Will,
 };
+#[cfg(feature = "bytes")]
+pub use self::packet_buf::PacketBuf;
 pub use self::packet_type::PacketType;
 pub use self::property::{Properties, Property};
 pub use self::property_id::PropertyId;
@@ -164,7 +172,7 @@ pub use self::reason_code::{ReasonCode, ReturnCode, UnknownReasonCode};
 pub use self::rules::{OptionalRules, Waivers};
 pub use self::statement::Statement;
 #[cfg(feature = "tokio")]
-pub use self::tokio::Codec;
+pub use self::tokio::{Codec, LendingReader};
 pub use self::topic::{SharedSubscription, TopicFilter, TopicName};
 #[cfg(any(all(feature = "std", feature = "bytes"), feature = "embedded-io-async"))]
 pub use self::transport::TransportError;

@@ -41,6 +41,8 @@ pub use self::unsubscribe::{TopicFilters, Unsubscribe};
 pub use self::will::Will;
 use crate::data::PacketId;
 use crate::dialect::Dialect;
+#[cfg(feature = "bytes")]
+use crate::error::Checked;
 use crate::error::{DecodeError, EncodeError, ErrorKind, Fault, FaultAt, Field, ParseFault};
 use crate::fixed_header::FirstByte;
 use crate::frame::FrameRef;
@@ -191,6 +193,19 @@ mod returns {
     }
 }
 
+impl Delivery {
+    /// The answer of the receiver, with the code Success: PUBACK for QoS 1, and PUBREC for QoS 2
+    /// (MQTT-4.3.2-2 and MQTT-4.3.3-2 of 3.1.1, MQTT-4.3.2-4 and MQTT-4.3.3-8 of 5.0). QoS 0 has none.
+    #[must_use]
+    pub const fn answer(&self) -> Option<Packet<'static>> {
+        match *self {
+            Self::AtMostOnce => None,
+            Self::AtLeastOnce { packet_id, .. } => Some(Packet::PubAck(Ack::new(packet_id))),
+            Self::ExactlyOnce { packet_id, .. } => Some(Packet::PubRec(Ack::new(packet_id))),
+        }
+    }
+}
+
 impl<'a> Packet<'a> {
     /// The Packet Identifier; `None` for packets that have none.
     #[doc(alias = "pkid")]
@@ -277,9 +292,26 @@ impl<'a> Packet<'a> {
 
     /// Decodes a frame whose fixed header was checked.
     pub(crate) fn parse(frame: &FrameRef<'a>, dialect: Dialect) -> Result<Self, DecodeError> {
+        Self::parse_as::<()>(frame, dialect)
+    }
+
+    /// The packet of a frame that was decoded before in this dialect, which waives no rules.
+    #[cfg(feature = "bytes")]
+    pub(crate) fn parse_checked(
+        frame: &FrameRef<'a>,
+        dialect: Dialect,
+    ) -> Result<Self, DecodeError> {
+        Self::parse_as::<Checked>(frame, dialect)
+    }
+
+    #[inline(always)]
+    fn parse_as<E: ParseFault<'a>>(
+        frame: &FrameRef<'a>,
+        dialect: Dialect,
+    ) -> Result<Self, DecodeError> {
         macro_rules! packet {
             ($name:ident) => {
-                parse_body(frame, dialect, |body, _| Self::$name(body))
+                parse_body::<E, _>(frame, dialect, |body, _| Self::$name(body))
             };
         }
         match frame.packet_type() {
@@ -287,7 +319,7 @@ impl<'a> Packet<'a> {
             PacketType::ConnAck => packet!(ConnAck),
             PacketType::Publish => packet!(Publish),
             PacketType::PubAck | PacketType::PubRec | PacketType::PubRel | PacketType::PubComp => {
-                parse_body(frame, dialect, |ack, packet_type| match packet_type {
+                parse_body::<E, _>(frame, dialect, |ack, packet_type| match packet_type {
                     PacketType::PubAck => Self::PubAck(ack),
                     PacketType::PubRec => Self::PubRec(ack),
                     PacketType::PubRel => Self::PubRel(ack),
@@ -296,7 +328,7 @@ impl<'a> Packet<'a> {
             }
             PacketType::Subscribe => packet!(Subscribe),
             PacketType::SubAck | PacketType::UnsubAck => {
-                parse_body(frame, dialect, |suback, packet_type| match packet_type {
+                parse_body::<E, _>(frame, dialect, |suback, packet_type| match packet_type {
                     PacketType::SubAck => Self::SubAck(suback),
                     _ => Self::UnsubAck(suback),
                 })
@@ -388,12 +420,12 @@ impl<'a> Packet<'a> {
 /// The compiler makes one function per body type. So the types do not compete for registers, and
 /// each function writes the packet directly into the memory of the caller.
 #[inline(never)]
-fn parse_body<'a, T: DecodeBody<'a>>(
+fn parse_body<'a, E: ParseFault<'a>, T: DecodeBody<'a>>(
     frame: &FrameRef<'a>,
     dialect: Dialect,
     packet: impl FnOnce(T, PacketType) -> Packet<'a>,
 ) -> Result<Packet<'a>, DecodeError> {
-    match T::parse::<()>(first_byte(frame), frame.body(), dialect) {
+    match T::parse::<E>(first_byte(frame), frame.body(), dialect) {
         Ok(([], body)) => Ok(packet(body, frame.packet_type())),
         _ => Err(find_fault::<T>(frame, dialect)),
     }

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use mqtt_wire::{
-    ConnAck, Connect, Delivery, Dialect, Ending, Frame, Packet, QoS, ReasonCode, RetainHandling,
+    ConnAck, Connect, Delivery, Ending, Packet, PacketBuf, QoS, ReasonCode, RetainHandling,
     Subscription, SubscriptionId, TopicFilter, WillFate, WillTerms,
 };
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::message::{Message, Outgoing};
+use super::message::{Message, Queued};
 use super::session::{Session, Subscribed};
 
 /// The most subscriptions of one client.
@@ -55,7 +55,7 @@ enum Presence {
 /// A Will, which stays in its CONNECT.
 #[derive(Debug)]
 struct KeptWill {
-    connect: Frame,
+    connect: PacketBuf,
     terms: WillTerms,
 }
 
@@ -93,7 +93,7 @@ impl Broker {
     }
 
     /// Accepts a client and closes its other connection. The second value is Session Present.
-    pub fn connect(&self, connect: &Connect<'_>, frame: &Frame) -> (Link, bool) {
+    pub fn connect(&self, connect: &Connect<'_>, owned: &PacketBuf) -> (Link, bool) {
         let mut state = self.state();
         state.connections += 1;
         let connection = state.connections;
@@ -106,7 +106,7 @@ impl Broker {
         let wake = Arc::new(Notify::new());
         let connack = ConnAck::new(ReasonCode::Success);
         let will = WillTerms::new(connect, &connack).map(|terms| {
-            let connect = frame.clone();
+            let connect = owned.clone();
             KeptWill { connect, terms }
         });
         let session_present = state.clients.contains_key(&client_id);
@@ -223,14 +223,11 @@ impl Broker {
     }
 
     fn publish_will(&self, state: &mut State, client_id: &Arc<str>, kept: &KeptWill) {
-        let connect = kept
-            .connect
-            .decode(Dialect::from_client(kept.terms.version));
-        let Ok(Packet::Connect(Connect {
+        let Packet::Connect(Connect {
             will: Some(will), ..
-        })) = connect
+        }) = kept.connect.packet()
         else {
-            unreachable!("it was decoded before")
+            return; // never: a kept CONNECT has a Will
         };
         self.log(format!(
             "published the Will of {client_id:?} on {}",
@@ -331,7 +328,7 @@ impl State {
         for message in self.retained.values() {
             let is_own = subscribed.options.no_local && message.publisher == link.client_id;
             if filter.matches(message.topic()) && !is_own {
-                client.push(Outgoing {
+                client.push(Queued {
                     message: message.clone(),
                     qos: message.qos.min(subscribed.options.qos),
                     retain: true,
@@ -354,7 +351,7 @@ impl Client {
     }
 
     /// Queues a message. For a client that is not connected, only if its QoS is not 0.
-    fn push(&mut self, outgoing: Outgoing) {
+    fn push(&mut self, outgoing: Queued) {
         match &self.presence {
             Presence::Connected(wake) => wake.notify_one(),
             Presence::Away(_) if outgoing.qos == QoS::AtMostOnce => return,

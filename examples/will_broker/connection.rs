@@ -7,20 +7,19 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BufMut};
+use bytes::Buf;
 use futures_util::{SinkExt, StreamExt};
 use mqtt_wire::{
     Ack, Codec, ConnAck, Connect, DecodeError, Delivery, Dialect, Disconnect, EncodeError, Ending,
-    Frame, Limits, List, Packet, PacketId, Properties, Property, Publish, QoS, ReasonCode, SubAck,
-    Subscribe, TransportError, Unsubscribe, Utf8Str, Version,
+    Limits, List, Outgoing, Packet, PacketBuf, PacketId, Properties, Property, Publish, QoS,
+    ReasonCode, SubAck, Subscribe, TransportError, Unsubscribe, Utf8Str, Version,
 };
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::codec::Framed;
 
 use super::broker::{Broker, Link};
-use super::message::{Message, Outgoing};
+use super::message::{Message, Queued};
 use super::session::{Next, Session};
 
 const LIMITS: Limits = Limits {
@@ -41,26 +40,25 @@ type Packets = Framed<TcpStream, Codec>;
 /// Serves one client.
 pub async fn serve(socket: TcpStream, address: SocketAddr, broker: Arc<Broker>) {
     let mut packets = Framed::new(socket, Codec::server(LIMITS));
-    let Some((frame, incoming)) = first_frame(&mut packets).await else {
+    let Some(first) = first_packet(&mut packets).await else {
         return;
     };
-    let Ok(Packet::Connect(connect)) = frame.decode(incoming) else {
-        unreachable!("it was decoded before")
+    let Packet::Connect(connect) = first.packet() else {
+        return; // never: a codec of a server begins with CONNECT
     };
-    let outgoing = incoming.reply();
+    let outgoing = first.dialect().reply();
     if connect.authentication_method().is_some() {
         let refusal = ConnAck::new(ReasonCode::BadAuthenticationMethod);
         let _ = timeout(PATIENCE, packets.send(refusal.into())).await;
         return;
     }
-    let (link, session_present) = broker.connect(&connect, &frame);
+    let (link, session_present) = broker.connect(&connect, &first);
     broker.log(format!(
         "{address} is {:?}, MQTT {}",
         link.client_id, connect.version
     ));
     let mut connection = Connection {
         packets,
-        incoming,
         outgoing,
         keep_alive: connect.keep_alive,
         session_expiry_interval: connect.session_expiry_interval(),
@@ -74,29 +72,21 @@ pub async fn serve(socket: TcpStream, address: SocketAddr, broker: Arc<Broker>) 
     connection.close(end).await;
 }
 
-/// The first frame, which is a CONNECT. A bad one gets its answer, if there is one.
-async fn first_frame(packets: &mut Packets) -> Option<(Frame, Dialect)> {
-    let error = match timeout(PATIENCE, packets.next()).await.ok()?? {
-        Ok(frame) => {
-            let incoming = packets.codec().incoming()?;
-            match frame.decode(incoming).err() {
-                None => return Some((frame, incoming)),
-                Some(error) => error,
-            }
+/// The CONNECT. A bad one gets its answer, if there is one.
+async fn first_packet(packets: &mut Packets) -> Option<PacketBuf> {
+    match timeout(PATIENCE, packets.next()).await.ok()?? {
+        Ok(connect) => Some(connect),
+        Err(error) => {
+            let answer = packets.send(error.answer(false).into());
+            let _ = timeout(PATIENCE, answer).await;
+            None
         }
-        Err(TransportError::Decode(error)) => error,
-        Err(_) => return None,
-    };
-    let answer = error.answer(false);
-    let sent = timeout(PATIENCE, packets.get_mut().write_all(&answer)).await;
-    sent.ok()?.ok()?;
-    None
+    }
 }
 
 /// An accepted connection.
 struct Connection {
     packets: Packets,
-    incoming: Dialect,
     outgoing: Dialect,
     /// In seconds.
     keep_alive: u16,
@@ -138,8 +128,11 @@ impl From<DecodeError> for End {
 
 /// The answer cannot be encoded in the client's version.
 impl From<EncodeError> for End {
-    fn from(_: EncodeError) -> Self {
-        Self::refused(ReasonCode::ImplementationSpecificError)
+    fn from(error: EncodeError) -> Self {
+        Self::refused(match error {
+            EncodeError::TooLarge { .. } => ReasonCode::PacketTooLarge,
+            _ => ReasonCode::ImplementationSpecificError,
+        })
     }
 }
 
@@ -161,10 +154,10 @@ impl Connection {
         loop {
             self.send_pending().await?;
             tokio::select! {
-                frame = self.packets.next() => {
+                packet = self.packets.next() => {
                     last_heard = Instant::now();
-                    let frame = frame.ok_or(End::Left(Ending::ClosedByClient))??;
-                    self.answer(&frame).await?;
+                    let packet = packet.ok_or(End::Left(Ending::ClosedByClient))??;
+                    self.answer(packet.packet()).await?;
                     // one read may bring many packets: let other connections run between them
                     tokio::task::consume_budget().await;
                 }
@@ -197,7 +190,7 @@ impl Connection {
             properties: Properties::new(&properties),
         };
         // a DISCONNECT may not come before the CONNACK
-        let sent = self.send(connack.into()).await;
+        let sent = self.send(connack).await;
         sent.map_err(|_| End::Left(Ending::ClosedByServer))
     }
 
@@ -224,25 +217,18 @@ impl Connection {
 
     async fn forward(
         &mut self,
-        outgoing: &Outgoing,
+        outgoing: &Queued,
         packet_id: Option<PacketId>,
         dup: bool,
     ) -> Result<(), End> {
         let delivery = match packet_id {
             None => Delivery::AtMostOnce,
-            Some(packet_id) if outgoing.qos == QoS::AtLeastOnce => {
-                Delivery::AtLeastOnce { packet_id, dup }
-            }
-            Some(packet_id) => Delivery::ExactlyOnce { packet_id, dup },
+            Some(packet_id) => Delivery::new(outgoing.qos, packet_id).with_dup(dup),
         };
         let publish = outgoing.encode(delivery, self.outgoing);
         match (publish, packet_id) {
             (Some(publish), _) if publish.remaining() <= self.maximum_packet_size => {
-                self.packets.write_buffer_mut().put(publish);
-                if self.packets.write_buffer().len() < self.packets.backpressure_boundary() {
-                    return Ok(());
-                }
-                self.flush().await
+                self.send(publish).await
             }
             // an expired or too large message counts as delivered (5.0 MQTT-3.1.2-25)
             (_, Some(packet_id)) => self.with_session(|session| session.finish(packet_id)),
@@ -250,8 +236,8 @@ impl Connection {
         }
     }
 
-    async fn answer(&mut self, frame: &Frame) -> Result<(), End> {
-        match frame.decode(self.incoming)? {
+    async fn answer(&mut self, packet: Packet<'_>) -> Result<(), End> {
+        match packet {
             Packet::Publish(publish) => self.publish(publish).await,
             Packet::PubAck(ack) => self.with_session(|session| session.finish(ack.packet_id)),
             Packet::PubRec(ack) if ack.reason_code.is_failure() => {
@@ -375,7 +361,7 @@ impl Connection {
         };
         let farewell = async {
             if let Some(code) = code.filter(|_| self.is_v5()) {
-                let _ = self.send(Disconnect::new(code).into()).await;
+                let _ = self.send(Disconnect::new(code)).await;
             }
             self.packets.close().await
         };
@@ -405,11 +391,8 @@ impl Connection {
     }
 
     /// Writes a packet into the buffer, which `flush` sends.
-    async fn send(&mut self, packet: Packet<'_>) -> Result<(), End> {
-        if packet.encoded_len(self.outgoing)? > self.maximum_packet_size {
-            return Err(End::refused(ReasonCode::PacketTooLarge));
-        }
-        let sent = timeout(PATIENCE, self.packets.feed(packet)).await;
+    async fn send(&mut self, packet: impl Into<Outgoing<'_>>) -> Result<(), End> {
+        let sent = timeout(PATIENCE, self.packets.feed(packet.into())).await;
         Ok(sent.map_err(|_| End::Left(Ending::NetworkFailure))??)
     }
 

@@ -61,7 +61,7 @@ impl Message {
 
 /// A message to be sent to one subscriber.
 #[derive(Debug)]
-pub struct Outgoing {
+pub struct Queued {
     pub message: Arc<Message>,
     pub qos: QoS,
     pub retain: bool,
@@ -69,7 +69,7 @@ pub struct Outgoing {
     pub subscription_ids: Vec<SubscriptionId>,
 }
 
-impl Outgoing {
+impl Queued {
     /// The PUBLISH for the subscriber; `None` if the message has expired.
     pub fn encode(&self, delivery: Delivery, dialect: Dialect) -> Option<PublishBuf> {
         let subscription_ids = match dialect.version() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mqtt_wire::{PacketId, QoS, SubscriptionId, SubscriptionOptions, TopicFilter, TopicName};
 
-use super::message::{Message, Outgoing};
+use super::message::{Message, Queued};
 
 /// The number of messages that wait for a client. Later ones are dropped.
 const MAX_QUEUED: usize = 1000;
@@ -17,7 +17,7 @@ const MAX_IN_FLIGHT: usize = 100;
 #[derive(Debug)]
 pub struct Session {
     pub subscriptions: HashMap<String, Subscribed>,
-    queue: VecDeque<Outgoing>,
+    queue: VecDeque<Queued>,
     /// In the order in which they were first sent; those of this connection come first.
     in_flight: VecDeque<InFlight>,
     /// The number of those sent in this connection.
@@ -46,7 +46,7 @@ struct InFlight {
 #[derive(Debug, Clone)]
 enum Stage {
     /// PUBLISH was sent.
-    Published(Arc<Outgoing>),
+    Published(Arc<Queued>),
     /// PUBREC arrived.
     Received,
 }
@@ -55,7 +55,7 @@ enum Stage {
 #[derive(Debug)]
 pub enum Next {
     Publish {
-        outgoing: Arc<Outgoing>,
+        outgoing: Arc<Queued>,
         packet_id: Option<PacketId>,
         dup: bool,
     },
@@ -90,7 +90,7 @@ impl Session {
         client_id: &Arc<str>,
         message: &Arc<Message>,
         topic: TopicName<'_>,
-    ) -> Option<Outgoing> {
+    ) -> Option<Queued> {
         let is_own = message.publisher == *client_id;
         let matching = self.subscriptions.iter().filter(|(filter, subscribed)| {
             !(is_own && subscribed.options.no_local)
@@ -102,7 +102,7 @@ impl Session {
             retain |= message.retain && options.retain_as_published;
             subscription_ids.extend(id);
         }
-        Some(Outgoing {
+        Some(Queued {
             message: message.clone(),
             qos: message.qos.min(granted?),
             retain,
@@ -110,7 +110,7 @@ impl Session {
         })
     }
 
-    pub fn push(&mut self, outgoing: Outgoing) {
+    pub fn push(&mut self, outgoing: Queued) {
         if self.queue.len() < MAX_QUEUED {
             self.queue.push_back(outgoing);
         }

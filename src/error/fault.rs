@@ -31,8 +31,26 @@ pub(crate) struct FaultAt<'a> {
 
 /// The error type of a parser. A packet is parsed with `()`, which only decides and costs nothing.
 /// A packet that was refused is parsed again with [`FaultAt`], which names the rule and the place.
+/// A packet that was accepted is parsed again with [`Checked`], which only finds the fields.
 pub(crate) trait ParseFault<'a> {
+    /// Whether texts, properties and list items were checked before, in the same dialect.
+    const WAS_CHECKED: bool = false;
+
     fn new(fault: Fault, at: &'a [u8]) -> Self;
+}
+
+/// The error type for bytes that were checked before.
+#[cfg(feature = "bytes")]
+pub(crate) struct Checked;
+
+#[cfg(feature = "bytes")]
+impl<'a> ParseFault<'a> for Checked {
+    const WAS_CHECKED: bool = true;
+
+    #[inline]
+    fn new(_: Fault, _: &'a [u8]) -> Self {
+        Self
+    }
 }
 
 impl<'a> ParseFault<'a> for () {

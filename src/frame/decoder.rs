@@ -1,6 +1,8 @@
 //! Framing over a buffer that grows.
 
 use core::mem;
+#[cfg(feature = "tokio")]
+use core::num::NonZeroUsize;
 
 use bytes::{Buf, BytesMut};
 
@@ -58,7 +60,7 @@ impl Default for Limits {
 /// assert_eq!(publish.payload, b"b");
 /// # Ok::<(), mqtt_wire::DecodeError>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FrameDecoder {
     buffer: BytesMut,
     /// The length of the packets at the beginning of the buffer that were lent.
@@ -181,6 +183,18 @@ impl FrameDecoder {
         }
     }
 
+    /// Removes the packets that were lent from the buffer, and returns the last one.
+    pub(crate) fn take_lent(&mut self, dialect: Dialect) -> Option<Frame> {
+        let lent = self.buffer.split_to(mem::take(&mut self.lent)).freeze();
+        let (mut rest, mut last) = (&lent[..], None);
+        while let Ok(Framed::Frame(frame)) = FrameRef::peek(rest, Some(dialect), u32::MAX) {
+            rest = rest.get(frame.bytes.len()..).unwrap_or_default();
+            last = Some(frame);
+        }
+        let FrameRef { bytes, header } = last?;
+        Some(Frame::new(lent.slice_ref(bytes), header))
+    }
+
     #[inline]
     fn remove_lent(&mut self) {
         if self.lent != 0 {
@@ -190,7 +204,7 @@ impl FrameDecoder {
 }
 
 /// The framing of a stream whose bytes are in a buffer of the caller.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Framing {
     state: StreamState,
     limits: Limits,
@@ -237,6 +251,28 @@ impl Framing {
                 Framed::Frame(Frame::take(buffer, len, header))
             }
         })
+    }
+
+    /// [`take_frame`](Self::take_frame) of a packet that passes `check`. A packet that does not pass
+    /// stays in the buffer.
+    #[cfg(feature = "tokio")]
+    #[inline(always)]
+    pub(crate) fn take_checked(
+        &mut self,
+        buffer: &mut BytesMut,
+        check: impl FnOnce(&FrameRef<'_>, Dialect) -> Result<(), DecodeError>,
+    ) -> Result<Framed<(Frame, Dialect)>, DecodeError> {
+        let limit = self.limit();
+        let frame = match self.state.next_frame(buffer, limit)? {
+            Framed::NeedMore(missing) => return Ok(Framed::NeedMore(missing)),
+            Framed::Frame(frame) => frame,
+        };
+        let Some(dialect) = self.state.dialect() else {
+            return Ok(Framed::NeedMore(NonZeroUsize::MIN)); // never: a frame has a dialect
+        };
+        check(&frame, dialect).inspect_err(|error| self.state.fail(error))?;
+        let (len, header) = (frame.bytes.len(), frame.header);
+        Ok(Framed::Frame((Frame::take(buffer, len, header), dialect)))
     }
 
     #[inline]

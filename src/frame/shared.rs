@@ -59,6 +59,15 @@ impl Frame {
         })
     }
 
+    pub(crate) const fn new(bytes: Bytes, header: Header) -> Self {
+        Self { bytes, header }
+    }
+
+    #[inline(always)]
+    pub(crate) fn into_parts(self) -> (Bytes, Header) {
+        (self.bytes, self.header)
+    }
+
     #[inline]
     pub(crate) fn take(buffer: &mut BytesMut, len: usize, header: Header) -> Self {
         Self {
@@ -87,18 +96,23 @@ impl Frame {
     /// bytes that are not part of the frame.
     #[must_use]
     pub fn share(&self, part: &[u8]) -> Bytes {
-        let frame = self.bytes.as_ptr_range();
-        let inside = part.as_ptr_range();
-        if frame.start <= inside.start && inside.end <= frame.end {
-            self.bytes.slice_ref(part)
-        } else {
-            Bytes::copy_from_slice(part)
-        }
+        share(&self.bytes, part)
     }
 
     /// See [`FrameRef::packet_type`].
     #[must_use]
     pub fn packet_type(&self) -> PacketType {
         self.as_ref().packet_type()
+    }
+}
+
+/// A part of `bytes`; a copy of a part that is elsewhere.
+pub(crate) fn share(bytes: &Bytes, part: &[u8]) -> Bytes {
+    let whole = bytes.as_ptr_range();
+    let inside = part.as_ptr_range();
+    if whole.start <= inside.start && inside.end <= whole.end {
+        bytes.slice_ref(part)
+    } else {
+        Bytes::copy_from_slice(part)
     }
 }

@@ -7,7 +7,7 @@ use crate::rules::{OptionalRules, Waivers};
 
 /// The dialect of a stream, known from the start or learnt from the CONNECT; and the first error,
 /// which every later read returns again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct StreamState {
     dialect: Option<Dialect>,
     waivers: Waivers,

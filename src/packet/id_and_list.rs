@@ -31,7 +31,9 @@ impl Layout {
         if let (Some(empty), []) = (self.empty, items) {
             return fault(items, empty.kind, empty.field, empty.value);
         }
-        check_items(items)?;
+        if !E::WAS_CHECKED {
+            check_items(items)?;
+        }
         let list = List::checked(items, self.carrier, self.dialect);
         Ok((&[], (packet_id, properties, list)))
     }

@@ -241,6 +241,36 @@ pub enum Delivery {
 }
 
 impl Delivery {
+    /// The delivery of a new message, with DUP 0. QoS 0 has no Packet Identifier, and ignores it.
+    ///
+    /// ```
+    /// use mqtt_wire::{Delivery, Packet, PacketId, QoS};
+    ///
+    /// let delivery = Delivery::new(QoS::AtLeastOnce, PacketId::MIN);
+    /// assert_eq!((delivery.packet_id(), delivery.dup()), (Some(PacketId::MIN), false));
+    /// assert!(matches!(delivery.answer(), Some(Packet::PubAck(_))));
+    /// assert_eq!(Delivery::new(QoS::AtMostOnce, PacketId::MIN).answer(), None);
+    /// ```
+    #[must_use]
+    pub const fn new(qos: QoS, packet_id: PacketId) -> Self {
+        let dup = false;
+        match qos {
+            QoS::AtMostOnce => Self::AtMostOnce,
+            QoS::AtLeastOnce => Self::AtLeastOnce { packet_id, dup },
+            QoS::ExactlyOnce => Self::ExactlyOnce { packet_id, dup },
+        }
+    }
+
+    /// The same delivery with this DUP; QoS 0 has none.
+    #[must_use]
+    pub const fn with_dup(self, dup: bool) -> Self {
+        match self {
+            Self::AtMostOnce => self,
+            Self::AtLeastOnce { packet_id, .. } => Self::AtLeastOnce { packet_id, dup },
+            Self::ExactlyOnce { packet_id, .. } => Self::ExactlyOnce { packet_id, dup },
+        }
+    }
+
     /// The QoS: 0, 1 or 2.
     #[must_use]
     #[inline]

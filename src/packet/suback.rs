@@ -16,7 +16,7 @@
 use super::body::{DecodeBody, EncodeBody};
 use super::id_and_list::{self, Layout};
 use super::reason;
-use crate::data::PacketId;
+use crate::data::{PacketId, QoS};
 use crate::dialect::{Dialect, Version};
 use crate::error::{ErrorKind, Fault, Field, ParseFault, Refusal, fault};
 use crate::fixed_header::FirstByte;
@@ -191,6 +191,17 @@ fn is_granted_qos(code: ReasonCode, version: Version) -> bool {
         ReasonCode::Success | ReasonCode::GrantedQos1 | ReasonCode::GrantedQos2 => true,
         ReasonCode::UnspecifiedError => version == Version::V3_1_1,
         _ => false,
+    }
+}
+
+/// The code of a SUBACK that grants this QoS.
+impl From<QoS> for ReasonCode {
+    fn from(granted: QoS) -> Self {
+        match granted {
+            QoS::AtMostOnce => Self::Success,
+            QoS::AtLeastOnce => Self::GrantedQos1,
+            QoS::ExactlyOnce => Self::GrantedQos2,
+        }
     }
 }
 

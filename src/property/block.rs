@@ -27,6 +27,10 @@ pub(crate) fn parse<'a, E: ParseFault<'a>>(
     let Some((block, rest)) = rest.split_at_checked(length as usize) else {
         return fault(input, ErrorKind::PropertyLength, field, length);
     };
+    let list = Properties::checked(block, carrier, dialect);
+    if E::WAS_CHECKED {
+        return Ok((rest, list));
+    }
     let seen = match block {
         [] => Seen::default(),
         _ => parse_items(block, carrier, dialect)?,
@@ -34,7 +38,7 @@ pub(crate) fn parse<'a, E: ParseFault<'a>>(
     if let Err(kind) = seen.finish(carrier) {
         return fault(input, kind, field, 0);
     }
-    Ok((rest, Properties::checked(block, carrier, dialect)))
+    Ok((rest, list))
 }
 
 /// Checks all properties of a block.

@@ -97,7 +97,7 @@ pub(crate) fn prefixed<'a, E: ParseFault<'a>>(
     }
 }
 
-/// Text after a two-byte length, if it passes `check`.
+/// Text after a two-byte length, if it passes `check` now or did before.
 #[inline(always)]
 pub(crate) fn text<'a, E: ParseFault<'a>>(
     input: &'a [u8],
@@ -105,6 +105,9 @@ pub(crate) fn text<'a, E: ParseFault<'a>>(
     check: impl Fn(&[u8]) -> Result<(), BadText>,
 ) -> Parsed<'a, &'a [u8], E> {
     let (rest, bytes) = prefixed(input, field)?;
+    if E::WAS_CHECKED {
+        return Ok((rest, bytes));
+    }
     match check(bytes) {
         Ok(()) => Ok((rest, bytes)),
         Err(bad) => bad.fault(bytes, field),

@@ -3,7 +3,7 @@
 use crate::invariants::{self, dialects};
 use mqtt_wire::{
     Ack, ConnAck, Dialect, EncodeError, ErrorKind, Packet, PacketId, PacketType, Properties,
-    Property, PropertyId, ReasonCode, ReasonCodes, SubAck, Utf8Str, Version,
+    Property, PropertyId, ReasonCode, ReasonCodes, Sender, SubAck, Utf8Str, Version,
 };
 
 #[test]
@@ -21,12 +21,32 @@ fn only_the_necessary_properties_are_left_out() {
                     .find(|bytes| bytes.len() <= max_len);
                 let fit = packet.fit(dialect, max_len as u32);
                 let Some(expected) = expected else {
-                    let Err(EncodeError::Violation(violation)) = fit.map(|_| ()) else {
-                        panic!("{packet:?} fits");
+                    let error = fit.unwrap_err();
+                    let shortest = whole
+                        .len()
+                        .min(without_reason.len())
+                        .min(without_both.len());
+                    let (needed, max) = (shortest as u32, max_len as u32);
+                    assert_eq!(
+                        error,
+                        EncodeError::TooLarge {
+                            needed,
+                            max,
+                            dialect
+                        }
+                    );
+                    let id = match dialect.sender() {
+                        _ if dialect.version() != Version::V5 => None,
+                        Sender::Server => Some("MQTT-3.1.2-24"),
+                        Sender::Client => Some("MQTT-3.2.2-15"),
                     };
-                    assert_eq!(violation.kind(), ErrorKind::PacketTooLarge);
-                    let is_v5 = dialect.version() == Version::V5;
-                    assert_eq!(violation.statement().is_some(), is_v5);
+                    assert_eq!(error.statement().map(|it| it.id()), id);
+                    let mut unchanged = vec![0xa5];
+                    assert_eq!(
+                        packet.encode_within(dialect, max, &mut unchanged),
+                        Err(error)
+                    );
+                    assert_eq!(unchanged, [0xa5]);
                     continue;
                 };
                 let fit = fit.unwrap();
@@ -37,6 +57,9 @@ fn only_the_necessary_properties_are_left_out() {
                 let mut appended = Vec::new();
                 assert_eq!(fit.encode(dialect, &mut appended), Ok(expected.len()));
                 assert_eq!(appended, bytes);
+                appended.clear();
+                let within = packet.encode_within(dialect, max_len as u32, &mut appended);
+                assert_eq!((within, &appended), (Ok(expected.len()), &bytes));
                 let needed = expected.len();
                 let too_small = Err(EncodeError::BufferTooSmall { needed });
                 assert_eq!(fit.encode_to_slice(dialect, &mut bytes[1..]), too_small);

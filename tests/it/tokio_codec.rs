@@ -3,14 +3,17 @@
 use std::io;
 
 use crate::fixtures;
-use bytes::BytesMut;
-use futures_util::{SinkExt, StreamExt};
+use bytes::{Bytes, BytesMut};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use mqtt_wire::fanout::{Envelope, SharedPublish};
 use mqtt_wire::{
-    Ack, Codec, ConnAck, Delivery, ErrorKind, Frame, Limits, OptionalRules, Packet, PacketId,
-    Publish, ReasonCode, TopicName, TransportError, Version, Waivers,
+    Ack, Codec, ConnAck, Connect, Delivery, Dialect, Disconnect, EncodeError, ErrorKind,
+    LendingReader, Limits, OptionalRules, Outgoing, Packet, PacketBuf, PacketId, Properties,
+    Property, Publish, QoS, ReasonCode, TopicName, TransportError, Utf8Str, Version, Waivers,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_util::codec::{Decoder, Encoder, Framed, FramedRead};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio_util::codec::{Decoder, Encoder, Framed, FramedRead, FramedWrite};
 
 const CONNECT: &[u8] = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p";
 
@@ -32,10 +35,10 @@ async fn recorded_streams_are_read_packet_by_packet_in_pieces_of_any_size() {
             let writer = tokio::spawn(async move { from.write_all(&bytes).await });
             let mut frames = FramedRead::new(to, codec);
             let mut count = 0;
-            while let Some(frame) = frames.next().await.transpose().unwrap() {
-                let incoming = frames.decoder().incoming().unwrap();
-                assert_eq!(incoming.version(), session.version);
-                frame.decode(incoming).unwrap();
+            while let Some(packet) = frames.next().await.transpose().unwrap() {
+                assert_eq!(packet.dialect().version(), session.version);
+                let decoded = Packet::decode(packet.as_ref(), packet.dialect());
+                assert_eq!(packet.packet(), decoded.unwrap());
                 count += 1;
             }
             writer.await.unwrap().unwrap();
@@ -62,10 +65,10 @@ async fn a_server_learns_the_version_and_encodes_in_it() {
         let (mut client, server) = tokio::io::duplex(64);
         let mut packets = Framed::new(server, Codec::server(Limits::default()));
         client.write_all(connect).await.unwrap();
-        let frame = packets.next().await.unwrap().unwrap();
-        let incoming = packets.codec().incoming().unwrap();
-        assert_eq!(incoming.version(), version);
-        assert!(matches!(frame.decode(incoming), Ok(Packet::Connect(_))));
+        let connect = packets.next().await.unwrap().unwrap();
+        assert_eq!(packets.codec().incoming(), Some(connect.dialect()));
+        assert_eq!(connect.dialect().version(), version);
+        assert!(matches!(connect.packet(), Packet::Connect(_)));
 
         packets
             .send(ConnAck::new(ReasonCode::Success).into())
@@ -80,7 +83,7 @@ async fn a_server_learns_the_version_and_encodes_in_it() {
 #[test]
 fn encoding_before_the_version_is_known_is_an_error() {
     let mut buffer = BytesMut::new();
-    let error = Codec::server(Limits::default()).encode(Packet::PingResp, &mut buffer);
+    let error = Codec::server(Limits::default()).encode(Packet::PingResp.into(), &mut buffer);
     assert!(matches!(error, Err(TransportError::NoVersion)));
     assert!(buffer.is_empty());
 }
@@ -212,8 +215,8 @@ fn a_codec_reserves_nothing_for_an_announced_length() {
 fn waivers_apply_to_the_learned_version() {
     let longer = b"\x10\x8d\x00\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p"; // 0d in two bytes
     let decode = |mut codec: Codec| -> Result<(), TransportError<io::Error>> {
-        let frame: Frame = codec.decode(&mut BytesMut::from(&longer[..]))?.unwrap();
-        frame.decode(codec.incoming().unwrap())?;
+        let packet = codec.decode(&mut BytesMut::from(&longer[..]))?.unwrap();
+        assert!(matches!(packet.packet(), Packet::Connect(_)));
         Ok(())
     };
     assert!(matches!(
@@ -229,10 +232,10 @@ fn waivers_apply_to_the_learned_version() {
 fn a_forbidden_packet_leaves_the_buffer_unchanged() {
     let mut codec = Codec::client(Version::V3_1_1, Limits::default());
     let mut buffer = BytesMut::new();
-    codec.encode(Packet::PingReq, &mut buffer).unwrap();
+    codec.encode(Packet::PingReq.into(), &mut buffer).unwrap();
     let refused = codec.encode(ConnAck::new(ReasonCode::Success).into(), &mut buffer);
     assert!(matches!(refused, Err(TransportError::Encode(_))));
-    codec.encode(Packet::PingReq, &mut buffer).unwrap();
+    codec.encode(Packet::PingReq.into(), &mut buffer).unwrap();
     assert_eq!(&buffer[..], b"\xc0\x00\xc0\x00");
 }
 
@@ -261,12 +264,11 @@ async fn packets_are_sent_from_spawned_tasks() {
     let (client, server) = tokio::io::duplex(64);
     let echo = tokio::spawn(async move {
         let mut packets = Framed::new(server, Codec::server(Limits::default()));
-        while let Some(frame) = packets.next().await.transpose()? {
-            let incoming = packets.codec().incoming().unwrap();
-            if let Packet::Publish(publish) = frame.decode(incoming)? {
+        while let Some(packet) = packets.next().await.transpose()? {
+            if let Packet::Publish(publish) = packet.packet() {
                 packets.feed(publish.into()).await?;
-                if let Some(packet_id) = publish.delivery.packet_id() {
-                    packets.feed(Packet::PubAck(Ack::new(packet_id))).await?;
+                if let Some(answer) = publish.delivery.answer() {
+                    packets.feed(answer.into()).await?;
                 }
                 packets.flush().await?;
             }
@@ -284,14 +286,354 @@ async fn packets_are_sent_from_spawned_tasks() {
         ..Publish::new(TopicName::new("a").unwrap(), b"1")
     };
     packets.send(publish.into()).await.unwrap();
-    let incoming = packets.codec().incoming().unwrap();
     let echoed = packets.next().await.unwrap().unwrap();
-    assert_eq!(echoed.decode(incoming), Ok(publish.into()));
+    assert_eq!(echoed.packet(), publish.into());
     let answer = packets.next().await.unwrap().unwrap();
-    assert_eq!(
-        answer.decode(incoming),
-        Ok(Packet::PubAck(Ack::new(packet_id)))
-    );
+    assert_eq!(answer.packet(), Packet::PubAck(Ack::new(packet_id)));
     drop(packets);
     echo.await.unwrap().unwrap();
+}
+
+/// A server that reads and writes in two tasks, and a client that sees its answers.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(socket: S) -> Vec<PacketBuf> {
+    let mut client = Framed::new(socket, Codec::client(Version::V5, Limits::default()));
+    let connect = Connect::new(Version::V5, Utf8Str::new("c").unwrap());
+    client.feed(connect.into()).await.unwrap();
+    let topic = TopicName::new("a/b").unwrap();
+    let delivery = Delivery::new(QoS::ExactlyOnce, PacketId::MIN);
+    for delivery in [Delivery::AtMostOnce, delivery] {
+        let publish = Publish::new(topic, b"hello");
+        client
+            .feed(
+                Publish {
+                    delivery,
+                    ..publish
+                }
+                .into(),
+            )
+            .await
+            .unwrap();
+    }
+    client.feed(Packet::PingReq.into()).await.unwrap();
+    client.flush().await.unwrap();
+    client.get_mut().write_all(b"\x36\x00").await.unwrap(); // QoS 3
+    let mut answers = Vec::new();
+    while let Some(answer) = client.next().await {
+        answers.push(answer.unwrap());
+    }
+    answers
+}
+
+fn expect_answers(answers: &[PacketBuf]) {
+    let [connack, pubrec, pingresp, disconnect] = answers else {
+        panic!("{answers:?}");
+    };
+    assert_eq!(connack.packet(), ConnAck::new(ReasonCode::Success).into());
+    assert_eq!(pubrec.packet(), Packet::PubRec(Ack::new(PacketId::MIN)));
+    assert_eq!(pingresp.packet(), Packet::PingResp);
+    assert_eq!(
+        disconnect.packet(),
+        Disconnect::new(ReasonCode::MalformedPacket).into()
+    );
+}
+
+/// Reads packets until a bad one, and sends the answers to another task.
+async fn read<P>(mut packets: P, answers: Sender<Outgoing<'static>>)
+where
+    P: Stream<Item = Result<PacketBuf, TransportError<io::Error>>> + Unpin,
+{
+    let mut connected = false;
+    while let Some(packet) = packets.next().await {
+        let answer = match packet.as_ref().map(PacketBuf::packet) {
+            Ok(Packet::Connect(_)) => Some(ConnAck::new(ReasonCode::Success).into()),
+            Ok(Packet::Publish(publish)) => publish.delivery.answer().map(Outgoing::from),
+            Ok(Packet::PingReq) => Some(Packet::PingResp.into()),
+            Ok(packet) => panic!("{packet:?}"),
+            Err(error) => Some(error.answer(connected).into()),
+        };
+        connected = true;
+        if let Some(answer) = answer {
+            answers.send(answer).await.unwrap();
+        }
+    }
+}
+
+/// Writes what another task sends, and closes the connection.
+async fn write<S>(mut packets: S, mut answers: Receiver<Outgoing<'static>>)
+where
+    S: Sink<Outgoing<'static>, Error = TransportError<io::Error>> + Unpin,
+{
+    while let Some(answer) = answers.recv().await {
+        packets.send(answer).await.unwrap();
+    }
+    packets.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_framed_connection_is_split_into_two_tasks() {
+    let (client, server) = tokio::io::duplex(64);
+    let packets = Framed::new(server, Codec::server(Limits::default()));
+    let (writer, reader) = packets.split();
+    let (answers, outgoing) = channel(8);
+    let tasks = [
+        tokio::spawn(read(reader, answers)),
+        tokio::spawn(write(writer, outgoing)),
+    ];
+    expect_answers(&converse(client).await);
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_write_half_is_made_when_the_version_is_known() {
+    let (client, server) = tokio::io::duplex(64);
+    let (reader, writer) = tokio::io::split(server);
+    let mut reader = FramedRead::new(reader, Codec::server(Limits::default()));
+    let server = tokio::spawn(async move {
+        let connect = reader.next().await.unwrap().unwrap();
+        let codec = Codec::new(connect.dialect(), Limits::default());
+        assert_eq!(codec.outgoing(), reader.decoder().outgoing());
+        let mut writer = FramedWrite::new(writer, codec);
+        writer
+            .send(ConnAck::new(ReasonCode::Success).into())
+            .await
+            .unwrap();
+        let (answers, outgoing) = channel(8);
+        // the first packet that this reader sees is a PUBLISH
+        tokio::join!(read(reader, answers), write(writer, outgoing));
+    });
+    expect_answers(&converse(client).await);
+    server.await.unwrap();
+}
+
+#[test]
+fn a_clone_of_a_codec_knows_the_version() {
+    let mut codec = Codec::server(Limits::default());
+    codec.decode(&mut BytesMut::from(CONNECT)).unwrap().unwrap();
+    let mut buffer = BytesMut::new();
+    codec
+        .clone()
+        .encode(Packet::PingResp.into(), &mut buffer)
+        .unwrap();
+    assert_eq!(buffer[..], *b"\xd0\x00");
+}
+
+#[test]
+fn an_answer_needs_no_version() {
+    let mut codec = Codec::server(Limits::default());
+    let bad = b"\x10\x0d\x00\x04MQTT\x06\x02\x00\x3c\x00\x01p"; // version 6
+    let error = codec.decode(&mut BytesMut::from(&bad[..])).unwrap_err();
+    let mut buffer = BytesMut::new();
+    codec
+        .encode(error.answer(false).into(), &mut buffer)
+        .unwrap();
+    assert_eq!(buffer[..], *b"\x20\x03\x00\x84\x00");
+}
+
+#[test]
+fn a_bad_packet_stays_in_the_buffer() {
+    let mut codec = Codec::client(Version::V5, Limits::default());
+    let bad = b"\x30\x06\x00\x01#\x00on"; // a wildcard in a Topic Name
+    let mut buffer = BytesMut::from(&[&b"\xd0\x00"[..], bad, b"\xd0\x00"].concat()[..]);
+    assert!(codec.decode(&mut buffer).unwrap().is_some());
+    let Err(TransportError::Decode(error)) = codec.decode(&mut buffer) else {
+        panic!("accepted");
+    };
+    assert_eq!(
+        (error.kind(), error.offset()),
+        (ErrorKind::WildcardInTopicName, 4)
+    );
+    assert_eq!(buffer[..bad.len()], *bad);
+    assert!(
+        matches!(codec.decode(&mut buffer), Err(TransportError::Decode(again)) if again == error)
+    );
+}
+
+#[test]
+fn the_maximum_packet_size_of_the_peer_is_learned_and_kept() {
+    let connect = b"\x10\x13\x00\x04MQTT\x05\x02\x00\x3c\x05\x27\x00\x00\x00\x14\x00\x01p"; // 20 bytes
+    let connack = b"\x20\x08\x00\x00\x05\x27\x00\x00\x00\x14";
+    for (mut codec, announcement) in [
+        (Codec::server(Limits::default()), &connect[..]),
+        (Codec::client(Version::V5, Limits::default()), connack),
+    ] {
+        assert_eq!(codec.max_outgoing(), None);
+        codec
+            .decode(&mut BytesMut::from(announcement))
+            .unwrap()
+            .unwrap();
+        assert_eq!(codec.max_outgoing(), Some(20));
+
+        let dialect = codec.outgoing().unwrap();
+        let publish = |len| {
+            let payload = &b"0123456789abcdef"[..len];
+            Packet::from(Publish::new(TopicName::new("a").unwrap(), payload))
+        };
+        let owned = |len| PacketBuf::encode(&publish(len), dialect).unwrap();
+        for (item, len) in [
+            (Outgoing::from(publish(14)), 20),
+            (publish(15).into(), 21),
+            (owned(14).into(), 20),
+            (owned(15).into(), 21),
+        ] {
+            let mut buffer = BytesMut::new();
+            match codec.encode(item, &mut buffer) {
+                Ok(()) => assert_eq!((buffer.len(), len), (20, 20)),
+                Err(TransportError::Encode(EncodeError::TooLarge { needed, max, .. })) => {
+                    assert_eq!((needed, max, len), (21, 20, 21));
+                    assert!(buffer.is_empty());
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+
+        // a Reason String is left out instead
+        let reason = [Property::ReasonString(
+            Utf8Str::new("far too long for you").unwrap(),
+        )];
+        let mut ack = Ack::new(PacketId::MIN);
+        ack.reason_code = ReasonCode::QuotaExceeded;
+        ack.properties = Properties::from(&reason);
+        let mut buffer = BytesMut::new();
+        codec
+            .encode(Packet::PubAck(ack).into(), &mut buffer)
+            .unwrap();
+        assert_eq!(buffer[..], *b"\x40\x03\x00\x01\x97");
+    }
+    let codec = Codec::client(Version::V5, Limits::default()).with_max_outgoing(7);
+    assert_eq!(codec.max_outgoing(), Some(7));
+}
+
+#[test]
+fn a_codec_writes_whatever_there_is_to_send() {
+    let mut codec = Codec::server(Limits::default());
+    codec.decode(&mut BytesMut::from(CONNECT)).unwrap().unwrap(); // 3.1.1
+    let mut write = |item: Outgoing<'_>| {
+        let mut buffer = BytesMut::new();
+        codec.encode(item, &mut buffer).unwrap();
+        buffer.to_vec()
+    };
+    let topic = TopicName::new("a").unwrap();
+    let expected = b"\x30\x05\x00\x01aon";
+    let publish = Publish::new(topic, b"on");
+    assert_eq!(write(publish.into()), expected);
+    for version in [Version::V3_1_1, Version::V5] {
+        // a message from a client of another version
+        let owned = PacketBuf::encode(&publish.into(), Dialect::from_client(version)).unwrap();
+        assert_eq!(write(owned.into()), expected);
+    }
+    let shared = SharedPublish::new(topic, Properties::EMPTY, Bytes::from_static(b"on")).unwrap();
+    let mut envelope = Envelope::new(Dialect::from_server(Version::V3_1_1));
+    assert_eq!(write(shared.copy_for(envelope).unwrap().into()), expected);
+    assert_eq!(write(shared.copies(envelope).unwrap().into()), expected);
+    envelope.delivery = Delivery::new(QoS::AtLeastOnce, PacketId::MIN);
+    let copies = shared.copies(envelope).unwrap();
+    let copy = copies.with_id(PacketId::new(258).unwrap(), true);
+    assert_eq!(write(copy), b"\x3a\x07\x00\x01a\x01\x02on");
+
+    let payload = Bytes::from(vec![7; 10_000]); // shared, not held by each copy
+    let shared = SharedPublish::new(topic, Properties::EMPTY, payload).unwrap();
+    envelope.delivery = Delivery::AtMostOnce;
+    let copy = write(shared.copies(envelope).unwrap().into());
+    assert_eq!(copy, write(shared.copy_for(envelope).unwrap().into()));
+    assert_eq!(copy.len(), 10_006);
+}
+
+// ---- the lending reader --------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_lending_reader_reads_recorded_streams_in_pieces_of_any_size() {
+    for session in fixtures::chosen_sessions() {
+        if !session.every_packet_valid {
+            continue;
+        }
+        for (recording, from_client) in [(&session.client, true), (&session.server, false)] {
+            let (mut from, to) = tokio::io::duplex(7);
+            let bytes = recording.bytes.clone();
+            let writer = tokio::spawn(async move { from.write_all(&bytes).await });
+            let mut reader = match from_client {
+                true => LendingReader::accept(to, Limits::default()),
+                false => {
+                    LendingReader::new(to, Dialect::from_server(session.version), Limits::default())
+                }
+            };
+            let mut kept = Vec::new();
+            while reader.next().await.unwrap().is_some() {
+                kept.push(reader.keep().unwrap());
+                assert_eq!(reader.keep(), None);
+            }
+            writer.await.unwrap().unwrap();
+            assert_eq!(kept.len() as u64, recording.packets, "{}", session.base);
+            let bytes = kept.iter().flat_map(|packet| packet.as_ref().to_vec());
+            assert!(bytes.eq(recording.bytes.iter().copied()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lending_reader_keeps_only_the_last_packet() {
+    let stream = b"\xd0\x00\x30\x05\x00\x01aon\x30\x06\x00\x01aoff\xd0\x00";
+    let dialect = Dialect::from_server(Version::V3_1_1);
+    let mut reader = LendingReader::new(&stream[..], dialect, Limits::default());
+    for _ in 0..3 {
+        reader.next().await.unwrap().unwrap();
+    }
+    let kept = reader.keep().unwrap();
+    assert_eq!(kept.as_ref(), b"\x30\x06\x00\x01aoff");
+    assert_eq!(reader.next().await.unwrap(), Some(Packet::PingResp));
+    assert_eq!(reader.next().await.unwrap(), None);
+    assert!(matches!(kept.packet(), Packet::Publish(publish) if publish.payload == b"off"));
+}
+
+/// The future is dropped whenever it waits, and no byte is lost.
+#[tokio::test]
+async fn reading_is_cancel_safe() {
+    let (mut client, server) = tokio::io::duplex(64);
+    let mut reader = LendingReader::accept(server, Limits::default());
+    let mut read = 0;
+    for byte in [CONNECT, b"\xc0\x00\xe0\x00"].concat() {
+        client.write_all(&[byte]).await.unwrap();
+        loop {
+            tokio::select! {
+                biased;
+                packet = reader.next() => read += usize::from(packet.unwrap().is_some()),
+                () = std::future::ready(()) => break,
+            }
+        }
+    }
+    assert_eq!(read, 3);
+}
+
+#[tokio::test]
+async fn a_lending_reader_stays_failed_and_says_how_the_stream_ended() {
+    let dialect = Dialect::from_server(Version::V5);
+    let mut reader =
+        LendingReader::new(&b"\xd0\x00\x36\x00\xd0\x00"[..], dialect, Limits::default());
+    assert_eq!(reader.next().await.unwrap(), Some(Packet::PingResp));
+    for _ in 0..2 {
+        assert!(matches!(
+            reader.next().await,
+            Err(TransportError::Decode(_))
+        ));
+    }
+    let mut decoder = reader.into_parts().1;
+    assert_eq!(decoder.buffer()[..], *b"\x36\x00\xd0\x00");
+
+    let mut reader = LendingReader::new(&b"\x30\x05\x00"[..], dialect, Limits::default());
+    assert!(matches!(
+        reader.next().await,
+        Err(TransportError::EndInsidePacket {
+            received: 3,
+            missing: 4
+        })
+    ));
+
+    let waivers = Waivers::PACKET_ID_ZERO;
+    let mut reader = LendingReader::new(&b"\x40\x02\x00\x00"[..], dialect, Limits::default())
+        .with_rules(waivers, OptionalRules::NONE);
+    assert!(matches!(reader.next().await, Ok(Some(Packet::PubAck(_)))));
+    assert!(
+        matches!(reader.keep().unwrap().packet(), Packet::PubAck(ack) if ack.packet_id.get() == 0)
+    );
 }

@@ -14,10 +14,10 @@ use crate::fixtures;
 use futures_util::{SinkExt, StreamExt};
 use mqtt_wire::monitor::Monitor;
 use mqtt_wire::{
-    Ack, BinaryData, Codec, ConnAck, Connect, Delivery, Dialect, Disconnect, Frame, Limits, List,
-    Packet, PacketId, PacketType, Properties, Property, Publish, QoS, ReasonCode, RetainHandling,
-    Sender, SubAck, Subscribe, Subscription, SubscriptionId, SubscriptionOptions, TopicFilter,
-    TopicName, Unsubscribe, Utf8Str, Version, Will,
+    Ack, BinaryData, Codec, ConnAck, Connect, Delivery, Dialect, Disconnect, Limits, List, Packet,
+    PacketBuf, PacketId, PacketType, Properties, Property, Publish, QoS, ReasonCode,
+    RetainHandling, Sender, SubAck, Subscribe, Subscription, SubscriptionId, SubscriptionOptions,
+    TopicFilter, TopicName, Unsubscribe, Utf8Str, Version, Will,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -88,8 +88,9 @@ impl Client {
         client
     }
 
-    fn decode<'a>(&self, frame: &'a Frame) -> Packet<'a> {
-        frame.decode(self.incoming).unwrap()
+    fn decode<'a>(&self, frame: &'a PacketBuf) -> Packet<'a> {
+        assert_eq!(frame.dialect(), self.incoming);
+        frame.packet()
     }
 
     fn observe(&mut self, dialect: Dialect, packet: Packet<'_>, len: usize) {
@@ -105,10 +106,10 @@ impl Client {
         let packet = packet.into();
         let dialect = self.incoming.reply();
         self.observe(dialect, packet, packet.encoded_len(dialect).unwrap());
-        self.packets.send(packet).await.unwrap();
+        self.packets.send(packet.into()).await.unwrap();
     }
 
-    async fn next(&mut self) -> Frame {
+    async fn next(&mut self) -> PacketBuf {
         let frame = timeout(PATIENCE, self.packets.next())
             .await
             .expect("nothing came");

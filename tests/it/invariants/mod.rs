@@ -9,9 +9,10 @@ pub mod stream;
 pub mod text;
 
 use arbitrary::Unstructured;
+use bytes::Bytes;
 use mqtt_wire::{
     Connect, DecodeError, Dialect, EncodeError, ErrorKind, Field, FrameDecoder, FrameRef, Framed,
-    Limits, Packet, PacketType, Sender, Version,
+    Limits, Packet, PacketBuf, PacketType, Sender, Version,
 };
 use mqtt_wire_testkit as model;
 
@@ -88,6 +89,24 @@ pub fn round_trips(packet: Packet<'_>, dialect: Dialect) {
 
     framing_finds_the_end(&bytes, dialect);
     decode_matches_framing(&bytes, dialect);
+    let encoded = PacketBuf::encode(&packet, dialect).unwrap();
+    assert_eq!((encoded.packet(), encoded.as_ref()), (packet, &bytes[..]));
+}
+
+/// An owned packet is made from the bytes that decode, and lends the same packet.
+fn owned_packets_lend_what_was_decoded(bytes: &[u8], dialect: Dialect) {
+    let owned = PacketBuf::decode(Bytes::copy_from_slice(bytes), dialect);
+    match Packet::decode(bytes, dialect) {
+        Ok(packet) => {
+            let owned = owned.unwrap();
+            assert_eq!((owned.packet(), owned.as_ref()), (packet, bytes));
+            let (mut again, mut same) = (vec![0; bytes.len()], vec![0; bytes.len()]);
+            let length = packet.encode_to_slice(dialect, &mut again);
+            assert_eq!(owned.packet().encode_to_slice(dialect, &mut same), length);
+            assert_eq!(again, same);
+        }
+        Err(error) => assert_eq!(owned, Err(error)),
+    }
 }
 
 fn short_buffers_are_rejected(packet: &Packet<'_>, dialect: Dialect, needed: usize) {
@@ -176,6 +195,7 @@ pub fn encode_is_as_strict_as_decode(packet: Packet<'_>, dialect: Dialect) {
 /// Any bytes are decoded or rejected. A decoded packet is encoded again in no more bytes and is equal; an error is
 /// complete. Framing agrees with decoding.
 pub fn decode_matches_framing(bytes: &[u8], dialect: Dialect) {
+    owned_packets_lend_what_was_decoded(bytes, dialect);
     let result = Packet::decode(bytes, dialect);
     match &result {
         Ok(packet) => reencodes(packet, bytes, dialect),

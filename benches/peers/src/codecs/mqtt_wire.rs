@@ -9,7 +9,8 @@ use mqtt_wire::fanout::{Envelope, SharedPublish};
 use mqtt_wire::stream::PublishHead;
 use mqtt_wire::{
     Codec, Connect, Delivery, Dialect, Frame, FrameDecoder, FrameRef, Framed, Limits, Packet,
-    PacketId, Properties, Property, Publish, ReasonCodes, ReturnCode, Subscriptions, Version, Will,
+    PacketBuf, PacketId, Properties, Property, Publish, ReasonCodes, ReturnCode, Subscriptions,
+    Version, Will,
 };
 
 use tokio_util::codec::Decoder as _;
@@ -32,7 +33,7 @@ pub struct Frames<const LEVEL: u8>;
 /// The packet then has to be written to memory as a whole.
 pub struct PassedOn<const LEVEL: u8>;
 
-/// Decodes frames that [`Codec`] returns, which is the [`Decoder`] of `tokio_util`.
+/// Reads the packets that [`Codec`] returns, which is the [`Decoder`] of `tokio_util`.
 pub struct Tokio<const LEVEL: u8>;
 
 /// Encodes packets whose lists the user lends into a `BytesMut`. The lists are checked while
@@ -182,22 +183,21 @@ impl<const LEVEL: u8> Peer for Tokio<LEVEL> {
     const CELLS: &'static [&'static str] = &["PUBLISH 16 B", "PUBACK"];
 
     type Input = Client<LEVEL>;
-    type Packet = (Dialect, Frame);
+    type Packet = PacketBuf;
     type Output = BytesMut;
 
     #[inline(always)]
-    fn decode(input: &mut Client<LEVEL>) -> Option<(Dialect, Frame)> {
-        let frame = input.codec.decode(&mut input.buffer).ok()??;
-        Some((input.codec.incoming()?, frame))
+    fn decode(input: &mut Client<LEVEL>) -> Option<PacketBuf> {
+        input.codec.decode(&mut input.buffer).ok()?
     }
 
     #[inline(always)]
-    fn fields<F: Fields>(frame: &(Dialect, Frame), to: &mut F) {
-        Frames::<LEVEL>::fields(frame, to);
+    fn fields<F: Fields>(packet: &PacketBuf, to: &mut F) {
+        fields::<LEVEL, F>(&packet.packet(), to);
     }
 
-    /// A frame is not encoded, because it already has its bytes.
-    fn encode(_: &mut (Dialect, Frame), _: &mut BytesMut) -> Option<()> {
+    /// An owned packet is not encoded, because it already has its bytes.
+    fn encode(_: &mut PacketBuf, _: &mut BytesMut) -> Option<()> {
         None
     }
 
