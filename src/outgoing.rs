@@ -41,10 +41,8 @@ enum Content<'a> {
 }
 
 impl Outgoing<'_> {
-    /// Appends the bytes to `buffer`. `dialect` is `None` before the version is known; then only an
-    /// answer can be written.
-    ///
-    /// A packet above `max_len` bytes is shortened as [`Packet::fit`] does.
+    /// Appends the bytes to `buffer`. A packet above `max_len` bytes is shortened as [`Packet::fit`]
+    /// does.
     pub(crate) fn encode(
         self,
         dialect: Dialect,
@@ -84,7 +82,7 @@ impl Outgoing<'_> {
         }
     }
 
-    /// The answer, which is ready to send in any version.
+    /// The answer, which is ready to send before the version is known.
     pub(crate) const fn answer(&self) -> Option<&Answer> {
         match &self.0 {
             Content::Answer(answer) => Some(answer),

@@ -182,7 +182,7 @@ impl Codec {
         let taken =
             self.framing
                 .take_checked(buffer, |frame, dialect| match &frame.decode(dialect) {
-                    Ok(packet @ (Packet::Connect(_) | Packet::ConnAck(_))) => {
+                    Ok(packet @ (Packet::Connect(_) | Packet::ConnAck(_))) if dialect.is_v5() => {
                         *max_outgoing = announced(packet);
                         Ok(())
                     }

@@ -501,7 +501,9 @@ fn the_maximum_packet_size_of_the_peer_is_learned_and_kept() {
             .unwrap();
         assert_eq!(buffer[..], *b"\x40\x03\x00\x01\x97");
     }
-    let codec = Codec::client(Version::V5, Limits::default()).with_max_outgoing(7);
+    // 3.1.1 has none, so the limit of the caller stays
+    let mut codec = Codec::server(Limits::default()).with_max_outgoing(7);
+    codec.decode(&mut BytesMut::from(CONNECT)).unwrap().unwrap();
     assert_eq!(codec.max_outgoing(), Some(7));
 }
 

@@ -37,6 +37,8 @@ pub fn all() -> Vec<Codec> {
         codec::<mqtt_wire::Lent<5>>(),
         codec::<mqtt_wire::Frames<4>>(),
         codec::<mqtt_wire::Frames<5>>(),
+        codec::<mqtt_wire::Owned<4>>(),
+        codec::<mqtt_wire::Owned<5>>(),
         codec::<mqtt_wire::Tokio<4>>(),
         codec::<mqtt_wire::Tokio<5>>(),
         codec::<mqtt_wire::PassedOn<4>>(),

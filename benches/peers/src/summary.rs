@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::peer::{Kind, Task};
-use crate::table::{ABOVE_FRAMES, CODEC, Column, FRAMES, Figure, LENT, Table};
+use crate::table::{ABOVE_OWNED, CODEC, Column, FRAMES, Figure, LENT, OWNED, Table};
 
 /// The rows of ours that the summary shows, with their headings.
 pub const SHOWN: [(Task, &str, &str); 8] = [
@@ -47,8 +47,8 @@ pub fn markdown(times: &[Table], counts: &[Table]) -> String {
 /// The ways to read packets from a buffer, in the cells that have a row of [`CODEC`].
 pub fn codec(times: &[Table], counts: &[Table]) -> String {
     let mut text = String::from(
-        "| | | `next_packet` | `next_frame` | `Codec::decode` | above `next_frame` |\n\
-         |---|---|---:|---:|---:|---:|\n",
+        "| | | `next_packet` | `next_frame` | `PacketBuf::new` | `Codec::decode` | above it |\n\
+         |---|---|---:|---:|---:|---:|---:|\n",
     );
     for table in times {
         let done = match table.task {
@@ -58,7 +58,7 @@ pub fn codec(times: &[Table], counts: &[Table]) -> String {
         for cell in table.columns.iter().filter(|it| it.of(CODEC).is_some()) {
             let count = column(counts, table.task, &cell.label);
             let _ = write!(text, "| {} | {done} |", cell.label);
-            for row in [LENT, FRAMES, CODEC] {
+            for row in [LENT, FRAMES, OWNED, CODEC] {
                 let count = count.and_then(|it| it.of(row)).map(Figure::amount);
                 let _ = match (cell.of(row).map(Figure::amount), count) {
                     (Some(time), Some(count)) => write!(text, " {time:.1} / {count:.0} |"),
@@ -66,10 +66,10 @@ pub fn codec(times: &[Table], counts: &[Table]) -> String {
                     (None, _) => write!(text, " |"),
                 };
             }
-            let above = cell.of(CODEC).zip(cell.of(FRAMES));
-            let above = above.map(|(codec, frames)| codec.above(frames));
+            let above = cell.of(CODEC).zip(cell.of(OWNED));
+            let above = above.map(|(codec, owned)| codec.above(owned));
             let _ = match above {
-                Some(above) if above > ABOVE_FRAMES => writeln!(text, " **{above:.1}** |"),
+                Some(above) if above > ABOVE_OWNED => writeln!(text, " **{above:.1}** |"),
                 Some(above) => writeln!(text, " {above:.1} |"),
                 None => writeln!(text, " |"),
             };

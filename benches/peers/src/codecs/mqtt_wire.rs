@@ -33,6 +33,10 @@ pub struct Frames<const LEVEL: u8>;
 /// The packet then has to be written to memory as a whole.
 pub struct PassedOn<const LEVEL: u8>;
 
+/// Makes owned packets of the frames that a [`FrameDecoder`] returns. They are checked and lend their
+/// fields.
+pub struct Owned<const LEVEL: u8>;
+
 /// Reads the packets that [`Codec`] returns, which is the [`Decoder`] of `tokio_util`.
 pub struct Tokio<const LEVEL: u8>;
 
@@ -166,6 +170,41 @@ impl<const LEVEL: u8> Peer for Frames<LEVEL> {
 
     /// A frame is not encoded, because it already has its bytes.
     fn encode(_: &mut (Dialect, Frame), _: &mut BytesMut) -> Option<()> {
+        None
+    }
+
+    #[inline(always)]
+    fn skip(input: &mut Decoder<LEVEL>) -> Option<()> {
+        Self::decode(input).map(drop)
+    }
+}
+
+impl<const LEVEL: u8> Peer for Owned<LEVEL> {
+    const NAME: &'static str = "mqtt-wire, owned";
+    const VERSION: workload::Version = version(LEVEL);
+    const KIND: Kind = Kind::Ours;
+    const TASKS: &'static [Task] = &[Task::Decode, Task::Frame];
+    const CELLS: &'static [&'static str] = &["PUBLISH 16 B", "PUBACK"];
+
+    type Input = Decoder<LEVEL>;
+    type Packet = PacketBuf;
+    type Output = BytesMut;
+
+    #[inline(always)]
+    fn decode(input: &mut Decoder<LEVEL>) -> Option<PacketBuf> {
+        match input.decoder.next_frame() {
+            Ok(Framed::Frame(frame)) => PacketBuf::new(frame, input.dialect).ok(),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn fields<F: Fields>(packet: &PacketBuf, to: &mut F) {
+        fields::<LEVEL, F>(&packet.packet(), to);
+    }
+
+    /// An owned packet is not encoded, because it already has its bytes.
+    fn encode(_: &mut PacketBuf, _: &mut BytesMut) -> Option<()> {
         None
     }
 
