@@ -471,11 +471,20 @@ fn the_maximum_packet_size_of_the_peer_is_learned_and_kept() {
             Packet::from(Publish::new(TopicName::new("a").unwrap(), payload))
         };
         let owned = |len| PacketBuf::encode(&publish(len), dialect).unwrap();
+        let envelope = Envelope::new(dialect);
+        let shared = |len| {
+            let payload = Bytes::from_static(&b"0123456789abcdef"[..len]);
+            SharedPublish::new(TopicName::new("a").unwrap(), Properties::EMPTY, payload).unwrap()
+        };
         for (item, len) in [
             (Outgoing::from(publish(14)), 20),
             (publish(15).into(), 21),
             (owned(14).into(), 20),
             (owned(15).into(), 21),
+            (shared(14).copies(envelope).unwrap().into(), 20),
+            (shared(15).copies(envelope).unwrap().into(), 21),
+            (shared(14).copy_for(envelope).unwrap().into(), 20),
+            (shared(15).copy_for(envelope).unwrap().into(), 21),
         ] {
             let mut buffer = BytesMut::new();
             match codec.encode(item, &mut buffer) {
@@ -525,6 +534,15 @@ fn a_codec_writes_whatever_there_is_to_send() {
         let owned = PacketBuf::encode(&publish.into(), Dialect::from_client(version)).unwrap();
         assert_eq!(write(owned.into()), expected);
     }
+    // a PUBACK of 5.0 that is not in its shortest form stays as it is
+    let long = Bytes::from_static(b"\x40\x04\x00\x01\x00\x00");
+    let owned = PacketBuf::decode(long.clone(), Dialect::from_server(Version::V5)).unwrap();
+    assert_eq!(write(owned.clone().into()), b"\x40\x02\x00\x01"); // in 3.1.1
+    let mut to_client = Codec::new(Dialect::from_client(Version::V5), Limits::default());
+    let mut buffer = BytesMut::new();
+    to_client.encode(owned.into(), &mut buffer).unwrap();
+    assert_eq!(buffer, long);
+
     let shared = SharedPublish::new(topic, Properties::EMPTY, Bytes::from_static(b"on")).unwrap();
     let mut envelope = Envelope::new(Dialect::from_server(Version::V3_1_1));
     assert_eq!(write(shared.copy_for(envelope).unwrap().into()), expected);
