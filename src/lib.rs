@@ -107,6 +107,7 @@ extern crate std;
 struct Readme;
 
 mod answer;
+mod conversions;
 mod data;
 mod decode;
 mod dialect;

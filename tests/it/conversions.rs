@@ -8,8 +8,9 @@ use mqtt_wire::monitor::{Breach, Monitor};
 use mqtt_wire::stream::{Part, Splitter, StreamDecoder, StreamLimits};
 use mqtt_wire::{
     BinaryData, Connect, Dialect, EncodeError, ErrorKind, Frame, FrameRef, Framed, OptionalRules,
-    Packet, PacketId, PacketType, Properties, Property, QoS, ReasonCode, ReturnCode, Sender,
-    Statement, TopicFilter, TopicName, Utf8Str, Version, Waivers,
+    Packet, PacketId, PacketType, Properties, Property, PropertyId, QoS, ReasonCode,
+    RetainHandling, ReturnCode, Sender, Statement, SubscriptionId, TopicFilter, TopicName, Utf8Str,
+    Version, Waivers,
 };
 use mqtt_wire_testkit::strategies;
 use proptest::strategy::{Strategy, ValueTree};
@@ -212,6 +213,110 @@ fn transport_errors_show_their_cause() {
 }
 
 #[test]
+fn values_convert_to_numbers_and_back() {
+    fn round_trips<T>(values: impl IntoIterator<Item = T>) -> Vec<u8>
+    where
+        T: Copy + PartialEq + std::fmt::Debug + TryFrom<u8>,
+        T::Error: std::fmt::Debug,
+        u8: From<T>,
+    {
+        let round_trip = |value| {
+            let number = u8::from(value);
+            assert_eq!(T::try_from(number).unwrap(), value);
+            number
+        };
+        let numbers = values.into_iter().map(round_trip).collect::<Vec<_>>();
+        let all = (0..=255).filter(|&number| T::try_from(number).is_ok());
+        assert!(all.eq(numbers.iter().copied()), "{numbers:?}");
+        numbers
+    }
+
+    assert_eq!(round_trips(PacketType::ALL), (1..=15).collect::<Vec<_>>());
+    assert_eq!(round_trips(PropertyId::ALL.iter().copied()).len(), 27);
+    assert_eq!(round_trips(Version::ALL), [3, 4, 5]);
+    assert_eq!(
+        round_trips([QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce]),
+        [0, 1, 2]
+    );
+    let handlings = [
+        RetainHandling::AtSubscribe,
+        RetainHandling::AtNewSubscribe,
+        RetainHandling::Never,
+    ];
+    assert_eq!(round_trips(handlings), [0, 1, 2]);
+
+    assert_eq!(PacketType::try_from(0), Err(ErrorKind::ReservedPacketType));
+    assert_eq!(PropertyId::try_from(4), Err(ErrorKind::UnknownProperty));
+    assert_eq!(
+        Version::try_from(6),
+        Err(ErrorKind::UnsupportedProtocolLevel)
+    );
+    assert_eq!(RetainHandling::try_from(3), Err(ErrorKind::RetainHandling3));
+    assert_eq!(
+        RetainHandling::try_from(4),
+        Err(ErrorKind::SubscriptionOptions)
+    );
+
+    assert_eq!(PacketId::try_from(0), Err(ErrorKind::PacketIdZero));
+    assert_eq!(PacketId::try_from(0xffff).map(u16::from), Ok(0xffff));
+    for refused in [0, 268_435_456] {
+        let refused = SubscriptionId::try_from(refused);
+        assert_eq!(refused, Err(ErrorKind::PropertyValue));
+    }
+    assert_eq!(
+        SubscriptionId::try_from(268_435_455).map(u32::from),
+        Ok(268_435_455)
+    );
+
+    for version in Version::ALL {
+        assert_eq!(version.to_string().parse(), Ok(version));
+    }
+    assert_eq!("5".parse(), Ok(Version::V5));
+    assert_eq!(
+        "4".parse::<Version>(),
+        Err(ErrorKind::UnsupportedProtocolLevel)
+    );
+}
+
+#[test]
+fn texts_convert_to_each_other_and_from_bytes() {
+    let name = TopicName::try_from(&b"a/b"[..]).unwrap();
+    assert_eq!(Utf8Str::from(name), "a/b");
+    assert_eq!(TopicFilter::from(name), "a/b");
+    assert!(TopicFilter::from(name).matches(name));
+    assert_eq!(Utf8Str::from(TopicFilter::new("a/+").unwrap()), "a/+");
+    let strings: [String; 3] = [
+        name.into(),
+        Utf8Str::from(name).into(),
+        TopicFilter::from(name).into(),
+    ];
+    assert_eq!(strings, ["a/b"; 3]);
+
+    assert_eq!(
+        TopicName::try_from(&b"a/+"[..]),
+        Err(ErrorKind::WildcardInTopicName)
+    );
+    assert_eq!(
+        TopicFilter::try_from(&b"a+"[..]),
+        Err(ErrorKind::SingleLevelWildcard)
+    );
+    assert_eq!(Utf8Str::try_from(&b"\xff"[..]), Err(ErrorKind::InvalidUtf8));
+    assert_eq!(
+        Utf8Str::try_from(&b"\xed\xa0\x80"[..]),
+        Err(ErrorKind::Surrogate)
+    );
+    assert_eq!(Utf8Str::try_from(&b"\0"[..]), Err(ErrorKind::NullCharacter));
+
+    let data = BinaryData::new(b"on").unwrap();
+    let (on, off): (&[u8], &[u8]) = (b"on", b"off");
+    assert!(data == *b"on" && data == b"on" && data == *on && data == on);
+    assert!(data != *b"of" && data != b"off" && data != *off && data != off);
+
+    let items = vec![Property::ServerKeepAlive(30)];
+    assert_eq!(Properties::from(&items), Properties::new(&items));
+}
+
+#[test]
 #[cfg(feature = "std")]
 fn every_error_converts_to_an_io_error() {
     use mqtt_wire::TransportError;
@@ -238,6 +343,16 @@ fn every_error_converts_to_an_io_error() {
             encode.to_string(),
         ),
         (transport(cut), ErrorKind::UnexpectedEof, cut_text.into()),
+        (
+            ForwardError::Expired.into(),
+            ErrorKind::InvalidInput,
+            ForwardError::Expired.to_string(),
+        ),
+        (
+            ForwardError::Encode(encode).into(),
+            ErrorKind::InvalidInput,
+            encode.to_string(),
+        ),
         (
             transport(TransportError::NoVersion),
             ErrorKind::InvalidInput,
