@@ -203,3 +203,86 @@ impl fmt::Debug for PacketBuf {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::hash::{BuildHasher, BuildHasherDefault};
+    use std::hash::DefaultHasher;
+
+    use super::*;
+    use crate::dialect::Version;
+
+    const PING: &[u8] = b"\xc0\x00";
+
+    fn hash(packet: &PacketBuf) -> u64 {
+        BuildHasherDefault::<DefaultHasher>::new().hash_one(packet)
+    }
+
+    #[test]
+    fn packets_are_equal_if_their_bytes_and_dialects_are() {
+        let v5 = Dialect::from_client(Version::V5);
+        let decode = |bytes: &'static [u8], dialect| {
+            PacketBuf::decode(Bytes::from_static(bytes), dialect).unwrap()
+        };
+        let ping = decode(PING, v5);
+        assert_eq!(ping, PacketBuf::encode(&Packet::PingReq, v5).unwrap());
+        assert_eq!(hash(&ping), hash(&ping.clone()));
+        let others = [
+            decode(PING, Dialect::from_client(Version::V3_1_1)),
+            decode(b"\xe0\x00", v5),
+        ];
+        for other in others {
+            assert_ne!(ping, other);
+            assert_ne!(hash(&ping), hash(&other));
+        }
+        assert_eq!(ping.packet_type(), PacketType::PingReq);
+        assert_eq!(Bytes::from(ping), PING);
+    }
+
+    #[test]
+    fn bad_bytes_make_no_packet() {
+        let dialect = Dialect::from_client(Version::V5);
+        for bad in [
+            &b"\xd0\x00"[..],
+            b"\xc0",
+            b"\xc0\x00\xc0",
+            b"\x30\x03\x00\x01#",
+        ] {
+            let error = PacketBuf::decode(Bytes::copy_from_slice(bad), dialect).unwrap_err();
+            assert_eq!(Packet::decode(bad, dialect), Err(error));
+        }
+        let bad = BytesMut::from(&b"\x30\x04\x00\x01#\x00"[..]);
+        let Ok(crate::Framed::Frame(frame)) = Frame::split(&mut bad.clone(), dialect, 10) else {
+            panic!("framing does not look at topics");
+        };
+        let error = PacketBuf::new(frame, dialect).unwrap_err();
+        assert_eq!(Packet::decode(&bad, dialect), Err(error));
+    }
+
+    #[test]
+    fn a_packet_that_waives_rules_is_found_again() {
+        use crate::rules::{OptionalRules, Waivers};
+
+        let dialect = Dialect::from_client(Version::V3_1_1);
+        let waiving = dialect.with_rules(Waivers::PACKET_ID_ZERO, OptionalRules::NONE);
+        let bytes = Bytes::from_static(b"\x40\x02\x00\x00");
+        assert!(PacketBuf::decode(bytes.clone(), dialect).is_err());
+        let waived = PacketBuf::decode(bytes, waiving).unwrap();
+        assert!(matches!(waived.packet(), Packet::PubAck(ack) if ack.packet_id.get() == 0));
+    }
+
+    #[test]
+    fn parts_are_shared_and_others_are_copied() {
+        let dialect = Dialect::from_client(Version::V3_1_1);
+        let packet = PacketBuf::decode(Bytes::from_static(b"\x30\x04\x00\x01aX"), dialect).unwrap();
+        let Packet::Publish(publish) = packet.packet() else {
+            panic!("{packet:?}");
+        };
+        let shared = packet.share(publish.payload);
+        assert_eq!(shared.as_ptr(), publish.payload.as_ptr());
+        let elsewhere = std::vec::Vec::from(publish.payload);
+        let copied = packet.share(&elsewhere);
+        assert_eq!(copied, shared);
+        assert_ne!(copied.as_ptr(), elsewhere.as_ptr());
+    }
+}
