@@ -55,6 +55,8 @@ mod text;
 #[cfg(feature = "tokio")]
 mod tokio_codec;
 mod topics;
+#[cfg(feature = "tokio")]
+mod two_tasks;
 #[cfg(all(feature = "bytes", feature = "serde"))]
 mod vectors;
 mod waivers;
