@@ -579,8 +579,10 @@ async fn a_lending_reader_reads_recorded_streams_in_pieces_of_any_size() {
                 }
             };
             let mut kept = Vec::new();
+            assert_eq!(reader.dialect().is_none(), from_client);
             while reader.next().await.unwrap().is_some() {
                 kept.push(reader.keep().unwrap());
+                assert_eq!(reader.dialect(), kept.last().map(PacketBuf::dialect));
                 assert_eq!(reader.keep(), None);
             }
             writer.await.unwrap().unwrap();
