@@ -13,6 +13,10 @@ use crate::packet_buf::PacketBuf;
 /// What a [`Codec`](crate::Codec) writes: a packet, borrowed or owned, a copy of a message for one of
 /// many receivers, or the answer to a bad packet.
 ///
+/// A packet is encoded in the dialect of the codec, or repeated if it has that dialect already. A copy
+/// from [`fanout`](crate::fanout) holds the bytes of its envelope's dialect, which has to be that of the
+/// codec; this is not checked.
+///
 /// `From` makes it from each of them, so `send(packet.into())` writes any. It is `'static` if what it
 /// was made from is, so that it can go through a channel to another task.
 ///
