@@ -9,7 +9,7 @@
 use std::io;
 
 use futures_util::{SinkExt, StreamExt};
-use mqtt_wire::{Codec, Delivery, Limits, Outgoing, Packet, PacketBuf, TransportError};
+use mqtt_wire::{Codec, Delivery, Limits, Outgoing, Packet, PacketBuf, Publish, TransportError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -82,7 +82,10 @@ async fn read_packets(
     while let Some(packet) = packets.next().await.transpose()? {
         let answer = match packet.packet() {
             Packet::PingReq => Packet::PingResp.into(),
-            Packet::Publish(publish) if publish.delivery == Delivery::AtMostOnce => {
+            // this server allows no Topic Alias, so each message has its topic
+            Packet::Publish(publish)
+                if publish.delivery == Delivery::AtMostOnce && publish.topic_alias().is_none() =>
+            {
                 let _ = messages.send(packet); // nobody may be listening
                 continue;
             }
@@ -109,9 +112,12 @@ async fn write(
                 None => return packets.close().await,
             },
             message = messages.recv() => match message {
-                Ok(message) => packets.send(message.into()).await,
-                Err(broadcast::error::RecvError::Lagged(_)) => continue, // QoS 0 may be lost
-                Err(broadcast::error::RecvError::Closed) => continue,
+                Ok(message) => {
+                    let Packet::Publish(publish) = message.packet() else { continue };
+                    // RETAIN is for the server alone
+                    packets.send(Publish { retain: false, ..publish }.into()).await
+                }
+                Err(_) => continue, // this client was too slow; QoS 0 may be lost
             },
         };
         match sent {

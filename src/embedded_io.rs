@@ -166,18 +166,14 @@ impl<'b, R: Read> PacketReader<'b, R> {
         loop {
             let missing = match self.find_packet()? {
                 Framed::Frame(found) => return Ok(Some(found)),
-                Framed::NeedMore(missing) => missing.get(),
+                Framed::NeedMore(missing) => missing,
             };
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
             let capacity = self.buffer.len();
             let room = self.buffer.get_mut(self.end..).unwrap_or_default();
             match self.reader.read(room).await.map_err(TransportError::Io)? {
-                0 if self.end == 0 => return Ok(None),
-                0 => {
-                    let received = self.end;
-                    return Err(TransportError::EndInsidePacket { received, missing });
-                }
+                0 => return TransportError::check_end(self.end, missing).map(|()| None),
                 count => self.end = capacity.min(self.end.saturating_add(count)),
             }
         }

@@ -3,7 +3,7 @@
 use crate::dialect::Dialect;
 use crate::error::EncodeError;
 use crate::list::Hidden;
-use crate::packet::Packet;
+use crate::packet::{Packet, RemainingLength};
 use crate::property::Properties;
 
 impl Packet<'_> {
@@ -45,9 +45,9 @@ impl Packet<'_> {
         let dialect = dialect.plain();
         let mut packet = *self;
         let mut length = packet.remaining_length(dialect)?;
-        let fits = |packet_len: usize| u32::try_from(packet_len).is_ok_and(|len| len <= max_len);
+        let check = |length: RemainingLength| check_len(length.packet_len(), max_len, dialect);
         for group in [Hidden::REASON_STRING, Hidden::USER_PROPERTIES] {
-            if fits(length.packet_len()) {
+            if check(length).is_ok() {
                 break;
             }
             let Some(properties) = optional_properties(&mut packet) else {
@@ -56,14 +56,8 @@ impl Packet<'_> {
             *properties = properties.hiding(group);
             length = packet.remaining_length(dialect)?;
         }
-        if fits(length.packet_len()) {
-            return Ok(packet);
-        }
-        Err(EncodeError::TooLarge {
-            needed: u32::try_from(length.packet_len()).unwrap_or(u32::MAX),
-            max: max_len,
-            dialect,
-        })
+        check(length)?;
+        Ok(packet)
     }
 
     /// Appends the packet to `buffer`, shortened as [`fit`](Self::fit) does, and returns its length.
@@ -99,6 +93,19 @@ impl Packet<'_> {
         }
         packet
     }
+}
+
+/// Checks the length of a whole packet against the Maximum Packet Size of the receiver.
+pub(crate) fn check_len(len: usize, max: u32, dialect: Dialect) -> Result<(), EncodeError> {
+    let needed = u32::try_from(len).unwrap_or(u32::MAX);
+    if needed <= max {
+        return Ok(());
+    }
+    Err(EncodeError::TooLarge {
+        needed,
+        max,
+        dialect,
+    })
 }
 
 /// The properties of a packet, if some of them may be omitted.

@@ -7,6 +7,7 @@ use crate::data::PacketId;
 use crate::dialect::Dialect;
 use crate::error::EncodeError;
 use crate::fanout::{Copies, PublishBuf};
+use crate::fit::check_len;
 use crate::packet::{Auth, ConnAck, Connect, Disconnect, Packet, Publish, Subscribe, Unsubscribe};
 use crate::packet_buf::PacketBuf;
 
@@ -57,14 +58,15 @@ impl Outgoing<'_> {
             Content::Packet(packet) => encode(&packet, dialect, max_len, buffer),
             // the same bytes again
             Content::Owned(packet)
-                if packet.dialect() == dialect && fits(packet.bytes(), max_len) =>
+                if packet.dialect() == dialect
+                    && check_len(packet.bytes().len(), max_len, dialect).is_ok() =>
             {
                 buffer.extend_from_slice(packet.bytes());
                 Ok(())
             }
             Content::Owned(packet) => encode(&packet.packet(), dialect, max_len, buffer),
             Content::Copy(copies, own) => {
-                check_length(copies.encoded_len(), max_len, dialect)?;
+                check_len(copies.encoded_len(), max_len, dialect)?;
                 match own {
                     Some((packet_id, dup)) => copies.append_with_id(packet_id, dup, buffer)?,
                     None => copies.append(buffer),
@@ -73,7 +75,7 @@ impl Outgoing<'_> {
                 Ok(())
             }
             Content::Pieces(pieces) => {
-                check_length(pieces.remaining(), max_len, dialect)?;
+                check_len(pieces.remaining(), max_len, dialect)?;
                 for piece in pieces.chunks() {
                     buffer.extend_from_slice(piece);
                 }
@@ -107,22 +109,6 @@ fn encode(
         packet.encode_within(dialect, max_len, buffer)?;
     }
     Ok(())
-}
-
-fn fits(bytes: &Bytes, max_len: u32) -> bool {
-    u32::try_from(bytes.len()).is_ok_and(|len| len <= max_len)
-}
-
-fn check_length(needed: usize, max: u32, dialect: Dialect) -> Result<(), EncodeError> {
-    let needed = u32::try_from(needed).unwrap_or(u32::MAX);
-    if needed <= max {
-        return Ok(());
-    }
-    Err(EncodeError::TooLarge {
-        needed,
-        max,
-        dialect,
-    })
 }
 
 impl Copies {

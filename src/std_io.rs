@@ -9,7 +9,7 @@ use crate::packet::Packet;
 use crate::transport::TransportError;
 
 /// The number of bytes to ask the reader for at once.
-const PIECE: usize = 4096;
+pub(crate) const PIECE: usize = 4096;
 
 impl FrameDecoder {
     /// Reads until the next packet is complete, and lends it as [`next_packet`](Self::next_packet)
@@ -45,13 +45,8 @@ impl FrameDecoder {
             let read = read_some(reader, buffer.get_mut(received..).unwrap_or_default());
             let count = *read.as_ref().unwrap_or(&0);
             buffer.truncate(received + count);
-            match read? {
-                0 if received == 0 => return Ok(None),
-                0 => {
-                    let missing = missing.get();
-                    return Err(TransportError::EndInsidePacket { received, missing });
-                }
-                _ => {}
+            if read? == 0 {
+                return TransportError::check_end(received, missing).map(|()| None);
             }
         }
         Ok(self.next_packet()?)

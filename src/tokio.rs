@@ -17,6 +17,7 @@ use crate::outgoing::Outgoing;
 use crate::packet::Packet;
 use crate::packet_buf::PacketBuf;
 use crate::rules::{OptionalRules, Waivers};
+use crate::std_io::PIECE;
 use crate::transport::TransportError;
 
 /// A [`Decoder`] and [`Encoder`] for `tokio_util::codec::Framed`, `FramedRead` and `FramedWrite`.
@@ -57,7 +58,7 @@ use crate::transport::TransportError;
 ///             }
 ///             Ok(Packet::PingReq) => packets.send(Packet::PingResp.into()).await?,
 ///             Ok(_) => break,
-///             // the last packet has the reason for refusing theirs
+///             // the client learns why its packet was refused
 ///             Err(error) => packets.send(error.answer(connected).into()).await?,
 ///         }
 ///     }
@@ -224,11 +225,9 @@ impl Decoder for Codec {
     fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<PacketBuf>, Self::Error> {
         match self.take(buffer)? {
             Framed::Frame(packet) => Ok(Some(packet)),
-            Framed::NeedMore(_) if buffer.is_empty() => Ok(None),
-            Framed::NeedMore(missing) => Err(TransportError::EndInsidePacket {
-                received: buffer.len(),
-                missing: missing.get(),
-            }),
+            Framed::NeedMore(missing) => {
+                TransportError::check_end(buffer.len(), missing).map(|()| None)
+            }
         }
     }
 }
@@ -335,13 +334,8 @@ impl<R: AsyncRead + Unpin> LendingReader<R> {
     pub async fn next(&mut self) -> Result<Option<Packet<'_>>, TransportError<io::Error>> {
         while let Framed::NeedMore(missing) = self.decoder.find_next()? {
             if poll_fn(|context| self.poll_fill(context)).await? == 0 {
-                return match self.decoder.buffer().len() {
-                    0 => Ok(None),
-                    received => {
-                        let missing = missing.get();
-                        Err(TransportError::EndInsidePacket { received, missing })
-                    }
-                };
+                let received = self.decoder.buffer().len();
+                return TransportError::check_end(received, missing).map(|()| None);
             }
         }
         Ok(self.decoder.next_packet()?)
@@ -381,6 +375,3 @@ impl<R: AsyncRead + Unpin> LendingReader<R> {
         (self.reader, self.decoder)
     }
 }
-
-/// The number of bytes to ask the transport for at once.
-const PIECE: usize = 4096;

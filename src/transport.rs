@@ -1,6 +1,7 @@
 //! The error of reading packets from a transport and writing them to it.
 
 use core::fmt;
+use core::num::NonZeroUsize;
 
 use crate::answer::Answer;
 use crate::error::{DecodeError, EncodeError};
@@ -32,6 +33,14 @@ pub enum TransportError<E> {
 }
 
 impl<E> TransportError<E> {
+    /// Checks that a stream ends between two packets: `received` bytes of the next one have arrived.
+    pub(crate) fn check_end(received: usize, missing: NonZeroUsize) -> Result<(), Self> {
+        match (received, missing.get()) {
+            (0, _) => Ok(()),
+            (received, missing) => Err(Self::EndInsidePacket { received, missing }),
+        }
+    }
+
     /// The [`DecodeError::answer`] to a bad packet; empty for all other errors.
     #[must_use]
     pub fn answer(&self, connack_sent: bool) -> Answer {

@@ -5,12 +5,13 @@
 mod example;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use mqtt_wire::{
-    Codec, Connect, Disconnect, Limits, Packet, PacketBuf, Publish, ReasonCode, TopicName, Utf8Str,
-    Version,
+    Codec, Connect, Disconnect, Limits, Packet, PacketBuf, Properties, Property, Publish,
+    ReasonCode, TopicName, Utf8Str, Version,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -55,7 +56,11 @@ async fn every_client_gets_every_message() {
     }
     let message = Publish::new(TopicName::new("a/b").unwrap(), b"hello");
     for sender in 0..clients.len() {
-        clients[sender].send(message.into()).await.unwrap();
+        let retained = Publish {
+            retain: true,
+            ..message
+        };
+        clients[sender].send(retained.into()).await.unwrap();
         for client in &mut clients {
             assert_eq!(next(client).await.packet(), message.into());
         }
@@ -64,6 +69,23 @@ async fn every_client_gets_every_message() {
         client.send(Packet::PingReq.into()).await.unwrap();
         assert_eq!(next(client).await.packet(), Packet::PingResp);
     }
+}
+
+#[tokio::test]
+async fn a_topic_alias_ends_the_connection_and_reaches_nobody() {
+    let address = server().await;
+    let mut sender = connect(address, Version::V5).await;
+    let mut other = connect(address, Version::V5).await;
+    let alias = [Property::TopicAlias(NonZeroU16::MIN)];
+    let mut message = Publish::new(TopicName::new("a/b").unwrap(), b"hello");
+    message.properties = Properties::new(&alias);
+    sender.send(message.into()).await.unwrap();
+    let end = timeout(Duration::from_secs(10), sender.next())
+        .await
+        .unwrap();
+    assert!(end.is_none(), "{end:?}");
+    other.send(Packet::PingReq.into()).await.unwrap();
+    assert_eq!(next(&mut other).await.packet(), Packet::PingResp);
 }
 
 #[tokio::test]
