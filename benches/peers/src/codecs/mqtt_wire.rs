@@ -232,7 +232,7 @@ impl<const LEVEL: u8> Peer for Tokio<LEVEL> {
 
     #[inline(always)]
     fn fields<F: Fields>(packet: &PacketBuf, to: &mut F) {
-        Owned::<LEVEL>::fields(packet, to);
+        fields::<LEVEL, F>(&packet.packet(), to);
     }
 
     /// An owned packet is not encoded, because it already has its bytes.
