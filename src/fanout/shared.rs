@@ -6,6 +6,7 @@ use super::copies::Copies;
 use super::{CopyFields, Envelope, ForwardError, Lengths, check, lost, of_message};
 use crate::dialect::{Dialect, Version};
 use crate::error::EncodeError;
+use crate::frame::share;
 use crate::packet_type::{Carrier, PacketType};
 use crate::property::{self, Properties, Property};
 use crate::topic::TopicName;
@@ -176,7 +177,32 @@ enum OwnFields {
 }
 
 impl PublishBuf {
-    /// The remaining pieces, in order; some may be empty.
+    /// The remaining bytes as two pieces to keep, for transports that take [`Bytes`]: the fields in
+    /// front of the payload, which are copied, and the payload, which is shared. Either may be empty.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use mqtt_wire::fanout::{Envelope, SharedPublish};
+    /// use mqtt_wire::{Dialect, Properties, TopicName, Version};
+    ///
+    /// let payload = Bytes::from_static(b"hello");
+    /// let shared = SharedPublish::new(TopicName::new("a/b")?, Properties::EMPTY, payload.clone())?;
+    /// let copy = shared.copy_for(Envelope::new(Dialect::from_server(Version::V5)))?;
+    /// let [head, tail] = copy.pieces();
+    /// assert_eq!(head, &b"\x30\x0b\x00\x03a/b\x00"[..]);
+    /// assert_eq!(tail.as_ptr(), payload.as_ptr());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn pieces(&self) -> [Bytes; 2] {
+        let [head @ .., payload] = self.chunks();
+        let mut copied = BytesMut::with_capacity(self.remaining() - payload.len());
+        head.iter()
+            .for_each(|chunk| copied.extend_from_slice(chunk));
+        [copied.freeze(), share(&self.payload, payload)]
+    }
+
+    /// The remaining bytes as borrowed chunks, in order; some may be empty.
     #[must_use]
     pub fn chunks(&self) -> [&[u8]; 5] {
         let topic_and_properties = self.head.split_at_checked(self.topic_len);

@@ -315,6 +315,11 @@ fn a_copy_can_be_read_from_any_offset_in_any_pieces() {
             rest.advance(place);
             assert_eq!(rest.remaining(), bytes.len() - place);
             assert_eq!(rest.chunks().concat(), bytes[place..]);
+            let pieces = rest.pieces();
+            assert_eq!(pieces.concat(), bytes[place..]);
+            // the payload is shared, and the end of it is empty
+            let is_shared = pieces[1].as_ptr() == rest.chunks()[4].as_ptr();
+            assert!(is_shared || place == bytes.len());
             assert!(bytes[place..].starts_with(rest.chunk()));
             assert_eq!(rest.chunk().is_empty(), place == bytes.len());
             for room in 0..6 {
