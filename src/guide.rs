@@ -2,8 +2,9 @@
 //!
 //! | page | for |
 //! |---|---|
-//! | [`server`] | a broker: all versions of CONNECT, answers to bad packets, tokio, WebSocket, the Will |
+//! | [`server`] | a broker: all versions of CONNECT, answers to bad packets, tokio, the Will |
 //! | [`client`] | a client: building packets, limits, Packet Identifiers, keep alive |
+//! | [`websocket`] | MQTT over WebSocket: subprotocol, message boundaries, text, fan-out |
 //! | [`embedded`] | a device without an allocator: slices in, slices out |
 //! | [`gateway`] | a program between two peers: translation, fan-out, devices that deviate |
 //! | [`migrating`] | users of `mqttbytes`, `rumqttc`, `mqttrs` and `mqtt-proto` |
@@ -31,6 +32,10 @@ pub mod server {}
 
 #[doc = include_str!("guide/client.md")]
 pub mod client {}
+
+#[doc(alias = "WebSocket")]
+#[doc = include_str!("guide/websocket.md")]
+pub mod websocket {}
 
 #[doc = include_str!("guide/embedded.md")]
 pub mod embedded {}

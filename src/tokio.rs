@@ -106,10 +106,8 @@ use crate::transport::TransportError;
 ///
 /// # WebSocket
 ///
-/// MQTT over WebSocket has the same byte stream, in binary messages of the subprotocol `mqtt`. Wrap
-/// the received messages in an `AsyncRead` with `tokio_util::io::StreamReader`, and use this codec
-/// with `FramedRead` on it. Packets and WebSocket messages have independent boundaries: a message
-/// may hold a part of a packet, or several packets (MQTT-6.0.0-2 of 3.1.1 and 5.0).
+/// Append each binary message to one buffer, and decode from there:
+/// [`guide::websocket`](crate::guide::websocket).
 #[doc(alias = "WebSocket")]
 #[derive(Debug, Clone)]
 pub struct Codec {
