@@ -55,6 +55,7 @@ pub async fn run(
 ) -> Result<(), Error> {
     let (mut receive_buffer, mut send_buffer) = ([0; 512], [0; 512]); // of TCP
     let mut socket = TcpSocket::new(stack, &mut receive_buffer, &mut send_buffer);
+    socket.set_timeout(Some(Duration::from_secs(10))); // for a server that does not acknowledge
     socket.connect(server).await.map_err(Error::Connect)?;
 
     let (mut received, mut sent) = ([0; PACKET], [0; PACKET]); // of MQTT
@@ -63,19 +64,17 @@ pub async fn run(
     let mut writer = PacketWriter::new(writer, &mut sent, DIALECT);
     let ended = converse(&mut reader, &mut writer, obey).await;
     // the server learns why the lamp leaves
+    let disconnect = |code| Packet::from(Disconnect::new(code));
     let left = match &ended {
         Ok(()) => {
             writer
-                .write(Disconnect::new(ReasonCode::NORMAL_DISCONNECTION).into())
+                .write(disconnect(ReasonCode::NORMAL_DISCONNECTION))
                 .await
         }
+        Err(Error::Unexpected) => writer.write(disconnect(ReasonCode::ProtocolError)).await,
         Err(Error::Mqtt(error)) => {
-            let answer = error.answer(true);
-            writer
-                .get_mut()
-                .write_all(&answer)
-                .await
-                .map_err(TransportError::Io)
+            let sent = writer.get_mut().write_all(&error.answer(true)).await;
+            sent.map_err(TransportError::Io)
         }
         Err(_) => Ok(()),
     };
