@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Proves that codec, broker and client work with widely used programs: examples/will_broker and Debian's mosquitto serve
 # mosquitto_sub, examples/client, paho-mqtt, MQTT.js and rumqttc. The clients are killed and must leave their Will.
+# examples/websocket serves MQTT.js over WebSocket.
 # Installs what it needs. At the end it stops everything that it started and removes its files.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -37,6 +38,7 @@ npm install --silent --no-audit --no-fund --cache "$folder/npm" --prefix "$folde
 
 target=${CARGO_TARGET_DIR:-$root/target}
 cargo build --quiet --locked --package mqtt-wire --features tokio --examples
+cargo build --quiet --locked --package websocket --bin ws-server
 cargo build --quiet --locked --manifest-path ci/Cargo.toml --no-default-features --features rumqttc \
     --bin rumqttc-client --target-dir "$target/ci"
 
@@ -45,8 +47,8 @@ echo "paho-mqtt $paho on $("$folder/venv/bin/python" --version)"
 echo "MQTT.js $mqttjs on node $(node --version)"
 echo "rumqttc $(sed -n '/^name = "rumqttc"/{n;s/version = "\(.*\)"/\1/p}' ci/Cargo.lock)"
 
-python3 ci/interop/run.py --examples "$target/debug/examples" --rumqttc "$target/ci/debug/rumqttc-client" \
-    --python "$folder/venv/bin/python" --node-modules "$folder/node_modules" &
+python3 ci/interop/run.py --examples "$target/debug/examples" --ws-server "$target/debug/ws-server" \
+    --rumqttc "$target/ci/debug/rumqttc-client" --python "$folder/venv/bin/python" --node-modules "$folder/node_modules" &
 checks=$!
 wait $checks
 checks=

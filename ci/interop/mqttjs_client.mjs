@@ -1,4 +1,4 @@
-// A client on MQTT.js with the command line of examples/client.rs.
+// A client on MQTT.js with the command line of examples/client.rs; the address may be a URL.
 // The first argument is the folder in which MQTT.js is installed.
 
 import { createRequire } from "node:module";
@@ -38,7 +38,8 @@ if (values.will) {
   const [topic, payload] = JSON.parse(values.will);
   settings.will = { topic, payload, qos, retain };
 }
-const client = mqtt.connect(`mqtt://${address}`, settings);
+const url = address.includes("://") ? address : `mqtt://${address}`;
+const client = mqtt.connect(url, settings);
 client.on("error", (error) => {
   console.error(String(error));
   process.exit(1);

@@ -2,7 +2,7 @@
 """Runs real clients against real brokers: a killed client leaves its Will, a client
 that disconnects does not. Called by ../interop.sh, which installs and builds what it needs.
 
-    run.py --examples FOLDER --rumqttc PROGRAM --python PROGRAM --node-modules FOLDER
+    run.py --examples FOLDER --ws-server PROGRAM --rumqttc PROGRAM --python PROGRAM --node-modules FOLDER
 """
 
 import argparse
@@ -141,6 +141,7 @@ class Client:
 
     versions = ("3.1", "3.1.1", "5.0")
     subscribed = "subscribed"
+    scheme = ""
 
     def __init__(self, *argv):
         self.argv = argv
@@ -150,7 +151,7 @@ class Client:
         for topic, message in publish:
             args += ["--pub", topic, message]
         args += ["--retain"] * retain + ["--sub", subscribe]
-        client = Program(*self.argv, f"127.0.0.1:{port}", *args)
+        client = Program(*self.argv, f"{self.scheme}127.0.0.1:{port}", *args)
         client.expect(self.subscribed)
         return client
 
@@ -160,6 +161,11 @@ class Client:
 
 class Rumqttc(Client):
     versions = ("3.1.1", "5.0")
+
+
+class OverWebSocket(Client):
+    versions = ("3.1.1", "5.0")  # 3.1 has no WebSocket
+    scheme = "ws://"
 
 
 class MosquittoSub(Client):
@@ -297,9 +303,29 @@ def will_may_wait_for_its_client(port):
 CHECKS_OF_BROKERS = [stopped_client_leaves_its_will, will_may_wait_for_its_client]
 
 
+def message_arrives_over_websocket(options, client):
+    """From each version to each version."""
+    with Program(options.ws_server, "127.0.0.1:0") as server, contextlib.ExitStack() as stack:
+        port = int(server.expect("listening on *").rsplit(":", 1)[1])
+
+        def connect(version, name, publish, subscribe):
+            will = ("nowhere", "-")
+            return stack.enter_context(
+                client.run(port, version, name, 0, False, will, publish, subscribe)
+            )
+
+        readers = [connect(version, f"reader {version}", [], "a/+") for version in client.versions]
+        for version in client.versions:
+            message = ("a/b", f"from {version}")
+            connect(version, f"sender {version}", [("b", "elsewhere"), message], "unused")
+            for reader in readers:
+                reader.expect(f"a/b from {version}", never=["b elsewhere"])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--examples", type=pathlib.Path, required=True)
+    parser.add_argument("--ws-server", required=True)
     parser.add_argument("--rumqttc", required=True)
     parser.add_argument("--python", required=True)
     parser.add_argument("--node-modules", required=True)
@@ -338,6 +364,8 @@ def main():
                 for check in CHECKS_OF_BROKERS:
                     report(check, where, port)
                 report(is_running, where, broker)
+    over_websocket = OverWebSocket(*clients["MQTT.js"].argv)
+    report(message_arrives_over_websocket, "ws-server, MQTT.js", options, over_websocket)
     passed, failed = results.count(True), results.count(False)
     print(f"interop: {passed} checks passed, {failed} failed, {time.monotonic() - started:.0f} s")
     return failed != 0
