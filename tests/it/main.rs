@@ -26,6 +26,8 @@ mod fanout;
 mod fit;
 #[cfg(feature = "bytes")]
 mod framing;
+#[cfg(feature = "tokio")]
+mod gateway;
 #[cfg(feature = "bytes")]
 mod generators;
 mod getters;
