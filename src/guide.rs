@@ -12,6 +12,20 @@
 //! | [`bugs`] | real parser bugs and CVEs, with the bytes and the verdict here |
 //! | [`decisions`] | the reasons for `Dialect`, for lists as views, and so on |
 //!
+//! The programs in `examples/` are tested, and short enough to copy from:
+//!
+//! | program | shows |
+//! |---|---|
+//! | `server.rs` | a blocking server on one page |
+//! | `client.rs` | a client on tokio |
+//! | `two_tasks.rs` | one task that reads a connection, and one that writes it |
+//! | `will_broker/` | a broker on tokio, with Sessions and Wills |
+//! | `gateway.rs` | one message for subscribers of all versions, without a copy of the payload |
+//! | `websocket/` | a server and a client over WebSocket |
+//! | `slices.rs` | a device without an allocator |
+//! | `embassy/` | a device on `embassy-net` |
+//! | `property_test.rs` | a property test of a function of yours, with `mqtt-wire-testkit` |
+//!
 //! The page of each packet type shows its bytes on the wire: [`Connect`], [`ConnAck`], [`Publish`],
 //! [`Ack`], [`Subscribe`], [`SubAck`], [`Unsubscribe`], [`Disconnect`], [`Auth`], and
 //! [`Packet::PingReq`].
