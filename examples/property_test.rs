@@ -24,10 +24,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn payload_bytes_by_topic<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<BTreeMap<String, usize>, DecodeError> {
-    let mut decoder = FrameDecoder::accept(Limits {
-        packet: u32::MAX,
-        first_packet: u32::MAX,
-    });
+    let mut decoder = FrameDecoder::accept(
+        Limits::default()
+            .with_packet(u32::MAX)
+            .with_first_packet(u32::MAX),
+    );
     let (mut counts, mut aliases) = (BTreeMap::new(), HashMap::new());
     for piece in pieces {
         decoder.extend(piece);

@@ -10,7 +10,7 @@
 extern crate std; // for `main` and the tests
 
 use mqtt_wire::{
-    Connect, DecodeError, Dialect, EncodeError, FrameRef, Framed, Packet, PacketId, QoS,
+    Connect, DecodeError, Dialect, EncodeError, FrameRef, NextFrame, Packet, PacketId, QoS,
     ReasonCode, Subscribe, Subscription, Subscriptions, TopicFilter, Utf8Str, Version,
 };
 
@@ -61,7 +61,7 @@ impl Lamp {
         let (mut start, mut written) = (0, 0);
         // a packet that is longer than the buffer is refused when its length has arrived
         let limit = self.buffer.len() as u32;
-        while let Framed::Frame(frame) =
+        while let NextFrame::Frame(frame) =
             FrameRef::split(&self.buffer[start..self.filled], CLIENT.reply(), limit)?
         {
             start += frame.bytes().len();

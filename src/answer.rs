@@ -22,7 +22,7 @@ use crate::{
 ///
 /// [`DecodeError::answer`] makes it.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Answer {
     bytes: [u8; LONGEST],
     len: u8,

@@ -378,7 +378,7 @@ impl fmt::Display for QoS {
 
 /// The error for a number that is not a QoS level.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct InvalidQoS(pub u8);
 
 impl fmt::Display for InvalidQoS {

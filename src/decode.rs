@@ -4,7 +4,7 @@ use crate::dialect::Dialect;
 use crate::error::{DecodeError, ErrorKind, Fault, Field};
 #[cfg(feature = "bytes")]
 use crate::frame::{Frame, FrameDecoder};
-use crate::frame::{FrameRef, Framed};
+use crate::frame::{FrameRef, NextFrame};
 use crate::lenient;
 use crate::packet::{Connect, Packet};
 use crate::packet_type::PacketType;
@@ -133,7 +133,7 @@ impl Frame {
     /// The first rule that the bytes break.
     #[inline]
     pub fn decode(&self, dialect: Dialect) -> Result<Packet<'_>, DecodeError> {
-        self.as_ref().decode(dialect)
+        self.as_frame_ref().decode(dialect)
     }
 
     /// See [`FrameRef::decode_waiving`].
@@ -146,7 +146,7 @@ impl Frame {
         dialect: Dialect,
         report: impl FnMut(DecodeError),
     ) -> Result<Packet<'_>, DecodeError> {
-        self.as_ref().decode_waiving(dialect, report)
+        self.as_frame_ref().decode_waiving(dialect, report)
     }
 
     /// See [`FrameRef::decode_connect`].
@@ -155,7 +155,7 @@ impl Frame {
     ///
     /// The first rule that the bytes break.
     pub fn decode_connect(&self) -> Result<Connect<'_>, DecodeError> {
-        self.as_ref().decode_connect()
+        self.as_frame_ref().decode_connect()
     }
 }
 
@@ -167,7 +167,7 @@ impl FrameDecoder {
     /// # Errors
     ///
     /// As [`next_frame`](Self::next_frame) and [`FrameRef::decode`]: the first rule that the bytes
-    /// break. The bad packet stays at the beginning of the [`buffer`](Self::buffer), and all later
+    /// break. The bad packet stays at the beginning of the [`buffer_mut`](Self::buffer_mut), and all later
     /// calls return the same error. [`DecodeError::answer`] is the answer to send.
     #[inline(always)]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, DecodeError> {
@@ -185,10 +185,10 @@ pub(crate) fn whole(bytes: &[u8], dialect: Option<Dialect>) -> Result<FrameRef<'
         Err(DecodeError::new(fault, offset, packet_type, dialect))
     };
     match FrameRef::peek(bytes, dialect, u32::MAX)? {
-        Framed::NeedMore(_) => error(ErrorKind::Truncated, bytes.len()),
-        Framed::Frame(frame) if frame.bytes().len() < bytes.len() => {
+        NextFrame::NeedMore(_) => error(ErrorKind::Truncated, bytes.len()),
+        NextFrame::Frame(frame) if frame.bytes().len() < bytes.len() => {
             error(ErrorKind::TrailingBytes, frame.bytes().len())
         }
-        Framed::Frame(frame) => Ok(frame),
+        NextFrame::Frame(frame) => Ok(frame),
     }
 }

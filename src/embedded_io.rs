@@ -4,7 +4,7 @@ use embedded_io_async::{Read, Write};
 
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, ErrorKind, Fault, Field};
-use crate::frame::{FrameRef, Framed, Header, StreamState};
+use crate::frame::{FrameRef, Header, NextFrame, StreamState};
 use crate::packet::Packet;
 use crate::packet_type::PacketType;
 use crate::rules::{OptionalRules, Waivers};
@@ -19,8 +19,8 @@ use crate::transport::TransportError;
 /// ```
 /// use embedded_io_async::{Read, Write};
 /// use mqtt_wire::{
-///     Ack, Connect, Delivery, Dialect, Packet, PacketReader, PacketWriter, TransportError, Utf8Str,
-///     Version,
+///     Ack, Connect, Delivery, Dialect, Packet, PacketReader, PacketWriter, TransportError,
+///     Utf8Str, Version,
 /// };
 ///
 /// async fn acknowledge<R: Read, W: Write<Error = R::Error>>(
@@ -165,8 +165,8 @@ impl<'b, R: Read> PacketReader<'b, R> {
     async fn find_next(&mut self) -> Result<Option<(usize, Header)>, TransportError<R::Error>> {
         loop {
             let missing = match self.find_packet()? {
-                Framed::Frame(found) => return Ok(Some(found)),
-                Framed::NeedMore(missing) => missing,
+                NextFrame::Frame(found) => return Ok(Some(found)),
+                NextFrame::NeedMore(missing) => missing,
             };
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
@@ -179,13 +179,13 @@ impl<'b, R: Read> PacketReader<'b, R> {
         }
     }
 
-    fn find_packet(&mut self) -> Result<Framed<(usize, Header)>, DecodeError> {
+    fn find_packet(&mut self) -> Result<NextFrame<(usize, Header)>, DecodeError> {
         let received = self.buffer.get(self.start..self.end).unwrap_or_default();
         let limit = u32::try_from(self.buffer.len()).unwrap_or(u32::MAX);
         match self.state.next_frame(received, limit)? {
-            Framed::Frame(frame) => Ok(Framed::Frame((frame.bytes().len(), frame.header))),
+            NextFrame::Frame(frame) => Ok(NextFrame::Frame((frame.bytes().len(), frame.header))),
             // a buffer that cannot hold the fixed header
-            Framed::NeedMore(_) if received.len() == self.buffer.len() => {
+            NextFrame::NeedMore(_) if received.len() == self.buffer.len() => {
                 let fault = Fault::new(ErrorKind::PacketTooLarge, Field::RemainingLength, 0);
                 let first_byte = received.first().copied().unwrap_or_default();
                 let packet_type = PacketType::from_nibble(first_byte >> 4);
@@ -193,7 +193,7 @@ impl<'b, R: Read> PacketReader<'b, R> {
                 self.state.fail(&error);
                 Err(error)
             }
-            Framed::NeedMore(missing) => Ok(Framed::NeedMore(missing)),
+            NextFrame::NeedMore(missing) => Ok(NextFrame::NeedMore(missing)),
         }
     }
 }

@@ -39,7 +39,7 @@ pub use self::kind::{ErrorKind, Field};
 /// );
 /// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DecodeError {
     offset: u32,
     violation: Violation,
@@ -164,11 +164,14 @@ impl From<DecodeError> for std::io::Error {
 
 /// The reason why a packet cannot be encoded.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EncodeError {
     /// The packet breaks a rule: the decoder of this crate would reject its bytes.
     Violation(Violation),
+    /// No packet can hold this text or number: the error of a constructor such as
+    /// [`TopicName::new`](crate::TopicName::new), which does not know the packet.
+    Value(ErrorKind),
     /// The version of the dialect cannot represent this value.
     NotInVersion {
         /// The type of the packet.
@@ -208,7 +211,10 @@ impl EncodeError {
                 let (kind, field) = (ErrorKind::PacketTooLarge, Field::RemainingLength);
                 Violation::new(kind, field, PacketType::Publish, *dialect).statement()
             }
-            Self::NotInVersion { .. } | Self::TooLong | Self::BufferTooSmall { .. } => None,
+            Self::Value(_)
+            | Self::NotInVersion { .. }
+            | Self::TooLong
+            | Self::BufferTooSmall { .. } => None,
         }
     }
 }
@@ -217,6 +223,7 @@ impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Violation(violation) => violation.fmt(f),
+            Self::Value(kind) => kind.fmt(f),
             Self::NotInVersion {
                 packet_type,
                 field,
@@ -245,6 +252,12 @@ impl fmt::Display for EncodeError {
 
 impl core::error::Error for EncodeError {}
 
+impl From<ErrorKind> for EncodeError {
+    fn from(kind: ErrorKind) -> Self {
+        Self::Value(kind)
+    }
+}
+
 /// `InvalidInput`, with this error inside.
 #[cfg(feature = "std")]
 impl From<EncodeError> for std::io::Error {
@@ -255,7 +268,7 @@ impl From<EncodeError> for std::io::Error {
 
 /// A broken rule: the part that a [`DecodeError`] and an [`EncodeError`] have in common.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Violation {
     fault: Fault,
     packet_type: Option<PacketType>,
@@ -388,7 +401,7 @@ impl core::error::Error for Violation {}
 
 /// The reply to an invalid packet. After it the receiver closes the connection.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reply {
     /// Send nothing.
     Close,

@@ -49,7 +49,8 @@ use crate::wire::write::BufMutWriter;
 use crate::wire::write::{Out, SliceWriter};
 
 /// The fields that differ between the copies of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Envelope<'e> {
     /// The version of the receiver, and the side that sends.
     pub dialect: Dialect,
@@ -82,7 +83,7 @@ impl Envelope<'_> {
 }
 
 /// The reason why a message cannot be forwarded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ForwardError {

@@ -7,7 +7,7 @@ use crate::rules::Waivers;
 use crate::wire::varint::{self, VariableByteInteger};
 
 /// A fixed header that was read but not checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct FixedHeader {
     pub(crate) first_byte: u8,
     /// The length of the fixed header itself.
@@ -135,7 +135,7 @@ fn check_remaining_length_with_waivers(
 }
 
 /// The Remaining Length that may follow a first byte in one dialect.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Expected(u8);
 
 impl Expected {

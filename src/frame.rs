@@ -28,8 +28,8 @@ use crate::wire::varint::{self, VariableByteInteger};
 
 /// The result of framing.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Framed<F> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NextFrame<F> {
     /// The packet is not complete. At least this many bytes are missing. The number is exact once
     /// the Remaining Length is known; before that it counts the bytes up to its next byte. A caller
     /// that reads exactly this many bytes each time has a whole packet after at most five calls.
@@ -41,12 +41,12 @@ pub enum Framed<F> {
 /// The bytes of one whole packet, borrowed.
 ///
 /// ```
-/// use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Version};
+/// use mqtt_wire::{Dialect, FrameRef, NextFrame, Packet, Version};
 ///
 /// let dialect = Dialect::from_client(Version::V3_1_1);
 /// let mut input: &[u8] = b"\xc0\x00\xe0\x00\x30"; // PINGREQ, DISCONNECT, the start of a PUBLISH
 /// let mut packets = Vec::new();
-/// while let Framed::Frame(frame) = FrameRef::split(input, dialect, 1024)? {
+/// while let NextFrame::Frame(frame) = FrameRef::split(input, dialect, 1024)? {
 ///     packets.push(frame.decode(dialect)?);
 ///     input = &input[frame.bytes().len()..];
 /// }
@@ -93,7 +93,7 @@ impl<'a> FrameRef<'a> {
         bytes: &'a [u8],
         dialect: Dialect,
         max_len: u32,
-    ) -> Result<Framed<Self>, DecodeError> {
+    ) -> Result<NextFrame<Self>, DecodeError> {
         Self::peek(bytes, Some(dialect), max_len)
     }
 
@@ -103,7 +103,7 @@ impl<'a> FrameRef<'a> {
     ///
     /// As for [`split`](Self::split), and at the first byte for any packet other than CONNECT.
     #[inline]
-    pub fn split_connect(bytes: &'a [u8], max_len: u32) -> Result<Framed<Self>, DecodeError> {
+    pub fn split_connect(bytes: &'a [u8], max_len: u32) -> Result<NextFrame<Self>, DecodeError> {
         Self::peek(bytes, None, max_len)
     }
 
@@ -136,7 +136,7 @@ impl<'a> FrameRef<'a> {
         bytes: &'a [u8],
         dialect: Option<Dialect>,
         max_len: u32,
-    ) -> Result<Framed<Self>, DecodeError> {
+    ) -> Result<NextFrame<Self>, DecodeError> {
         let Some((&first_byte, after)) = bytes.split_first() else {
             return Ok(need_more(2));
         };
@@ -179,7 +179,7 @@ impl<'a> FrameRef<'a> {
         }
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         match bytes.get(..len) {
-            Some(bytes) => Ok(Framed::Frame(Self { bytes, header })),
+            Some(bytes) => Ok(NextFrame::Frame(Self { bytes, header })),
             None => Ok(need_more(len - bytes.len())),
         }
     }
@@ -239,6 +239,6 @@ fn check_first_byte(first_byte: u8, dialect: Option<Dialect>) -> Result<PacketTy
 }
 
 #[inline]
-fn need_more<F>(bytes: usize) -> Framed<F> {
-    Framed::NeedMore(NonZeroUsize::new(bytes).unwrap_or(NonZeroUsize::MIN))
+fn need_more<F>(bytes: usize) -> NextFrame<F> {
+    NextFrame::NeedMore(NonZeroUsize::new(bytes).unwrap_or(NonZeroUsize::MIN))
 }

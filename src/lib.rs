@@ -1,14 +1,12 @@
 //! A strict, zero-copy codec for MQTT 3.1, 3.1.1 and 5.0: bytes to Control Packets and back.
 //!
 //! ```
-//! use mqtt_wire::{
-//!     ConnAck, Dialect, FrameDecoder, Framed, Limits, Packet, ReasonCode, Version,
-//! };
+//! use mqtt_wire::{ConnAck, Dialect, FrameDecoder, Limits, NextFrame, Packet, ReasonCode, Version};
 //!
 //! // a server reads the first bytes of a connection
 //! let mut decoder = FrameDecoder::accept(Limits::default());
 //! decoder.extend(b"\x10\x1a\x00\x04MQTT\x05\x26\x00\x3c\x00\x00\x01p\x00\x00\x04test\x00\x03die");
-//! let Framed::Frame(frame) = decoder.next_frame()? else { unreachable!() };
+//! let NextFrame::Frame(frame) = decoder.next_frame()? else { unreachable!() };
 //! let dialect = decoder.dialect().unwrap();
 //! assert_eq!(dialect, Dialect::from_client(Version::V5));
 //!
@@ -30,7 +28,8 @@
 //!
 //! | you have | start with |
 //! |---|---|
-//! | a tokio socket, or MQTT over WebSocket | [`Codec`], or [`LendingReader`] for reading alone |
+//! | a tokio socket | [`Codec`], or [`LendingReader`] for reading alone |
+//! | a WebSocket | the guide's page [`guide::websocket`] |
 //! | a blocking socket, or any `std::io::Read` | [`FrameDecoder::read_packet`] and [`Packet::write_to`] |
 //! | an `embedded-io-async` transport | [`PacketReader`] and [`PacketWriter`] |
 //! | bytes that arrive in pieces | [`FrameDecoder`] |
@@ -45,16 +44,18 @@
 //! * [`Dialect`] is the version and the side that sends. Framing, decoding and encoding need it;
 //!   one set of packet types serves all versions.
 //! * [`FrameRef::split`] and [`FrameDecoder`] find where a packet ends. They return
-//!   [`Framed::NeedMore`] for an incomplete packet; decoding a frame never asks for more.
+//!   [`NextFrame::NeedMore`] for an incomplete packet; decoding a frame never asks for more.
 //! * [`Packet`] borrows everything from the bytes. Decoding neither allocates nor copies.
 //!   Its lists ([`Properties`], [`Subscriptions`], ...) read from the packet's bytes after
 //!   decoding, or from a slice that you pass for encoding.
+//! * [`PacketBuf`], [`TopicNameBuf`], [`TopicFilterBuf`] and [`PropertiesBuf`] own their bytes, were
+//!   checked once, and lend the borrowed types.
 //! * [`stream`] decodes and encodes a PUBLISH without buffering its payload.
 //! * [`fanout`] forwards a message, to one receiver or to many.
 //! * [`Packet::fit`] returns a packet shortened to the receiver's Maximum Packet Size.
 //! * [`Waivers`] switch off single rules, [`OptionalRules`] add some; there are none by default.
 //! * [`monitor::Monitor`] checks a whole conversation.
-//! * [`WillTerms`] decides whether and when a Will is published; [`TopicFilter::matches`] decides
+//! * [`will::WillTerms`] decides whether and when a Will is published; [`TopicFilter::matches`] decides
 //!   whether a subscriber gets a message.
 //! * [`DecodeError`] holds the byte at fault, the [`Statement`] of the standard that it breaks, and
 //!   the [`Answer`] to send.
@@ -64,7 +65,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `std` | yes | [`FrameDecoder::read_packet`], [`Packet::write_to`], `std::io::Error` from every error, `std` support in the dependencies |
-//! | `alloc` | with `std` or `bytes` | `Monitor::new`, which allocates as needed |
+//! | `alloc` | with `std` or `bytes` | [`TopicNameBuf`], [`TopicFilterBuf`], [`PropertiesBuf`]; `Monitor::new`, which allocates as needed |
 //! | `bytes` | yes | [`Frame`], [`FrameDecoder`], [`PacketBuf`] and [`Packet::encode`], based on [`bytes`] |
 //! | `serde` | no | `Serialize` for packets and their parts, `Deserialize` for plain values such as [`QoS`] and [`ReasonCode`] |
 //! | `tokio` | no | [`Codec`] for `tokio_util::codec`, [`LendingReader`] over `tokio::io::AsyncRead` |
@@ -120,7 +121,7 @@ mod fixed_header;
 mod frame;
 pub mod guide;
 mod lenient;
-mod list;
+pub mod list;
 pub mod monitor;
 #[cfg(feature = "tokio")]
 mod outgoing;
@@ -144,7 +145,7 @@ mod tokio;
 mod topic;
 #[cfg(any(all(feature = "std", feature = "bytes"), feature = "embedded-io-async"))]
 mod transport;
-mod will_fate;
+pub mod will;
 mod wire;
 
 pub use self::answer::Answer;
@@ -155,8 +156,8 @@ pub use self::embedded_io::{PacketReader, PacketWriter};
 pub use self::error::{DecodeError, EncodeError, ErrorKind, Field, Reply, Violation};
 #[cfg(feature = "bytes")]
 pub use self::frame::{Frame, FrameDecoder, Limits};
-pub use self::frame::{FrameRef, Framed};
-pub use self::list::{Item, Iter, List};
+pub use self::frame::{FrameRef, NextFrame};
+pub use self::list::List;
 #[cfg(feature = "tokio")]
 pub use self::outgoing::Outgoing;
 pub use self::packet::{
@@ -166,7 +167,9 @@ pub use self::packet::{
 };
 #[cfg(feature = "bytes")]
 pub use self::packet_buf::PacketBuf;
-pub use self::packet_type::PacketType;
+pub use self::packet_type::{Carrier, PacketType};
+#[cfg(feature = "alloc")]
+pub use self::property::PropertiesBuf;
 pub use self::property::{Properties, Property};
 pub use self::property_id::PropertyId;
 pub use self::reason_code::{ReasonCode, ReturnCode, UnknownReasonCode};
@@ -175,6 +178,7 @@ pub use self::statement::Statement;
 #[cfg(feature = "tokio")]
 pub use self::tokio::{Codec, LendingReader};
 pub use self::topic::{SharedSubscription, TopicFilter, TopicName};
+#[cfg(feature = "alloc")]
+pub use self::topic::{TopicFilterBuf, TopicNameBuf};
 #[cfg(any(all(feature = "std", feature = "bytes"), feature = "embedded-io-async"))]
 pub use self::transport::TransportError;
-pub use self::will_fate::{Ending, WillFate, WillTerms};

@@ -1,6 +1,7 @@
 //! Lists inside packets: bytes that were checked during decoding, or a slice from the caller.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 
 use crate::dialect::Dialect;
@@ -273,6 +274,16 @@ impl<'a, T: Item<'a>> PartialEq for List<'a, T> {
 
 impl<'a, T: Item<'a> + Eq> Eq for List<'a, T> {}
 
+impl<'a, T: Item<'a> + Hash> Hash for List<'a, T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let len = self.iter().fold(0_usize, |len, item| {
+            item.hash(state);
+            len + 1
+        });
+        state.write_usize(len);
+    }
+}
+
 impl<'a, T: Item<'a>> fmt::Debug for List<'a, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
@@ -349,6 +360,17 @@ impl<'a, T: Item<'a>> Iterator for Iter<'a, T> {
             IterRepr::Items(items) => items.next().copied(),
             _ if T::CAN_HIDE => self.next_visible(),
             _ => None,
+        }
+    }
+
+    /// Exact for a list of a slice. The bytes of a packet are not counted before they are read.
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.0 {
+            IterRepr::Wire(wire) => (usize::from(!wire.bytes.is_empty()), Some(wire.bytes.len())),
+            IterRepr::Items(items) => items.size_hint(),
+            IterRepr::HidingWire(wire, _) => (0, Some(wire.bytes.len())),
+            IterRepr::HidingItems(items, _) => (0, Some(items.len())),
         }
     }
 

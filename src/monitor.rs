@@ -57,6 +57,7 @@ use crate::property_id::PropertyId;
 /// );
 /// # Ok::<(), mqtt_wire::DecodeError>(())
 /// ```
+#[cfg_attr(feature = "alloc", derive(Clone))]
 #[derive(Debug)]
 pub struct Monitor<'s> {
     version: Version,

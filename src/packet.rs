@@ -72,7 +72,7 @@ macro_rules! packets {
         /// # Ok::<(), Box<dyn std::error::Error>>(())
         /// ```
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "type"))]
         #[cfg_attr(feature = "serde", serde(rename_all = "UPPERCASE"))]
         #[allow(clippy::large_enum_variant)] // without an allocator there is no box for CONNECT

@@ -253,7 +253,7 @@ mod tests {
             assert_eq!(Packet::decode(bad, dialect), Err(error));
         }
         let bad = BytesMut::from(&b"\x30\x04\x00\x01#\x00"[..]);
-        let Ok(crate::Framed::Frame(frame)) = Frame::split(&mut bad.clone(), dialect, 10) else {
+        let Ok(crate::NextFrame::Frame(frame)) = Frame::split(&mut bad.clone(), dialect, 10) else {
             panic!("framing does not look at topics");
         };
         let error = PacketBuf::new(frame, dialect).unwrap_err();

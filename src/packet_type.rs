@@ -59,11 +59,21 @@ impl fmt::Display for PacketType {
     }
 }
 
-/// A carrier of properties: a packet, or the Will inside CONNECT.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Carrier {
+/// The place of a block of properties: a packet, or the Will inside CONNECT. It decides which
+/// properties are allowed.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Carrier {
+    /// The Will inside a CONNECT.
     Will,
+    /// A packet of this type.
     Packet(PacketType),
+}
+
+impl From<PacketType> for Carrier {
+    fn from(packet_type: PacketType) -> Self {
+        Self::Packet(packet_type)
+    }
 }
 
 impl Carrier {
@@ -73,6 +83,14 @@ impl Carrier {
         match self {
             Self::Will => 1,
             Self::Packet(packet_type) => 1 << packet_type as u16,
+        }
+    }
+
+    /// The type of the packet that has the block.
+    pub(crate) const fn packet_type(self) -> PacketType {
+        match self {
+            Self::Will => PacketType::Connect,
+            Self::Packet(packet_type) => packet_type,
         }
     }
 }

@@ -1,11 +1,15 @@
 //! Properties of 5.0: their values, parsed, written and displayed.
 
 mod block;
+#[cfg(feature = "alloc")]
+mod buf;
 
 use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 
 pub(crate) use self::block::{check, encoded_len, parse, put_items, write};
+#[cfg(feature = "alloc")]
+pub use self::buf::PropertiesBuf;
 use crate::data::{BinaryData, QoS, SubscriptionId, Utf8Str};
 use crate::dialect::Dialect;
 use crate::error::{ErrorKind, Field, ParseFault, fault};
@@ -55,7 +59,7 @@ macro_rules! properties {
        [$($carrier:ident)*], once $once:literal value $values:literal;)*) => {
         /// A property: its identifier and its value.
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[cfg_attr(
             feature = "serde",
             derive(serde::Serialize),

@@ -18,7 +18,6 @@ macro_rules! reason_codes {
         /// QoS 0 in SUBACK.
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
         pub enum ReasonCode {
             $(#[doc = concat!("`", stringify!($byte), "` ", $text, ".")] $name = $byte,)*
         }
@@ -164,7 +163,7 @@ impl From<ReasonCode> for u8 {
 
 /// The error for a byte that is no Reason Code, or no return code.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UnknownReasonCode(pub u8);
 
 impl fmt::Display for UnknownReasonCode {

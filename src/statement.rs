@@ -40,7 +40,7 @@ impl Statement {
     }
 
     /// All statements that this crate can cite.
-    pub fn all() -> impl Iterator<Item = Self> {
+    pub fn all() -> impl ExactSizeIterator<Item = Self> + DoubleEndedIterator {
         table::ROWS.iter().map(Self)
     }
 

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::vec::Vec;
 
 use crate::dialect::Dialect;
-use crate::frame::{FrameDecoder, Framed};
+use crate::frame::{FrameDecoder, NextFrame};
 use crate::packet::Packet;
 use crate::transport::TransportError;
 
@@ -16,7 +16,7 @@ impl FrameDecoder {
     /// does; `None` if the stream ends between two packets.
     ///
     /// After [`TransportError::Io`] call it again to go on, for example after a read timeout: the
-    /// bytes that were read are in the [`buffer`](Self::buffer).
+    /// bytes that were read are in the [`buffer_mut`](Self::buffer_mut).
     ///
     /// ```
     /// use mqtt_wire::{FrameDecoder, Limits, Packet};
@@ -38,8 +38,8 @@ impl FrameDecoder {
         &mut self,
         reader: &mut impl Read,
     ) -> Result<Option<Packet<'_>>, TransportError<io::Error>> {
-        while let Framed::NeedMore(missing) = self.find_next()? {
-            let buffer = self.buffer();
+        while let NextFrame::NeedMore(missing) = self.find_next()? {
+            let buffer = self.buffer_mut();
             let received = buffer.len();
             buffer.resize(received + PIECE, 0);
             let read = read_some(reader, buffer.get_mut(received..).unwrap_or_default());
@@ -139,7 +139,7 @@ mod tests {
             panic!("no error");
         };
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
-        assert_eq!(decoder.buffer()[..], *b"\xc0");
+        assert_eq!(decoder.buffer_mut()[..], *b"\xc0");
         let packet = decoder.read_packet(&mut reader).unwrap();
         assert_eq!(packet, Some(Packet::PingReq));
     }
@@ -152,7 +152,7 @@ mod tests {
         for _ in 0..2 {
             let error = decoder.read_packet(&mut reader).unwrap_err();
             assert!(matches!(error, TransportError::Decode(error) if error.offset() == 0));
-            assert_eq!(decoder.buffer()[..], *b"\x36");
+            assert_eq!(decoder.buffer_mut()[..], *b"\x36");
         }
         assert_eq!(reader.0.len(), 1);
     }
@@ -173,9 +173,10 @@ mod tests {
     #[test]
     fn the_limit_of_the_first_packet_is_its_own() {
         let connect = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p\xc0\x00";
-        let limits = |first_packet, packet| Limits {
-            packet,
-            first_packet,
+        let limits = |first_packet, packet| {
+            Limits::default()
+                .with_packet(packet)
+                .with_first_packet(first_packet)
         };
         let mut decoder = FrameDecoder::accept(limits(15, 2));
         let mut reader = &connect[..];

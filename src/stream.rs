@@ -13,7 +13,7 @@
 //! use mqtt_wire::{Dialect, Version};
 //!
 //! let dialect = Dialect::from_client(Version::V5);
-//! let limits = StreamLimits { whole: 16, publish: 1 << 20 };
+//! let limits = StreamLimits::new(16, 1 << 20);
 //! let mut splitter = Splitter::new(dialect, limits);
 //!
 //! // QoS 0, Remaining Length 20, topic "a/b", no properties, the first 5 of 14 bytes
@@ -43,7 +43,7 @@ use crate::data::QoS;
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, ErrorKind, Fault, FaultAt, Field};
 use crate::fixed_header::{FirstByte, FixedHeader};
-use crate::frame::{FrameRef, Framed, StreamState};
+use crate::frame::{FrameRef, NextFrame, StreamState};
 use crate::lenient;
 use crate::packet::{self, DecodeBody, Delivery, Packet, Publish};
 use crate::packet_type::PacketType;
@@ -53,7 +53,8 @@ use crate::topic::TopicName;
 use crate::wire::varint::{self, VariableByteInteger};
 
 /// Size limits for packets and heads, in bytes, fixed header included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct StreamLimits {
     /// The limit for packets that are returned whole, and for the head of a PUBLISH in parts. A
     /// buffer of this size is enough, if it has room for a fixed header of five bytes.
@@ -64,8 +65,16 @@ pub struct StreamLimits {
     pub publish: u32,
 }
 
+impl StreamLimits {
+    /// Limits for packets that are returned whole, and for a PUBLISH in parts.
+    #[must_use]
+    pub const fn new(whole: u32, publish: u32) -> Self {
+        Self { whole, publish }
+    }
+}
+
 /// The next part of a stream: a whole packet `F`, a head `H`, or a chunk of payload `C`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part<F, H, C> {
     /// The next part is not complete. At least this many bytes are missing; in a payload, 1.
     NeedMore(NonZeroUsize),
@@ -192,8 +201,8 @@ impl Splitter {
             }
         }
         Ok(match framed {
-            Framed::NeedMore(missing) => Part::NeedMore(missing),
-            Framed::Frame(frame) => {
+            NextFrame::NeedMore(missing) => Part::NeedMore(missing),
+            NextFrame::Frame(frame) => {
                 *input = bytes.get(frame.bytes().len()..).unwrap_or_default();
                 Part::Frame(frame)
             }
@@ -303,7 +312,7 @@ impl NextField {
 }
 
 /// The bytes of a PUBLISH before its payload, borrowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HeadRef<'a> {
     bytes: &'a [u8],
     header: FixedHeader,
@@ -391,7 +400,7 @@ impl<'a> HeadRef<'a> {
 /// assert_eq!(socket.write_vectored(&parts)?, length + 65_536);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PublishHead<'a> {
     /// See [`Publish::delivery`].
@@ -512,7 +521,7 @@ impl<'a> From<Publish<'a>> for PublishHead<'a> {
 /// assert!(payload.is_complete());
 /// # Ok::<(), mqtt_wire::ErrorKind>(())
 /// ```
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 #[must_use]
 pub struct Payload {
     left: u32,

@@ -12,7 +12,7 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use crate::dialect::{Dialect, Version};
 use crate::error::DecodeError;
-use crate::frame::{FrameDecoder, Framed, Framing, Limits};
+use crate::frame::{FrameDecoder, Framing, Limits, NextFrame};
 use crate::outgoing::Outgoing;
 use crate::packet::Packet;
 use crate::packet_buf::PacketBuf;
@@ -176,7 +176,7 @@ impl Codec {
     }
 
     #[inline(always)]
-    fn take(&mut self, buffer: &mut BytesMut) -> Result<Framed<PacketBuf>, DecodeError> {
+    fn take(&mut self, buffer: &mut BytesMut) -> Result<NextFrame<PacketBuf>, DecodeError> {
         let max_outgoing = &mut self.max_outgoing;
         let taken =
             self.framing
@@ -189,8 +189,10 @@ impl Codec {
                     Err(error) => Err(*error),
                 })?;
         Ok(match taken {
-            Framed::Frame((frame, dialect)) => Framed::Frame(PacketBuf::checked(frame, dialect)),
-            Framed::NeedMore(missing) => Framed::NeedMore(missing),
+            NextFrame::Frame((frame, dialect)) => {
+                NextFrame::Frame(PacketBuf::checked(frame, dialect))
+            }
+            NextFrame::NeedMore(missing) => NextFrame::NeedMore(missing),
         })
     }
 }
@@ -215,15 +217,15 @@ impl Decoder for Codec {
     #[inline]
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<PacketBuf>, Self::Error> {
         Ok(match self.take(buffer)? {
-            Framed::Frame(packet) => Some(packet),
-            Framed::NeedMore(_) => None,
+            NextFrame::Frame(packet) => Some(packet),
+            NextFrame::NeedMore(_) => None,
         })
     }
 
     fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<PacketBuf>, Self::Error> {
         match self.take(buffer)? {
-            Framed::Frame(packet) => Ok(Some(packet)),
-            Framed::NeedMore(missing) => {
+            NextFrame::Frame(packet) => Ok(Some(packet)),
+            NextFrame::NeedMore(missing) => {
                 TransportError::check_end(buffer.len(), missing).map(|()| None)
             }
         }
@@ -330,9 +332,9 @@ impl<R: AsyncRead + Unpin> LendingReader<R> {
     /// same error. [`TransportError::EndInsidePacket`] if the stream ends inside a packet, and
     /// [`TransportError::Io`] if the reader fails; after that you may call it again.
     pub async fn next(&mut self) -> Result<Option<Packet<'_>>, TransportError<io::Error>> {
-        while let Framed::NeedMore(missing) = self.decoder.find_next()? {
+        while let NextFrame::NeedMore(missing) = self.decoder.find_next()? {
             if poll_fn(|context| self.poll_fill(context)).await? == 0 {
-                let received = self.decoder.buffer().len();
+                let received = self.decoder.buffer_mut().len();
                 return TransportError::check_end(received, missing).map(|()| None);
             }
         }
@@ -341,7 +343,7 @@ impl<R: AsyncRead + Unpin> LendingReader<R> {
 
     /// Appends bytes that have arrived to the buffer. Returns how many.
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let buffer = self.decoder.buffer();
+        let buffer = self.decoder.buffer_mut();
         let received = buffer.len();
         buffer.resize(received + PIECE, 0);
         let mut room = ReadBuf::new(buffer.get_mut(received..).unwrap_or_default());

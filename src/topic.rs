@@ -1,5 +1,10 @@
 //! Topic names, topic filters and shared subscriptions.
 
+#[cfg(feature = "alloc")]
+mod buf;
+
+#[cfg(feature = "alloc")]
+pub use self::buf::{TopicFilterBuf, TopicNameBuf};
 use crate::data::{Utf8Str, text_traits};
 use crate::dialect::Version;
 use crate::error::{ErrorKind, Field, ParseFault, fault};
@@ -228,7 +233,7 @@ text_traits!(TopicFilter);
 
 /// The parts of `$share/name/filter` (5.0, section 4.8.2).
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SharedSubscription<'a> {
     /// The Share Name: the name of the group of subscribers.
     pub name: Utf8Str<'a>,

@@ -11,8 +11,9 @@ use crate::error::{DecodeError, EncodeError};
 ///
 /// After [`Encode`](Self::Encode) and [`NoVersion`](Self::NoVersion) the connection can still be
 /// used; after the others, close it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum TransportError<E> {
     /// The transport failed.
     Io(E),
@@ -24,7 +25,7 @@ pub enum TransportError<E> {
     EndInsidePacket {
         /// The number of bytes of the packet that were received, at least 1.
         received: usize,
-        /// The minimum number of missing bytes, see `Framed::NeedMore`.
+        /// The minimum number of missing bytes, see `NextFrame::NeedMore`.
         missing: usize,
     },
     /// A Server cannot encode a packet before it has received a CONNECT, because the version is

@@ -11,14 +11,13 @@ use invariants::{Start, dialects, frame};
 use mqtt_wire::monitor::{Exchange, Monitor};
 use mqtt_wire::stream::{Part, StreamDecoder, StreamLimits};
 use mqtt_wire::{
-    Ack, Delivery, Dialect, FrameDecoder, Framed, Limits, Packet, PacketId, Publish, Sender,
+    Ack, Delivery, Dialect, FrameDecoder, Limits, NextFrame, Packet, PacketId, Publish, Sender,
     TopicName, Version,
 };
 
-const NO_LIMITS: Limits = Limits {
-    packet: u32::MAX,
-    first_packet: u32::MAX,
-};
+const NO_LIMITS: Limits = Limits::DEFAULT
+    .with_packet(u32::MAX)
+    .with_first_packet(u32::MAX);
 
 fn starts() -> impl Iterator<Item = (Start, u8)> {
     let publish = dialects().map(|dialect| (Start::In(dialect), 0x30));
@@ -32,7 +31,7 @@ fn an_announced_length_of_256_mb_allocates_nothing() {
             let mut decoder = start.decoder(NO_LIMITS);
             decoder.extend(&[first_byte, 0xff, 0xff, 0xff, 0x7f]);
             let framed = decoder.next_frame();
-            assert!(matches!(framed, Ok(Framed::NeedMore(more)) if more.get() == 268_435_455));
+            assert!(matches!(framed, Ok(NextFrame::NeedMore(more)) if more.get() == 268_435_455));
             decoder
         });
         assert!(most <= 64, "{most} bytes");
@@ -89,7 +88,7 @@ fn memory_for_a_packet_is_bounded_by_its_limit() {
             let mut decoder = start.decoder(Limits::default());
             for piece in largest[..limit - 1].chunks(50) {
                 decoder.extend(piece);
-                assert!(matches!(decoder.next_frame(), Ok(Framed::NeedMore(_))));
+                assert!(matches!(decoder.next_frame(), Ok(NextFrame::NeedMore(_))));
             }
         });
         // a growing buffer is sometimes copied
@@ -119,7 +118,7 @@ fn a_failed_decoder_stays_failed_and_buffers_nothing_more() {
             }
         });
         assert_eq!(most, 0, "{error}");
-        let left = std::mem::take(decoder.buffer());
+        let left = std::mem::take(decoder.buffer_mut());
         assert_eq!(left, [first_byte, 0xff, 0xff, 0xff, 0xff][..]);
         drop(left);
         assert_eq!(HELD.get(), before);
@@ -129,10 +128,7 @@ fn a_failed_decoder_stays_failed_and_buffers_nothing_more() {
 
 #[test]
 fn a_failed_stream_decoder_buffers_nothing_more() {
-    let limits = StreamLimits {
-        whole: 100,
-        publish: u32::MAX,
-    };
+    let limits = StreamLimits::new(100, u32::MAX);
     let mut decoder = StreamDecoder::accept(limits);
     decoder.extend(b"\x10\xff\xff\xff\xff");
     let error = decoder.next_part().unwrap_err();
@@ -141,16 +137,13 @@ fn a_failed_stream_decoder_buffers_nothing_more() {
         assert_eq!(decoder.next_part(), Err(error));
     });
     assert_eq!(most, 0);
-    assert_eq!(decoder.buffer().len(), 5);
+    assert_eq!(decoder.buffer_mut().len(), 5);
 }
 
 #[test]
 fn a_publish_of_256_mb_streams_through_a_small_buffer() {
     let dialect = Dialect::from_client(Version::V3_1_1);
-    let limits = StreamLimits {
-        whole: 100,
-        publish: u32::MAX,
-    };
+    let limits = StreamLimits::new(100, u32::MAX);
     let payload = [0; 4_096];
     let (_, most) = most_held(|| {
         let mut decoder = StreamDecoder::new(dialect, limits);
@@ -176,7 +169,7 @@ fn an_endless_stream_is_held_one_packet_at_a_time() {
             let mut frames = 0;
             for piece in stream.chunks(size) {
                 decoder.extend(piece);
-                while let Framed::Frame(_) = decoder.next_frame().unwrap() {
+                while let NextFrame::Frame(_) = decoder.next_frame().unwrap() {
                     frames += 1;
                 }
             }

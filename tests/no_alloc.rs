@@ -10,9 +10,10 @@ use std::hint::black_box;
 
 use arbitrary::Unstructured;
 use invariants::{dialects, noise};
+use mqtt_wire::will::WillTerms;
 use mqtt_wire::{
-    ConnAck, Delivery, Dialect, FrameRef, Framed, Packet, PacketId, PacketType, Properties,
-    ReasonCode, TopicName, WillTerms,
+    ConnAck, Delivery, Dialect, FrameRef, NextFrame, Packet, PacketId, PacketType, Properties,
+    ReasonCode, TopicName,
 };
 use mqtt_wire_testkit as model;
 
@@ -69,10 +70,7 @@ fn streaming_and_forwarding_do_not_allocate() {
 
     let bytes = b"\x30\x1c\x00\x03a/b\x0c\x02\x00\x00\x00\x3c\x26\x00\x01k\x00\x01vtwo words";
     let from = Dialect::from_client(Version::V5);
-    let limits = StreamLimits {
-        whole: 20,
-        publish: 1 << 20,
-    };
+    let limits = StreamLimits::new(20, 1 << 20);
     let ids = [SubscriptionId::new(268_435_455).unwrap(); 4];
     let mut envelope = Envelope::new(Dialect::from_server(Version::V5));
     envelope.subscription_ids = &ids;
@@ -166,7 +164,7 @@ fn the_allocator_counts() {
 
 /// Decodes a packet, reads and encodes it; returns the number of items in its lists.
 fn use_all(bytes: &[u8], dialect: Dialect, buffer: &mut [u8]) -> usize {
-    let Ok(Framed::Frame(frame)) = FrameRef::split(bytes, dialect, u32::MAX) else {
+    let Ok(NextFrame::Frame(frame)) = FrameRef::split(bytes, dialect, u32::MAX) else {
         return 0;
     };
     let Ok(packet) = frame.decode(dialect) else {

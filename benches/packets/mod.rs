@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use mqtt_wire::{
-    Ack, Auth, BinaryData, ConnAck, Connect, Delivery, Dialect, Disconnect, FrameRef, Framed,
+    Ack, Auth, BinaryData, ConnAck, Connect, Delivery, Dialect, Disconnect, FrameRef, NextFrame,
     Packet, PacketId, Properties, Property, Publish, QoS, ReasonCode, ReasonCodes, SubAck,
     Subscribe, Subscription, Subscriptions, TopicFilter, TopicFilters, TopicName, Unsubscribe,
     Utf8Str, Version, Will,
@@ -132,7 +132,7 @@ pub fn packets(version: Version, mut each: impl FnMut(&str, Packet<'_>, Dialect)
 
 /// Frames and decodes one packet and walks its lists, which read the bytes a second time.
 pub fn decode_and_walk(bytes: &[u8], dialect: Dialect) -> usize {
-    let Ok(Framed::Frame(frame)) = FrameRef::split(bytes, dialect, u32::MAX) else {
+    let Ok(NextFrame::Frame(frame)) = FrameRef::split(bytes, dialect, u32::MAX) else {
         return 0;
     };
     let decoded = frame.decode(dialect);

@@ -14,7 +14,7 @@ use core::time::Duration;
 use mqtt_wire::fanout::{Envelope, Forward};
 use mqtt_wire::monitor::{Exchange, Monitor, Storage};
 use mqtt_wire::stream::{Part, PublishHead, Splitter, StreamLimits};
-use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Properties, Sender, Version, Waivers};
+use mqtt_wire::{Dialect, FrameRef, NextFrame, Packet, Properties, Sender, Version, Waivers};
 
 unsafe extern "C" {
     fn a_panic_is_reachable() -> !;
@@ -45,7 +45,7 @@ fn main(arguments: usize) -> i32 {
             let strict = Dialect::new(version, sender);
             for dialect in [strict, strict.waiving(Waivers::ALL)] {
                 match FrameRef::split(received, black_box(dialect), max_len) {
-                    Ok(Framed::Frame(frame)) => match frame.decode(dialect) {
+                    Ok(NextFrame::Frame(frame)) => match frame.decode(dialect) {
                         Ok(packet) => {
                             use_packet(&packet, dialect);
                             let time = black_box(Duration::ZERO);
@@ -54,14 +54,14 @@ fn main(arguments: usize) -> i32 {
                         }
                         Err(error) => show(&error),
                     },
-                    Ok(Framed::NeedMore(more)) => show(&more),
+                    Ok(NextFrame::NeedMore(more)) => show(&more),
                     Err(error) => show(&error),
                 }
                 use_stream(received, dialect);
             }
         }
     }
-    if let Ok(Framed::Frame(frame)) = FrameRef::split_connect(received, max_len) {
+    if let Ok(NextFrame::Frame(frame)) = FrameRef::split_connect(received, max_len) {
         match frame.decode_connect() {
             Ok(connect) => show(&connect.version),
             Err(error) => show(&error),
@@ -72,7 +72,7 @@ fn main(arguments: usize) -> i32 {
 
 fn use_stream(mut received: &[u8], dialect: Dialect) {
     let (whole, publish) = (black_box(16), black_box(256));
-    let mut splitter = Splitter::new(dialect, StreamLimits { whole, publish });
+    let mut splitter = Splitter::new(dialect, StreamLimits::new(whole, publish));
     loop {
         match splitter.next_part(&mut received) {
             Ok(Part::Frame(frame)) => use_bytes(frame.bytes()),

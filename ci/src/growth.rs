@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use mqtt_wire::monitor::Monitor;
 use mqtt_wire::{
-    Dialect, FrameDecoder, FrameRef, Framed, Limits, Packet, TopicFilter, TopicName, Version,
+    Dialect, FrameDecoder, FrameRef, Limits, NextFrame, Packet, TopicFilter, TopicName, Version,
     Waivers,
 };
 
@@ -177,7 +177,7 @@ fn streams() {
     let pings = |count| b"\xc0\0".repeat(count);
     grows("tiny packets in a slice", 1_000, pings, |stream| {
         let mut rest = stream;
-        while let Ok(Framed::Frame(frame)) = FrameRef::split(rest, CLIENT, u32::MAX) {
+        while let Ok(NextFrame::Frame(frame)) = FrameRef::split(rest, CLIENT, u32::MAX) {
             black_box(frame.decode(CLIENT).unwrap());
             rest = &rest[frame.bytes().len()..];
         }
@@ -225,7 +225,7 @@ fn frames(stream: &[u8], size: usize) -> usize {
     let mut frames = 0;
     for piece in stream.chunks(size.min(stream.len())) {
         decoder.extend(piece);
-        while let Framed::Frame(frame) = decoder.next_frame().unwrap() {
+        while let NextFrame::Frame(frame) = decoder.next_frame().unwrap() {
             black_box(frame.decode(CLIENT).unwrap());
             frames += 1;
         }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use bytes::BytesMut;
-use mqtt_wire::{Dialect, Frame, FrameRef, Framed, Packet, Version};
+use mqtt_wire::{Dialect, Frame, FrameRef, NextFrame, Packet, Version};
 
 use crate::baseline::Baseline;
 use crate::packets::{decode_and_walk, packets};
@@ -69,14 +69,15 @@ fn frames(name: &str, packet: &[u8], dialect: Dialect) {
     let stream = packet.repeat(1 + 3 * TIMES);
     let mut rest = &stream[..];
     count(&format!("frame {name}"), || {
-        let Ok(Framed::Frame(frame)) = FrameRef::split(black_box(rest), dialect, u32::MAX) else {
+        let Ok(NextFrame::Frame(frame)) = FrameRef::split(black_box(rest), dialect, u32::MAX)
+        else {
             panic!("encoded before");
         };
         rest = &rest[frame.bytes().len()..];
     });
     let mut buffer = BytesMut::from(&stream[..]);
     count(&format!("take and decode {name}"), || {
-        let Ok(Framed::Frame(frame)) = Frame::split(&mut buffer, dialect, u32::MAX) else {
+        let Ok(NextFrame::Frame(frame)) = Frame::split(&mut buffer, dialect, u32::MAX) else {
             panic!("encoded before");
         };
         black_box(black_box(&frame).decode(dialect)).unwrap();

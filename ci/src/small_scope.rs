@@ -10,7 +10,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Sender, Version};
+use mqtt_wire::{Dialect, FrameRef, NextFrame, Packet, Sender, Version};
 
 /// Lengths, counts, flags and options; the identifiers of a property of one byte, of text and of a pair; bytes that end
 /// a number and that do not; a wildcard, a separator, and a byte that is invalid UTF-8.
@@ -119,11 +119,11 @@ impl Tally {
         let dialect = self.dialect;
         let decoded = Packet::decode(bytes, dialect);
         match FrameRef::split(bytes, dialect, u32::MAX) {
-            Ok(Framed::NeedMore(_)) => assert!(
+            Ok(NextFrame::NeedMore(_)) => assert!(
                 decoded.is_err(),
                 "{dialect:?} {bytes:02x?}: decoded, but incomplete"
             ),
-            Ok(Framed::Frame(frame)) => {
+            Ok(NextFrame::Frame(frame)) => {
                 let framed = frame.decode(dialect);
                 if frame.bytes().len() == bytes.len() {
                     assert_eq!(

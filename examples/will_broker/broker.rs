@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use mqtt_wire::will::{Ending, WillFate, WillTerms};
 use mqtt_wire::{
-    ConnAck, Connect, Delivery, Ending, Packet, PacketBuf, QoS, ReasonCode, RetainHandling,
-    Subscription, SubscriptionId, TopicFilter, WillFate, WillTerms,
+    ConnAck, Connect, Delivery, Packet, PacketBuf, QoS, ReasonCode, RetainHandling, Subscription,
+    SubscriptionId, TopicFilter,
 };
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;

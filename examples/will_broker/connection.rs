@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use bytes::Buf;
 use futures_util::{SinkExt, StreamExt};
+use mqtt_wire::will::Ending;
 use mqtt_wire::{
-    Ack, Codec, ConnAck, Connect, DecodeError, Delivery, Dialect, Disconnect, EncodeError, Ending,
-    Limits, List, Outgoing, Packet, PacketBuf, PacketId, Properties, Property, Publish, QoS,
-    ReasonCode, SubAck, Subscribe, TransportError, Unsubscribe, Utf8Str, Version,
+    Ack, Codec, ConnAck, Connect, DecodeError, Delivery, Dialect, Disconnect, EncodeError, Limits,
+    List, Outgoing, Packet, PacketBuf, PacketId, Properties, Property, Publish, QoS, ReasonCode,
+    SubAck, Subscribe, TransportError, Unsubscribe, Utf8Str, Version,
 };
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -22,10 +23,9 @@ use super::broker::{Broker, Link};
 use super::message::{Message, Queued};
 use super::session::{Next, Session};
 
-const LIMITS: Limits = Limits {
-    packet: 1 << 20,
-    first_packet: 64 << 10,
-};
+const LIMITS: Limits = Limits::DEFAULT
+    .with_packet(1 << 20)
+    .with_first_packet(64 << 10);
 /// The most unreleased QoS 2 messages from a client (5.0).
 const RECEIVE_MAXIMUM: NonZeroU16 = NonZeroU16::new(100).unwrap();
 /// The time that a client has to send its CONNECT, and to read a packet.
@@ -115,7 +115,7 @@ impl From<TransportError<io::Error>> for End {
             TransportError::EndInsidePacket { .. } => Self::Left(Ending::ClosedByClient),
             TransportError::Decode(error) => error.into(),
             TransportError::Encode(error) => error.into(),
-            TransportError::NoVersion => unreachable!("the version is known since CONNECT"),
+            _ => unreachable!("the version is known since CONNECT"),
         }
     }
 }

@@ -81,13 +81,11 @@ impl Queued {
             // the message had not expired when its delivery began, so the delivery has to go on
             waited = waited.min(seconds.saturating_sub(1));
         }
-        let envelope = Envelope {
-            dialect,
-            delivery,
-            retain: self.retain,
-            subscription_ids,
-            waited,
-        };
+        let mut envelope = Envelope::new(dialect);
+        envelope.delivery = delivery;
+        envelope.retain = self.retain;
+        envelope.subscription_ids = subscription_ids;
+        envelope.waited = waited;
         self.message.bytes.copy_for(envelope).ok()
     }
 }

@@ -1,7 +1,7 @@
 //! The rules by which packets are decoded: which are waived, and which optional ones are added.
 
 use mqtt_wire::{
-    DecodeError, Dialect, ErrorKind, FrameRef, Framed, OptionalRules, Packet, Version, Waivers,
+    DecodeError, Dialect, ErrorKind, FrameRef, NextFrame, OptionalRules, Packet, Version, Waivers,
 };
 
 /// The rules that the user waived and added.
@@ -78,9 +78,13 @@ impl NeededWaivers {
             let lenient = dialect.waiving(dialect.waivers() | granted);
             let decoded = match FrameRef::split(bytes, lenient, u32::MAX) {
                 // no waiver covers bytes after the packet
-                Ok(Framed::Frame(frame)) if error.offset() >= frame.bytes().len() => return none,
-                Ok(Framed::Frame(frame)) => frame.decode_waiving(lenient, |_| {}).map(|_| granted),
-                Ok(Framed::NeedMore(_)) => Ok(Waivers::NONE),
+                Ok(NextFrame::Frame(frame)) if error.offset() >= frame.bytes().len() => {
+                    return none;
+                }
+                Ok(NextFrame::Frame(frame)) => {
+                    frame.decode_waiving(lenient, |_| {}).map(|_| granted)
+                }
+                Ok(NextFrame::NeedMore(_)) => Ok(Waivers::NONE),
                 Err(next) => Err(next),
             };
             let next = match decoded {

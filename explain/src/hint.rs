@@ -1,7 +1,7 @@
 //! Hints on a refused packet: likely causes, and the nearest valid byte.
 
 use mqtt_wire::{
-    Connect, DecodeError, Dialect, ErrorKind, Field, FrameRef, Framed, Packet, PacketType,
+    Connect, DecodeError, Dialect, ErrorKind, Field, FrameRef, NextFrame, Packet, PacketType,
 };
 
 use crate::decode_rules::optional_rule;
@@ -264,7 +264,7 @@ fn swapped_pairs(record: &Record<'_>, error: DecodeError) -> Option<String> {
     let is_packet = possible_dialects(None, None).any(|dialect| {
         matches!(
             FrameRef::split(&swapped, dialect, u32::MAX),
-            Ok(Framed::Frame(frame)) if frame.decode(dialect).is_ok()
+            Ok(NextFrame::Frame(frame)) if frame.decode(dialect).is_ok()
         )
     });
     if is_packet || connect_version(&swapped).is_some() {

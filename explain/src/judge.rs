@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Write};
 use std::time::Duration;
 
 use mqtt_wire::monitor::Breach;
-use mqtt_wire::{DecodeError, Dialect, FrameRef, Framed, Packet, Waivers};
+use mqtt_wire::{DecodeError, Dialect, FrameRef, NextFrame, Packet, Waivers};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -155,8 +155,8 @@ impl<'a> PacketAnswer<'a> {
             ..answer
         };
         let frame = match FrameRef::split(bytes, dialect, u32::MAX) {
-            Ok(Framed::Frame(frame)) => frame,
-            Ok(Framed::NeedMore(_)) => return answer,
+            Ok(NextFrame::Frame(frame)) => frame,
+            Ok(NextFrame::NeedMore(_)) => return answer,
             Err(error) => return refuse(answer, error),
         };
         let rest = bytes.get(frame.bytes().len()..).unwrap_or_default();
@@ -246,11 +246,11 @@ fn decode_whole<'a>(
     waived: &mut Vec<DecodeError>,
 ) -> Result<Packet<'a>, DecodeError> {
     match FrameRef::split(bytes, dialect, u32::MAX)? {
-        Framed::Frame(frame) if frame.bytes().len() == bytes.len() => {
+        NextFrame::Frame(frame) if frame.bytes().len() == bytes.len() => {
             decode(frame, dialect, waived)
         }
         // the error names the missing or surplus bytes
-        Framed::Frame(_) | Framed::NeedMore(_) => Packet::decode(bytes, dialect),
+        NextFrame::Frame(_) | NextFrame::NeedMore(_) => Packet::decode(bytes, dialect),
     }
 }
 

@@ -3,7 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use mqtt_wire::{Ending, FrameRef, Sender, Version};
+use mqtt_wire::will::Ending;
+use mqtt_wire::{FrameRef, Sender, Version};
 
 use crate::decode_rules::DecodeRules;
 use crate::event::{Event, LiveEvent, Record, Verdict};

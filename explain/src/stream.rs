@@ -1,6 +1,6 @@
 //! From the bytes of one side to packets with verdicts, and the dialect of the bytes.
 
-use mqtt_wire::{DecodeError, Dialect, FrameRef, Framed, Packet, Sender, Version, Waivers};
+use mqtt_wire::{DecodeError, Dialect, FrameRef, NextFrame, Packet, Sender, Version, Waivers};
 
 use crate::decode_rules::{DecodeRules, NeededWaivers, decode, is_same};
 use crate::dissect::{dissect, not_understood};
@@ -208,8 +208,8 @@ fn decode_first<'a>(
         First::InDialect => FrameRef::split(bytes, dialect, u32::MAX),
     };
     let frame = match framed {
-        Ok(Framed::Frame(frame)) => frame,
-        Ok(Framed::NeedMore(missing)) => {
+        Ok(NextFrame::Frame(frame)) => frame,
+        Ok(NextFrame::NeedMore(missing)) => {
             return (Verdict::Incomplete(missing.get()), bytes.len());
         }
         Err(error) => return (Verdict::Reject(error), likely_end(bytes)),

@@ -1,9 +1,7 @@
 //! Whether the Server has to publish the Will of a connection.
 
-use mqtt_wire::{
-    Dialect, Disconnect, Ending, Packet, ReasonCode, Sender, Statement, Version, Will, WillFate,
-    WillTerms,
-};
+use mqtt_wire::will::{Ending, WillFate, WillTerms};
+use mqtt_wire::{Dialect, Disconnect, Packet, ReasonCode, Sender, Statement, Version, Will};
 
 use crate::decode_rules::DecodeRules;
 use crate::event::{Record, Verdict};

@@ -5,7 +5,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{Run, explain, file, hex};
-use mqtt_wire::{Dialect, ErrorKind, FrameRef, Framed, Packet, Version};
+use mqtt_wire::{Dialect, ErrorKind, FrameRef, NextFrame, Packet, Version};
 use serde_json::{Value, json};
 
 fn encode<'a>(args: impl IntoIterator<Item = &'a str>, json: &str) -> Run {
@@ -119,7 +119,7 @@ fn recorded_streams_survive_json() {
             let bytes = std::fs::read(path).unwrap();
             let mut rest = &bytes[..];
             let mut lines = run.output.lines();
-            while let Ok(Framed::Frame(frame)) = FrameRef::split(rest, dialect, u32::MAX) {
+            while let Ok(NextFrame::Frame(frame)) = FrameRef::split(rest, dialect, u32::MAX) {
                 let again = from_hex(lines.next().unwrap());
                 if again == frame.bytes() {
                     same += 1;

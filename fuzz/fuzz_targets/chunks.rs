@@ -9,17 +9,14 @@
 
 use libfuzzer_sys::fuzz_target;
 use mqtt_wire::stream::StreamLimits;
-use mqtt_wire::{Dialect, Frame, FrameRef, Framed, Limits};
+use mqtt_wire::{Dialect, Frame, FrameRef, Limits, NextFrame};
 
 use invariants::{Apart, Start, dialects};
 
 #[path = "../../tests/it/invariants/mod.rs"]
 mod invariants;
 
-const LIMITS: Limits = Limits {
-    packet: 4096,
-    first_packet: 2048,
-};
+const LIMITS: Limits = Limits::DEFAULT.with_packet(4096).with_first_packet(2048);
 
 /// Above this length there are too many positions and sizes to try them all.
 const SHORT: usize = 200;
@@ -57,10 +54,7 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn comes_in_parts(stream: &[u8], dialect: Dialect, whole_until: u32) {
-    let limits = StreamLimits {
-        whole: whole_until,
-        publish: LIMITS.packet,
-    };
+    let limits = StreamLimits::new(whole_until, LIMITS.packet);
     invariants::stream::parts_match_whole_packets(stream, dialect, limits);
     if stream.len() <= SHORT {
         let all = invariants::stream::take_apart(dialect, limits, [stream]);
@@ -94,9 +88,9 @@ fn takes_the_same_out_of_a_buffer(whole: &Apart, stream: &[u8]) {
     let mut buffer = bytes(stream);
     for frame in &whole.frames {
         match Frame::split(&mut buffer, dialect, u32::MAX) {
-            Ok(Framed::Frame(taken)) => {
+            Ok(NextFrame::Frame(taken)) => {
                 assert_eq!(taken.bytes()[..], frame[..]);
-                let Ok(Framed::Frame(lent)) = FrameRef::split(frame, dialect, u32::MAX) else {
+                let Ok(NextFrame::Frame(lent)) = FrameRef::split(frame, dialect, u32::MAX) else {
                     panic!("a whole frame is not found alone");
                 };
                 assert_eq!(taken.decode(dialect), lent.decode(dialect));

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mqtt_wire::{FrameRef, Framed};
+use mqtt_wire::{FrameRef, NextFrame};
 
 use invariants::dialects;
 
@@ -18,7 +18,7 @@ fuzz_target!(|input: &[u8]| {
     let dialect = dialects().nth(usize::from(dialect % 6)).unwrap();
     invariants::decode_matches_framing(stream, dialect);
     let mut rest = stream;
-    while let Ok(Framed::Frame(frame)) = FrameRef::split(rest, dialect, u32::MAX) {
+    while let Ok(NextFrame::Frame(frame)) = FrameRef::split(rest, dialect, u32::MAX) {
         let packet = frame.bytes();
         invariants::decode_matches_framing(packet, dialect);
         if frame.decode(dialect).is_ok() {

@@ -24,14 +24,12 @@ fuzz_target!(|input: &[u8]| {
     };
     let limits = match limit {
         0..128 => Limits::default(),
-        128..192 => Limits {
-            packet: u32::MAX,
-            first_packet: u32::MAX,
-        },
-        &limit => Limits {
-            packet: limit.into(),
-            first_packet: u32::from(limit) / 2,
-        },
+        128..192 => Limits::default()
+            .with_packet(u32::MAX)
+            .with_first_packet(u32::MAX),
+        &limit => Limits::default()
+            .with_packet(limit.into())
+            .with_first_packet(u32::from(limit) / 2),
     };
     let whole = start.take_apart_whole(limits, stream);
     if let Err(error) = &whole.ending {
@@ -46,7 +44,7 @@ fuzz_target!(|input: &[u8]| {
         invariants::stream::parts_match_whole_packets(
             stream,
             dialect,
-            StreamLimits { whole, publish },
+            StreamLimits::new(whole, publish),
         );
     }
 });

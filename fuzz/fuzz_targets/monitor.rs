@@ -14,7 +14,7 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use mqtt_wire::monitor::{Breach, BreachKind, Exchange, Monitor, Storage};
-use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Sender, Version};
+use mqtt_wire::{Dialect, FrameRef, NextFrame, Packet, Sender, Version};
 use mqtt_wire_testkit::{Conversation, NearlyValidConversation, ValidConversation};
 
 fuzz_target!(|input: &[u8]| {
@@ -112,7 +112,7 @@ fn taken_from(input: &[u8]) -> Vec<Sent> {
         };
         let dialect = Dialect::new(version, sender);
         time += Duration::from_secs(u64::from(step >> 1));
-        let Ok(Framed::Frame(frame)) = FrameRef::split(after, dialect, u32::MAX) else {
+        let Ok(NextFrame::Frame(frame)) = FrameRef::split(after, dialect, u32::MAX) else {
             break;
         };
         if frame.decode(dialect).is_err() {

@@ -8,7 +8,7 @@ use super::kind::{ErrorKind, Field};
 /// is). All checks make it, in parsers and in encoders; `DecodeError` and `EncodeError` add the
 /// place.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Fault {
     pub(crate) kind: ErrorKind,
     pub(crate) field: Field,

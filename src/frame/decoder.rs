@@ -6,13 +6,21 @@ use core::num::NonZeroUsize;
 
 use bytes::{Buf, BytesMut};
 
-use super::{Frame, FrameRef, Framed, StreamState};
+use super::{Frame, FrameRef, NextFrame, StreamState};
 use crate::dialect::Dialect;
 use crate::error::DecodeError;
 use crate::rules::{OptionalRules, Waivers};
 
 /// Size limits for packets, in bytes, fixed header included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// ```
+/// use mqtt_wire::Limits;
+///
+/// let limits = Limits::default().with_packet(64 << 10);
+/// assert_eq!((limits.packet, limits.first_packet), (64 << 10, 64 << 10));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Limits {
     /// The limit for all packets; 1 MiB by default. In 5.0 this is the Maximum Packet Size to
     /// announce.
@@ -21,18 +29,38 @@ pub struct Limits {
     pub first_packet: u32,
 }
 
+impl Limits {
+    /// 1 MiB for all packets, 64 KiB for the CONNECT.
+    pub const DEFAULT: Self = Self {
+        packet: 1 << 20,
+        first_packet: 64 << 10,
+    };
+
+    /// The same limits with this one for all packets.
+    #[must_use]
+    pub const fn with_packet(self, packet: u32) -> Self {
+        Self { packet, ..self }
+    }
+
+    /// The same limits with this one for the CONNECT while its version is not known.
+    #[must_use]
+    pub const fn with_first_packet(self, first_packet: u32) -> Self {
+        Self {
+            first_packet,
+            ..self
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            packet: 1 << 20,
-            first_packet: 64 << 10,
-        }
+        Self::DEFAULT
     }
 }
 
 /// Splits a byte stream that arrives in pieces into frames.
 ///
-/// Append bytes with [`buffer`](Self::buffer) or [`extend`](Self::extend), in pieces of any size.
+/// Append bytes with [`buffer_mut`](Self::buffer_mut) or [`extend`](Self::extend), in pieces of any size.
 /// [`next_packet`](Self::next_packet) lends packets, one at a time; [`next_frame`](Self::next_frame)
 /// returns frames, which you can keep. `read_packet` (feature `std`) reads from a `std::io::Read` and
 /// lends packets. The buffer grows only as bytes arrive, never because of a length that the peer
@@ -40,7 +68,7 @@ impl Default for Limits {
 /// still in its buffer.
 ///
 /// ```
-/// use mqtt_wire::{FrameDecoder, Framed, Limits, Packet, Version};
+/// use mqtt_wire::{FrameDecoder, Limits, NextFrame, Packet, Version};
 ///
 /// let mut decoder = FrameDecoder::accept(Limits::default());
 /// decoder.extend(b"\x10\x0d\x00\x04MQTT\x04\x02\x00");
@@ -55,7 +83,7 @@ impl Default for Limits {
 /// assert_eq!(publish.payload, b"a");
 ///
 /// // a packet to keep
-/// let Framed::Frame(frame) = decoder.next_frame()? else { unreachable!() };
+/// let NextFrame::Frame(frame) = decoder.next_frame()? else { unreachable!() };
 /// let Packet::Publish(publish) = frame.decode(dialect)? else { unreachable!() };
 /// assert_eq!(publish.payload, b"b");
 /// # Ok::<(), mqtt_wire::DecodeError>(())
@@ -101,7 +129,7 @@ impl FrameDecoder {
     }
 
     /// The buffer, to append received bytes to. Bytes after the last frame stay in it.
-    pub fn buffer(&mut self) -> &mut BytesMut {
+    pub fn buffer_mut(&mut self) -> &mut BytesMut {
         self.remove_lent();
         &mut self.buffer
     }
@@ -109,7 +137,7 @@ impl FrameDecoder {
     /// Appends received bytes. A decoder that has failed ignores them.
     pub fn extend(&mut self, bytes: &[u8]) {
         if self.framing.state.check().is_ok() {
-            self.buffer().extend_from_slice(bytes);
+            self.buffer_mut().extend_from_slice(bytes);
         }
     }
 
@@ -128,20 +156,20 @@ impl FrameDecoder {
     /// returns an error for an unsupported Protocol Name or Protocol Level. After an error, all
     /// later calls return the same error.
     #[inline]
-    pub fn next_frame(&mut self) -> Result<Framed<Frame>, DecodeError> {
+    pub fn next_frame(&mut self) -> Result<NextFrame<Frame>, DecodeError> {
         self.remove_lent();
         self.framing.take_frame(&mut self.buffer)
     }
 
     /// Whether the next frame is complete, or how many bytes are missing. Does not learn the version.
     #[cfg(feature = "std")]
-    pub(crate) fn find_next(&mut self) -> Result<Framed<()>, DecodeError> {
+    pub(crate) fn find_next(&mut self) -> Result<NextFrame<()>, DecodeError> {
         self.framing.state.check()?;
         let bytes = self.buffer.get(self.lent..).unwrap_or_default();
         let found = FrameRef::peek(bytes, self.dialect(), self.framing.limit());
         match found.inspect_err(|error| self.framing.state.fail(error))? {
-            Framed::Frame(_) => Ok(Framed::Frame(())),
-            Framed::NeedMore(missing) => Ok(Framed::NeedMore(missing)),
+            NextFrame::Frame(_) => Ok(NextFrame::Frame(())),
+            NextFrame::NeedMore(missing) => Ok(NextFrame::NeedMore(missing)),
         }
     }
 
@@ -156,8 +184,8 @@ impl FrameDecoder {
         let bytes = self.buffer.get(self.lent..).unwrap_or_default();
         let (frame, dialect) = match state.running() {
             Some(dialect) => match FrameRef::peek(bytes, Some(dialect), limits.packet) {
-                Ok(Framed::Frame(frame)) => (frame, dialect),
-                Ok(Framed::NeedMore(_)) => return Ok(None),
+                Ok(NextFrame::Frame(frame)) => (frame, dialect),
+                Ok(NextFrame::NeedMore(_)) => return Ok(None),
                 Err(error) => {
                     state.fail(&error);
                     return Err(error);
@@ -167,7 +195,7 @@ impl FrameDecoder {
                 state.first_frame(bytes, limits.first_packet)?,
                 state.dialect(),
             ) {
-                (Framed::Frame(frame), Some(dialect)) => (frame, dialect),
+                (NextFrame::Frame(frame), Some(dialect)) => (frame, dialect),
                 _ => return Ok(None),
             },
         };
@@ -187,7 +215,7 @@ impl FrameDecoder {
     pub(crate) fn take_lent(&mut self, dialect: Dialect) -> Option<Frame> {
         let lent = self.buffer.split_to(mem::take(&mut self.lent)).freeze();
         let (mut rest, mut last) = (&lent[..], None);
-        while let Ok(Framed::Frame(frame)) = FrameRef::peek(rest, Some(dialect), u32::MAX) {
+        while let Ok(NextFrame::Frame(frame)) = FrameRef::peek(rest, Some(dialect), u32::MAX) {
             rest = rest.get(frame.bytes.len()..).unwrap_or_default();
             last = Some(frame);
         }
@@ -242,13 +270,13 @@ impl Framing {
     pub(crate) fn take_frame(
         &mut self,
         buffer: &mut BytesMut,
-    ) -> Result<Framed<Frame>, DecodeError> {
+    ) -> Result<NextFrame<Frame>, DecodeError> {
         let limit = self.limit();
         Ok(match self.state.next_frame(buffer, limit)? {
-            Framed::NeedMore(missing) => Framed::NeedMore(missing),
-            Framed::Frame(frame) => {
+            NextFrame::NeedMore(missing) => NextFrame::NeedMore(missing),
+            NextFrame::Frame(frame) => {
                 let (len, header) = (frame.bytes.len(), frame.header);
-                Framed::Frame(Frame::take(buffer, len, header))
+                NextFrame::Frame(Frame::take(buffer, len, header))
             }
         })
     }
@@ -261,18 +289,21 @@ impl Framing {
         &mut self,
         buffer: &mut BytesMut,
         check: impl FnOnce(&FrameRef<'_>, Dialect) -> Result<(), DecodeError>,
-    ) -> Result<Framed<(Frame, Dialect)>, DecodeError> {
+    ) -> Result<NextFrame<(Frame, Dialect)>, DecodeError> {
         let limit = self.limit();
         let frame = match self.state.next_frame(buffer, limit)? {
-            Framed::NeedMore(missing) => return Ok(Framed::NeedMore(missing)),
-            Framed::Frame(frame) => frame,
+            NextFrame::NeedMore(missing) => return Ok(NextFrame::NeedMore(missing)),
+            NextFrame::Frame(frame) => frame,
         };
         let Some(dialect) = self.state.dialect() else {
-            return Ok(Framed::NeedMore(NonZeroUsize::MIN)); // never: a frame has a dialect
+            return Ok(NextFrame::NeedMore(NonZeroUsize::MIN)); // never: a frame has a dialect
         };
         check(&frame, dialect).inspect_err(|error| self.state.fail(error))?;
         let (len, header) = (frame.bytes.len(), frame.header);
-        Ok(Framed::Frame((Frame::take(buffer, len, header), dialect)))
+        Ok(NextFrame::Frame((
+            Frame::take(buffer, len, header),
+            dialect,
+        )))
     }
 
     #[inline]

@@ -1,8 +1,10 @@
 //! Frames that own their bytes.
 
+use core::hash::{Hash, Hasher};
+
 use bytes::{Bytes, BytesMut};
 
-use super::{FrameRef, Framed, Header};
+use super::{FrameRef, Header, NextFrame};
 use crate::dialect::Dialect;
 use crate::error::DecodeError;
 use crate::packet_type::PacketType;
@@ -12,12 +14,12 @@ use crate::packet_type::PacketType;
 /// Packets borrow from it, and [`share`](Self::share) returns a part of it without a copy:
 ///
 /// ```
-/// use mqtt_wire::{Dialect, FrameDecoder, Framed, Limits, Packet, Version};
+/// use mqtt_wire::{Dialect, FrameDecoder, Limits, NextFrame, Packet, Version};
 ///
 /// let dialect = Dialect::from_client(Version::V3_1_1);
 /// let mut decoder = FrameDecoder::new(dialect, Limits::default());
 /// decoder.extend(b"\x30\x0a\x00\x03a/bhello");
-/// let Framed::Frame(frame) = decoder.next_frame()? else { unreachable!() };
+/// let NextFrame::Frame(frame) = decoder.next_frame()? else { unreachable!() };
 /// let Packet::Publish(publish) = frame.decode(dialect)? else { unreachable!() };
 /// let payload = frame.share(publish.payload);
 /// drop(frame);
@@ -38,6 +40,18 @@ impl PartialEq for Frame {
 
 impl Eq for Frame {}
 
+impl AsRef<[u8]> for Frame {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Hash for Frame {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes.hash(state);
+    }
+}
+
 impl Frame {
     /// Removes the packet at the beginning of `buffer`, if it is complete, and returns it.
     ///
@@ -49,12 +63,12 @@ impl Frame {
         buffer: &mut BytesMut,
         dialect: Dialect,
         max_len: u32,
-    ) -> Result<Framed<Self>, DecodeError> {
+    ) -> Result<NextFrame<Self>, DecodeError> {
         Ok(match FrameRef::split(buffer, dialect, max_len)? {
-            Framed::NeedMore(bytes) => Framed::NeedMore(bytes),
-            Framed::Frame(FrameRef { bytes, header }) => {
+            NextFrame::NeedMore(bytes) => NextFrame::NeedMore(bytes),
+            NextFrame::Frame(FrameRef { bytes, header }) => {
                 let len = bytes.len();
-                Framed::Frame(Self::take(buffer, len, header))
+                NextFrame::Frame(Self::take(buffer, len, header))
             }
         })
     }
@@ -79,7 +93,7 @@ impl Frame {
     /// The frame, borrowed.
     #[must_use]
     #[inline]
-    pub fn as_ref(&self) -> FrameRef<'_> {
+    pub fn as_frame_ref(&self) -> FrameRef<'_> {
         FrameRef {
             bytes: &self.bytes,
             header: self.header,
@@ -102,7 +116,7 @@ impl Frame {
     /// See [`FrameRef::packet_type`].
     #[must_use]
     pub fn packet_type(&self) -> PacketType {
-        self.as_ref().packet_type()
+        self.as_frame_ref().packet_type()
     }
 }
 

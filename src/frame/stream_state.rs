@@ -1,6 +1,6 @@
 //! The state that every reader of a stream keeps between packets.
 
-use super::{FrameRef, Framed};
+use super::{FrameRef, NextFrame};
 use crate::dialect::Dialect;
 use crate::error::DecodeError;
 use crate::rules::{OptionalRules, Waivers};
@@ -72,7 +72,7 @@ impl StreamState {
         &mut self,
         bytes: &'a [u8],
         max_len: u32,
-    ) -> Result<Framed<FrameRef<'a>>, DecodeError> {
+    ) -> Result<NextFrame<FrameRef<'a>>, DecodeError> {
         match self.running() {
             Some(dialect) => {
                 let found = FrameRef::peek(bytes, Some(dialect), max_len);
@@ -101,7 +101,7 @@ impl StreamState {
         &mut self,
         bytes: &'a [u8],
         max_len: u32,
-    ) -> Result<Framed<FrameRef<'a>>, DecodeError> {
+    ) -> Result<NextFrame<FrameRef<'a>>, DecodeError> {
         self.check()?;
         let found = self.find_frame(bytes, max_len);
         found.inspect_err(|error| self.fail(error))
@@ -113,9 +113,9 @@ impl StreamState {
         &mut self,
         bytes: &'a [u8],
         max_len: u32,
-    ) -> Result<Framed<FrameRef<'a>>, DecodeError> {
+    ) -> Result<NextFrame<FrameRef<'a>>, DecodeError> {
         let framed = FrameRef::peek(bytes, self.dialect, max_len)?;
-        if let (None, Framed::Frame(connect)) = (self.dialect, &framed) {
+        if let (None, NextFrame::Frame(connect)) = (self.dialect, &framed) {
             let version = connect.connect_version(self.waivers)?;
             let dialect = Dialect::from_client(version);
             self.dialect = Some(dialect.with_rules(self.waivers, self.rules));

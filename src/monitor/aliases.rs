@@ -5,6 +5,7 @@ use core::num::NonZeroU16;
 use super::store::Store;
 
 /// A set of Topic Aliases: one bit for each.
+#[cfg_attr(feature = "alloc", derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Aliases<'s>(Store<'s, u64>);
 

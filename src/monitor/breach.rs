@@ -10,7 +10,7 @@ use crate::statement::Statement;
 
 /// A packet that breaks a rule of its conversation.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Breach {
     pub(super) kind: BreachKind,
     pub(super) sender: Sender,

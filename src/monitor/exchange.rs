@@ -108,6 +108,7 @@ impl Stage {
 }
 
 /// The exchanges of both sides.
+#[cfg_attr(feature = "alloc", derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Exchanges<'s> {
     records: Store<'s, Exchange>,
@@ -313,7 +314,7 @@ pub(super) enum Opening {
 /// The identifiers of finished exchanges, by owner and by the answer that finished them: one bit
 /// for all identifiers that are equal modulo 64. So it never forgets one, and may take another
 /// for it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Finished([[u64; Answer::COUNT]; 2]);
 
 impl Finished {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 /// Measures the silence of the Client.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct KeepAlive {
     /// The silence that is allowed beyond the limit.
     pub(super) tolerance: Duration,

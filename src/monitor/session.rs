@@ -9,7 +9,7 @@ use crate::property::{Properties, Property};
 use crate::property_id::PropertyId;
 
 /// The parts of a CONNECT that matter later.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Request {
     pub(super) clean_start: bool,
     pub(super) keep_alive: u16,
@@ -50,7 +50,7 @@ pub(super) enum ClientId {
 }
 
 /// The offer of the Server in its CONNACK. The default is an offer without limits.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Service {
     pub(super) keep_alive: Option<u16>,
     pub(super) maximum_qos: QoS,
@@ -87,6 +87,7 @@ impl Default for Service {
 }
 
 /// The limits that a side announced as a receiver, and its state as a sender.
+#[cfg_attr(feature = "alloc", derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Side<'s> {
     pub(super) receive_maximum: u16,

@@ -13,6 +13,14 @@ pub(super) enum Store<'s, T> {
     Owned(Vec<T>),
 }
 
+/// The copy of lent storage is storage that grows.
+#[cfg(feature = "alloc")]
+impl<T: Copy> Clone for Store<'_, T> {
+    fn clone(&self) -> Self {
+        Self::Owned(self.items().to_vec())
+    }
+}
+
 impl<'s, T: Copy> Store<'s, T> {
     pub(super) const fn lent(places: &'s mut [T]) -> Self {
         Self::Lent { places, len: 0 }

@@ -57,7 +57,7 @@ use crate::wire::write::Out;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Publish<'a> {
     /// RETAIN. From a Client, 1 asks the Server to store the message for future subscribers. From

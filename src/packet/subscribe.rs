@@ -59,7 +59,7 @@ use crate::wire::write::Out;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[repr(C)]
 pub struct Subscribe<'a> {
@@ -144,7 +144,7 @@ fn layout(dialect: Dialect) -> Layout {
 
 /// A Topic Filter in a SUBSCRIBE, with its options.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[doc(alias = "SubscribeFilter")]
 pub struct Subscription<'a> {
     /// The filter to subscribe to.

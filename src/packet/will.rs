@@ -19,7 +19,7 @@ use crate::wire::write::Out;
 /// Will QoS and Will Retain are part of it, although their bits are in the Connect Flags: a CONNECT
 /// without a Will cannot have them.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[doc(alias = "last_will")]
 #[repr(C)]

@@ -5,12 +5,106 @@ use core::convert::Infallible;
 use super::{Properties, Property};
 use crate::data::QoS;
 use crate::dialect::{Dialect, Sender};
-use crate::error::{ErrorKind, Field, ParseFault, Refusal, fault};
+use crate::error::{
+    DecodeError, EncodeError, ErrorKind, FaultAt, Field, ParseFault, Refusal, fault,
+};
 use crate::packet_type::{Carrier, PacketType};
 use crate::property_id::PropertyId;
 use crate::rules::Waivers;
 use crate::wire::read::{self, Parsed};
-use crate::wire::write::{Fields, LengthCounter, Out};
+use crate::wire::varint;
+use crate::wire::write::{Fields, LengthCounter, Out, SliceWriter};
+
+/// A block of properties coded by itself, outside of a packet.
+impl<'a> Properties<'a> {
+    /// Decodes the block at the beginning of `bytes`: the Property Length and the properties of this
+    /// packet or of a Will. Returns them and the bytes behind the block. Before 5.0 there is no block.
+    ///
+    /// ```
+    /// use mqtt_wire::{Carrier, Dialect, Properties, PropertyId, Version};
+    ///
+    /// let dialect = Dialect::from_client(Version::V5);
+    /// let bytes = b"\x05\x18\x00\x00\x00\x0a rest";
+    /// let (properties, rest) = Properties::decode(bytes, Carrier::Will, dialect)?;
+    /// assert!(properties.get(PropertyId::WillDelayInterval).is_some());
+    /// assert_eq!(rest, b" rest");
+    ///
+    /// let mut again = [0; 6];
+    /// assert_eq!(properties.encode_to_slice(Carrier::Will, dialect, &mut again)?, 6);
+    /// assert_eq!(again, bytes[..6]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the block breaks. The offset counts from the beginning of `bytes`.
+    pub fn decode(
+        bytes: &'a [u8],
+        carrier: impl Into<Carrier>,
+        dialect: Dialect,
+    ) -> Result<(Self, &'a [u8]), DecodeError> {
+        let carrier = carrier.into();
+        match parse::<FaultAt<'_>>(bytes, carrier, dialect) {
+            Ok((rest, properties)) => Ok((properties, rest)),
+            Err(error) => {
+                let packet_type = carrier.packet_type();
+                Err(DecodeError::in_packet(
+                    error,
+                    bytes,
+                    packet_type,
+                    Some(dialect),
+                ))
+            }
+        }
+    }
+
+    /// The length of the block that [`encode_to_slice`](Self::encode_to_slice) writes.
+    ///
+    /// # Errors
+    ///
+    /// As `encode_to_slice`, except that there is no buffer.
+    pub fn encoded_len(
+        &self,
+        carrier: impl Into<Carrier>,
+        dialect: Dialect,
+    ) -> Result<usize, EncodeError> {
+        let (carrier, dialect) = (carrier.into(), dialect.plain());
+        let counter = LengthCounter::<Refusal>::ZERO;
+        match write(self, carrier, dialect, counter) {
+            Ok(counter) if counter.0 > MAX_BLOCK => Err(EncodeError::TooLong),
+            Ok(counter) => Ok(counter.0),
+            Err(refusal) => Err(refusal.of(carrier.packet_type(), dialect)),
+        }
+    }
+
+    /// Encodes the properties of this packet or of a Will as a block: the Property Length and the
+    /// properties. Returns its length. Before 5.0 there is no block.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::Violation`] if they break a rule of the carrier or the sender;
+    /// [`EncodeError::NotInVersion`] if there are any before 5.0; [`EncodeError::BufferTooSmall`] and
+    /// [`EncodeError::TooLong`] for the length.
+    pub fn encode_to_slice(
+        &self,
+        carrier: impl Into<Carrier>,
+        dialect: Dialect,
+        buffer: &mut [u8],
+    ) -> Result<usize, EncodeError> {
+        let (carrier, dialect) = (carrier.into(), dialect.plain());
+        let room = buffer.len();
+        match write(self, carrier, dialect, SliceWriter(buffer)) {
+            Ok(rest) => Ok(room - rest.0.len()),
+            Err(()) => {
+                let needed = self.encoded_len(carrier, dialect)?;
+                Err(EncodeError::BufferTooSmall { needed })
+            }
+        }
+    }
+}
+
+/// The length of the longest block.
+const MAX_BLOCK: usize = varint::MAX as usize + 4;
 
 /// Parses the Property Length and the properties in 5.0. Earlier versions have neither.
 #[inline(always)] // with fat LTO decoding would take up to twice as long

@@ -20,7 +20,7 @@ use crate::rules::{OptionalRules, Waivers};
 /// use mqtt_wire::{Dialect, Version};
 ///
 /// let dialect = Dialect::from_client(Version::V3_1_1);
-/// let limits = StreamLimits { whole: 64, publish: 1 << 20 };
+/// let limits = StreamLimits::new(64, 1 << 20);
 /// let mut decoder = StreamDecoder::new(dialect, limits);
 ///
 /// decoder.extend(b"\x32\xc8\x01\x00\x03a/b\x00\x07"); // 200 bytes: more than 64
@@ -70,7 +70,7 @@ impl StreamDecoder {
     }
 
     /// The buffer, to append received bytes to. Bytes after the last part stay in it.
-    pub const fn buffer(&mut self) -> &mut BytesMut {
+    pub const fn buffer_mut(&mut self) -> &mut BytesMut {
         &mut self.buffer
     }
 
@@ -113,7 +113,7 @@ impl StreamDecoder {
 }
 
 /// The bytes of a PUBLISH before its payload, shared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Head {
     bytes: Bytes,
     header: FixedHeader,
@@ -122,7 +122,7 @@ pub struct Head {
 impl Head {
     /// The head, borrowed.
     #[must_use]
-    pub fn as_ref(&self) -> HeadRef<'_> {
+    pub fn as_head_ref(&self) -> HeadRef<'_> {
         HeadRef::new(&self.bytes, self.header)
     }
 
@@ -138,6 +138,6 @@ impl Head {
     ///
     /// See [`HeadRef::decode`].
     pub fn decode(&self, dialect: Dialect) -> Result<PublishHead<'_>, DecodeError> {
-        self.as_ref().decode(dialect)
+        self.as_head_ref().decode(dialect)
     }
 }

@@ -55,7 +55,7 @@ proptest! {
         conversation in conversation(),
         cuts in proptest::collection::vec(any::<Index>(), 0..20),
     ) {
-        const NO_LIMITS: Limits = Limits { packet: u32::MAX, first_packet: u32::MAX };
+        const NO_LIMITS: Limits = Limits::DEFAULT.with_packet(u32::MAX).with_first_packet(u32::MAX);
         for sender in [Sender::Client, Sender::Server] {
             let start = match sender {
                 Sender::Client => Start::Accept,

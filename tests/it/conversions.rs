@@ -7,8 +7,8 @@ use mqtt_wire::fanout::ForwardError;
 use mqtt_wire::monitor::{Breach, Monitor};
 use mqtt_wire::stream::{Part, Splitter, StreamDecoder, StreamLimits};
 use mqtt_wire::{
-    BinaryData, Connect, Dialect, EncodeError, ErrorKind, Frame, FrameRef, Framed, OptionalRules,
-    Packet, PacketId, PacketType, Properties, Property, PropertyId, QoS, ReasonCode,
+    BinaryData, Connect, Dialect, EncodeError, ErrorKind, Frame, FrameRef, NextFrame,
+    OptionalRules, Packet, PacketId, PacketType, Properties, Property, PropertyId, QoS, ReasonCode,
     RetainHandling, ReturnCode, Sender, Statement, SubscriptionId, TopicFilter, TopicName, Utf8Str,
     Version, Waivers,
 };
@@ -433,13 +433,13 @@ fn a_breach_has_a_packet_and_statements() {
 fn frames_are_split_off_a_buffer() {
     let mut buffer = BytesMut::from(&b"\xc0\0\xe0\0\x30"[..]);
     for packet_type in [PacketType::PingReq, PacketType::Disconnect] {
-        let Ok(Framed::Frame(frame)) = Frame::split(&mut buffer, CLIENT, 100) else {
+        let Ok(NextFrame::Frame(frame)) = Frame::split(&mut buffer, CLIENT, 100) else {
             panic!("{buffer:?}");
         };
         assert_eq!(frame.packet_type(), packet_type);
     }
     let framed = Frame::split(&mut buffer, CLIENT, 100);
-    assert!(matches!(framed, Ok(Framed::NeedMore(more)) if more.get() == 1));
+    assert!(matches!(framed, Ok(NextFrame::NeedMore(more)) if more.get() == 1));
     buffer.extend_from_slice(b"\x80\x80\x80\x80");
     assert!(Frame::split(&mut buffer, CLIENT, 100).is_err());
     assert_eq!(buffer[..], *b"\x30\x80\x80\x80\x80");
@@ -448,7 +448,7 @@ fn frames_are_split_off_a_buffer() {
 #[test]
 fn decode_connect_rejects_other_packets() {
     let ping = b"\xc0\0";
-    let Ok(Framed::Frame(frame)) = FrameRef::split(ping, CLIENT, 100) else {
+    let Ok(NextFrame::Frame(frame)) = FrameRef::split(ping, CLIENT, 100) else {
         panic!("a whole packet");
     };
     let kind = ErrorKind::FirstPacketNotConnect;
@@ -458,10 +458,7 @@ fn decode_connect_rejects_other_packets() {
 
 #[test]
 fn stream_decoders_apply_waivers_and_optional_rules() {
-    let limits = StreamLimits {
-        whole: 100,
-        publish: 100,
-    };
+    let limits = StreamLimits::new(100, 100);
     let client = Dialect::from_client(Version::V3_1_1);
     // PUBACK with the flags of PUBREL
     let puback = b"\x42\x02\0\x07";

@@ -7,11 +7,12 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use mqtt_wire::monitor::{Breach, BreachKind};
+use mqtt_wire::will::{Ending, WillFate, WillTerms};
 use mqtt_wire::{
-    BinaryData, DecodeError, Delivery, Dialect, EncodeError, Ending, ErrorKind, Field, InvalidQoS,
-    Packet, PacketId, PacketType, Property, PropertyId, Publish, QoS, ReasonCode, Reply,
-    RetainHandling, ReturnCode, Sender, SubscriptionId, TopicName, UnknownReasonCode, Utf8Str,
-    Version, Violation, WillFate, WillTerms,
+    BinaryData, ConnAck, Connect, DecodeError, Delivery, Dialect, EncodeError, ErrorKind, Field,
+    InvalidQoS, Packet, PacketId, PacketType, Property, PropertyId, Publish, QoS, ReasonCode,
+    Reply, RetainHandling, ReturnCode, Sender, SubscriptionId, TopicName, UnknownReasonCode,
+    Utf8Str, Version, Violation, Will,
 };
 
 #[track_caller]
@@ -132,14 +133,12 @@ fn return_codes_display_as_in_table_3_1_of_3_1_1() {
 fn will_fates_and_endings_have_a_display() {
     displays(WillFate::Discard, "discard the Will Message");
     displays(WillFate::Publish, "publish the Will Message");
+    let mut connect = Connect::new(Version::V5, Utf8Str::new("c").unwrap());
+    connect.will = Some(Will::new(TopicName::new("w").unwrap(), BinaryData::EMPTY));
+    let terms = WillTerms::new(&connect, &ConnAck::new(ReasonCode::Success));
     let after = WillFate::PublishAfter {
         delay: Duration::from_secs(10),
-        terms: WillTerms {
-            version: Version::V5,
-            will_delay_interval: 10,
-            session_expiry_interval: 60,
-            requested_expiry_interval: 60,
-        },
+        terms: terms.unwrap(),
     };
     displays(after, "publish the Will Message after 10 s");
 

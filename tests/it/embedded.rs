@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 use crate::fixtures;
 use embedded_io_async::{ErrorType, Read, Write};
 use mqtt_wire::{
-    ConnAck, Dialect, EncodeError, ErrorKind, FrameRef, Framed, Packet, PacketReader, PacketWriter,
-    Publish, ReasonCode, TopicName, TransportError, Version,
+    ConnAck, Dialect, EncodeError, ErrorKind, FrameRef, NextFrame, Packet, PacketReader,
+    PacketWriter, Publish, ReasonCode, TopicName, TransportError, Version,
 };
 
 const CONNECT: &[u8] = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p";
@@ -98,7 +98,7 @@ fn recorded_streams_are_read_packet_by_packet_in_pieces_of_any_size() {
 /// As large as the buffer has to be.
 fn longest_packet(mut bytes: &[u8], dialect: Dialect) -> usize {
     let mut longest = 2;
-    while let Framed::Frame(frame) = FrameRef::split(bytes, dialect, u32::MAX).unwrap() {
+    while let NextFrame::Frame(frame) = FrameRef::split(bytes, dialect, u32::MAX).unwrap() {
         longest = longest.max(frame.bytes().len());
         bytes = &bytes[frame.bytes().len()..];
     }

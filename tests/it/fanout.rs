@@ -384,13 +384,12 @@ fn envelopes() -> Vec<Envelope<'static>> {
     for dialect in dialects() {
         for (index, delivery) in deliveries.into_iter().enumerate() {
             let takes_ids = dialect == Dialect::from_server(Version::V5);
-            envelopes.push(Envelope {
-                dialect,
-                delivery,
-                retain: index == 1,
-                subscription_ids: &ids[..if takes_ids { 3 * index } else { 0 }],
-                waited: [0, 7, 100_000][index],
-            });
+            let mut envelope = Envelope::new(dialect);
+            envelope.delivery = delivery;
+            envelope.retain = index == 1;
+            envelope.subscription_ids = &ids[..if takes_ids { 3 * index } else { 0 }];
+            envelope.waited = [0, 7, 100_000][index];
+            envelopes.push(envelope);
         }
     }
     envelopes

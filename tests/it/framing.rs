@@ -3,15 +3,14 @@
 use crate::invariants::{Start, dialects, noise};
 use arbitrary::Unstructured;
 use mqtt_wire::{
-    Connect, Dialect, ErrorKind, FrameDecoder, FrameRef, Framed, Limits, Packet, PacketType,
+    Connect, Dialect, ErrorKind, FrameDecoder, FrameRef, Limits, NextFrame, Packet, PacketType,
     Publish, Sender, TopicName, Utf8Str, Version,
 };
 use mqtt_wire_testkit as model;
 
-const NO_LIMITS: Limits = Limits {
-    packet: u32::MAX,
-    first_packet: u32::MAX,
-};
+const NO_LIMITS: Limits = Limits::DEFAULT
+    .with_packet(u32::MAX)
+    .with_first_packet(u32::MAX);
 
 // ---- splitting -----------------------------------------------------------------------------
 
@@ -55,14 +54,14 @@ fn a_lent_packet_is_removed_by_the_next_call() {
         );
         decoder
     };
-    assert_eq!(lent().buffer()[..], two[7..]);
+    assert_eq!(lent().buffer_mut()[..], two[7..]);
     assert!(
-        matches!(lent().next_frame(), Ok(Framed::Frame(frame)) if frame.bytes()[..] == two[7..])
+        matches!(lent().next_frame(), Ok(NextFrame::Frame(frame)) if frame.bytes()[..] == two[7..])
     );
     assert!(matches!(lent().next_packet(), Ok(Some(Packet::Publish(it))) if it.payload == b"b"));
     let mut decoder = lent();
     decoder.extend(b"\xc0");
-    assert_eq!(decoder.buffer()[..], [&two[7..], b"\xc0"].concat());
+    assert_eq!(decoder.buffer_mut()[..], [&two[7..], b"\xc0"].concat());
 }
 
 #[test]
@@ -75,7 +74,7 @@ fn a_packet_that_does_not_decode_stays_in_the_buffer() {
     assert_eq!(error.kind(), ErrorKind::EmptyTopicName);
     decoder.extend(b"\xc0\x00");
     assert_eq!(decoder.next_packet(), Err(error));
-    assert_eq!(decoder.buffer()[..], *b"\x30\x03\x00\x00\x00\xc0\x00");
+    assert_eq!(decoder.buffer_mut()[..], *b"\x30\x03\x00\x00\x00\xc0\x00");
 }
 
 #[test]
@@ -132,22 +131,22 @@ fn a_failed_decoder_stays_failed_and_keeps_the_bytes() {
     let dialect = Dialect::from_client(Version::V5);
     let mut decoder = FrameDecoder::new(dialect, Limits::default());
     decoder.extend(b"\xc0\x00\x00\x00");
-    assert!(matches!(decoder.next_frame(), Ok(Framed::Frame(_))));
+    assert!(matches!(decoder.next_frame(), Ok(NextFrame::Frame(_))));
     let error = decoder.next_frame().unwrap_err();
     assert_eq!(
         (error.kind(), error.offset()),
         (ErrorKind::ReservedPacketType, 0)
     );
-    assert_eq!(decoder.buffer()[..], *b"\x00\x00");
+    assert_eq!(decoder.buffer_mut()[..], *b"\x00\x00");
 
     // no further bytes help, so the decoder does not accept any
     decoder.extend(b"\xc0\x00");
     assert_eq!(decoder.next_frame(), Err(error));
-    assert_eq!(decoder.buffer()[..], *b"\x00\x00");
-    decoder.buffer().clear();
-    decoder.buffer().extend_from_slice(b"\xc0\x00");
+    assert_eq!(decoder.buffer_mut()[..], *b"\x00\x00");
+    decoder.buffer_mut().clear();
+    decoder.buffer_mut().extend_from_slice(b"\xc0\x00");
     assert_eq!(decoder.next_frame(), Err(error));
-    assert_eq!(decoder.buffer()[..], *b"\xc0\x00");
+    assert_eq!(decoder.buffer_mut()[..], *b"\xc0\x00");
 }
 
 #[test]
@@ -168,7 +167,7 @@ fn the_first_byte_is_checked_before_the_second() {
             match framed {
                 Ok(framed) => {
                     assert!(is_right, "{dialect:?}: {first_byte:02x}");
-                    assert!(matches!(framed, Framed::NeedMore(more) if more.get() == 1));
+                    assert!(matches!(framed, NextFrame::NeedMore(more) if more.get() == 1));
                 }
                 Err(error) => {
                     assert!(!is_right, "{dialect:?}: {first_byte:02x}");
@@ -201,7 +200,7 @@ fn a_fifth_length_byte_is_rejected_before_it_arrives() {
         for version in Version::ALL {
             let dialect = Dialect::from_client(version);
             let split = |length| FrameRef::split(&bytes[..length], dialect, u32::MAX);
-            assert!(matches!(split(4), Ok(Framed::NeedMore(more)) if more.get() == 1));
+            assert!(matches!(split(4), Ok(NextFrame::NeedMore(more)) if more.get() == 1));
             let error = split(5).unwrap_err();
             let place = (error.kind(), error.offset());
             assert_eq!(place, (ErrorKind::VariableByteIntegerTooLong, 1));
@@ -245,7 +244,7 @@ fn an_impossible_length_is_rejected_at_its_last_byte() {
 fn a_length_above_the_limit_is_rejected_at_its_last_byte() {
     let mut decoder = FrameDecoder::new(Dialect::from_client(Version::V5), Limits::default());
     decoder.extend(b"\x30\xff\xff\xff");
-    assert!(matches!(decoder.next_frame(), Ok(Framed::NeedMore(more)) if more.get() == 1));
+    assert!(matches!(decoder.next_frame(), Ok(NextFrame::NeedMore(more)) if more.get() == 1));
     decoder.extend(b"\x7f");
     let error = decoder.next_frame().unwrap_err();
     let place = (error.kind(), error.offset(), error.value());
@@ -261,13 +260,13 @@ fn nothing_is_reserved_for_an_announced_length() {
         };
         let mut decoder = start.decoder(NO_LIMITS);
         decoder.extend(&[first_byte, 0xff, 0xff, 0xff, 0x7f, 0]);
-        let capacity = decoder.buffer().capacity();
+        let capacity = decoder.buffer_mut().capacity();
         for missing in (268_435_000..268_435_455).rev() {
             let framed = decoder.next_frame();
-            assert!(matches!(framed, Ok(Framed::NeedMore(more)) if more.get() == missing));
+            assert!(matches!(framed, Ok(NextFrame::NeedMore(more)) if more.get() == missing));
             decoder.extend(b"x");
         }
-        assert!(capacity < 100 && decoder.buffer().capacity() < 1_000);
+        assert!(capacity < 100 && decoder.buffer_mut().capacity() < 1_000);
     }
 }
 
@@ -278,10 +277,7 @@ fn limits_count_the_whole_packet() {
     let bytes = encode(publish.into(), dialect);
     assert_eq!(bytes.len(), 206);
     for (limit, is_accepted) in [(205, false), (206, true)] {
-        let limits = Limits {
-            packet: limit,
-            first_packet: 0,
-        };
+        let limits = Limits::default().with_packet(limit).with_first_packet(0);
         let mut decoder = FrameDecoder::new(dialect, limits);
         decoder.extend(&bytes);
         assert_eq!(decoder.next_frame().is_ok(), is_accepted);
@@ -294,10 +290,9 @@ fn the_first_packet_has_a_separate_limit() {
     let first_packet = connect.len() as u32;
     let stream = [&connect[..], b"\x30\x20\x00\x01t\x00", &[0; 28]].concat();
     let take_apart = |packet, first_packet| {
-        let limits = Limits {
-            packet,
-            first_packet,
-        };
+        let limits = Limits::default()
+            .with_packet(packet)
+            .with_first_packet(first_packet);
         let apart = Start::Accept.take_apart(limits, [&stream[..]]);
         (
             apart.frames.len(),
@@ -322,7 +317,7 @@ fn the_default_limits_are_64_kib_for_connect_and_1_mib_after_it() {
             decoder.next_frame().map_err(|error| error.kind())
         };
         let fits = announce(limit);
-        assert!(matches!(fits, Ok(Framed::NeedMore(more)) if more.get() == limit - 4));
+        assert!(matches!(fits, Ok(NextFrame::NeedMore(more)) if more.get() == limit - 4));
         assert_eq!(announce(limit + 1), Err(ErrorKind::PacketTooLarge));
     };
     longest(Start::Accept, 0x10, 64 << 10);
@@ -341,7 +336,7 @@ fn an_accepting_decoder_rejects_every_packet_but_connect() {
         let kind = decoder.next_frame().map_err(|error| error.kind());
         match first_byte >> 4 {
             0 => assert_eq!(kind, Err(ErrorKind::ReservedPacketType)),
-            1 => assert!(matches!(kind, Ok(Framed::NeedMore(more)) if more.get() == 1)),
+            1 => assert!(matches!(kind, Ok(NextFrame::NeedMore(more)) if more.get() == 1)),
             _ => assert_eq!(kind, Err(ErrorKind::FirstPacketNotConnect)),
         }
     }
@@ -354,7 +349,7 @@ fn an_accepting_decoder_learns_the_version_from_connect() {
         assert_eq!(decoder.dialect(), None);
         decoder.extend(&connect(version));
         decoder.extend(b"\xf0");
-        let Ok(Framed::Frame(frame)) = decoder.next_frame() else {
+        let Ok(NextFrame::Frame(frame)) = decoder.next_frame() else {
             panic!("waits although a packet is there");
         };
         let dialect = Dialect::new(version, Sender::Client);
@@ -388,7 +383,7 @@ fn a_connect_of_unknown_version_fails_the_decoder() {
         assert_eq!(error.kind(), kind);
         assert_eq!(decoder.next_frame(), Err(error));
         assert_eq!(decoder.dialect(), None);
-        assert_eq!(decoder.buffer()[..], *bytes);
+        assert_eq!(decoder.buffer_mut()[..], *bytes);
         let whole = Start::Accept.take_apart_whole(NO_LIMITS, bytes);
         assert_eq!(Start::Accept.take_apart(NO_LIMITS, bytes.chunks(1)), whole);
     }
@@ -401,7 +396,7 @@ fn a_connect_with_flags_is_framed_and_checked_by_its_version() {
         bytes[0] |= 0x01;
         let mut decoder = FrameDecoder::accept(Limits::default());
         decoder.extend(&bytes);
-        let Ok(Framed::Frame(frame)) = decoder.next_frame() else {
+        let Ok(NextFrame::Frame(frame)) = decoder.next_frame() else {
             panic!("waits although a packet is there");
         };
         let kind = frame.decode_connect().map_err(|error| error.kind());
@@ -418,7 +413,7 @@ fn a_frame_shares_slices_of_itself_and_copies_others() {
     let mut decoder = FrameDecoder::new(dialect, Limits::default());
     decoder.extend(b"\x30\x04\x00\x01tp\x30\x04\x00\x01tq");
     let mut next = || match decoder.next_frame() {
-        Ok(Framed::Frame(frame)) => frame,
+        Ok(NextFrame::Frame(frame)) => frame,
         other => panic!("{other:?}"),
     };
     let (frame, other) = (next(), next());

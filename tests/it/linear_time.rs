@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::invariants::frame;
-use mqtt_wire::{Dialect, FrameDecoder, Framed, Limits, Packet, TopicFilter, TopicName, Version};
+use mqtt_wire::{
+    Dialect, FrameDecoder, Limits, NextFrame, Packet, TopicFilter, TopicName, Version,
+};
 
 const TIMES: usize = 16;
 /// The ratio is 1 for linear time and 16 for quadratic time.
@@ -90,7 +92,7 @@ fn many_packets_in_pieces_take_linear_time() {
             let mut frames = 0;
             for piece in bytes.chunks(piece.min(bytes.len())) {
                 decoder.extend(piece);
-                while let Framed::Frame(frame) = decoder.next_frame().unwrap() {
+                while let NextFrame::Frame(frame) = decoder.next_frame().unwrap() {
                     black_box(frame.decode(dialect).unwrap());
                     frames += 1;
                 }
@@ -109,10 +111,10 @@ fn one_large_packet_byte_by_byte_takes_linear_time() {
     let run = |bytes: &[u8]| {
         let mut decoder = FrameDecoder::new(dialect, Limits::default());
         for byte in bytes {
-            assert!(!matches!(decoder.next_frame(), Ok(Framed::Frame(_))));
+            assert!(!matches!(decoder.next_frame(), Ok(NextFrame::Frame(_))));
             decoder.extend(&[*byte]);
         }
-        assert!(matches!(decoder.next_frame(), Ok(Framed::Frame(_))));
+        assert!(matches!(decoder.next_frame(), Ok(NextFrame::Frame(_))));
     };
     is_linear("payload", 4_000, run, |count| {
         frame(0x30, &[b"\0\x01t", &vec![0; count][..]].concat())

@@ -37,6 +37,8 @@ mod linear_time;
 #[cfg(feature = "serde")]
 mod model_json;
 mod monitor;
+#[cfg(all(feature = "bytes", feature = "serde"))]
+mod owned;
 mod properties;
 #[cfg(all(feature = "bytes", feature = "std"))]
 mod readme;

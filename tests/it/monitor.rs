@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::fixtures::{self, Recording, Session};
 use mqtt_wire::monitor::{Breach, BreachKind, Exchange, Monitor, Storage};
 use mqtt_wire::{
-    Dialect, FrameRef, Framed, Packet, PacketId, PacketType, ReasonCode, Sender, Version, Waivers,
+    Dialect, FrameRef, NextFrame, Packet, PacketId, PacketType, ReasonCode, Sender, Version,
+    Waivers,
 };
 use serde_json::{Value, json};
 
@@ -76,6 +77,40 @@ fn an_answer_to_an_exchange_that_was_not_stored_is_no_breach() {
     ];
     assert_eq!(found_by(&mut monitor, &packets), []);
     assert!(monitor.is_incomplete());
+}
+
+#[test]
+fn a_clone_goes_on_by_itself_and_its_storage_grows() {
+    let client = Dialect::from_client(Version::V3_1_1);
+    let mut exchanges = [Exchange::FREE; 1];
+    let mut lent = Monitor::with_storage(Storage {
+        exchanges: &mut exchanges,
+        client_aliases: &mut [],
+        server_aliases: &mut [],
+    });
+    let seventh = (0, client, &b"\x32\x05\0\x01a\0\x07"[..]);
+    let eighth = (0, client, &b"\x32\x05\0\x01a\0\x08"[..]);
+    let opened = [
+        (0, client, CONNECT_3_1_1),
+        (0, client.reply(), CONNACK),
+        seventh,
+    ];
+    assert_eq!(found_by(&mut lent, &opened), []);
+    let mut cloned = lent.clone();
+    assert_eq!(
+        found_by(&mut cloned, &[eighth, eighth]),
+        [BreachKind::PacketIdInUse]
+    );
+    assert!(!cloned.is_incomplete() && !lent.is_incomplete());
+    assert_eq!(found_by(&mut lent, &[eighth]), []);
+    assert!(lent.is_incomplete());
+
+    let puback = (0, client.reply(), &b"\x40\x02\0\x07"[..]);
+    assert_eq!(found_by(&mut lent, &[puback, seventh]), []);
+    assert_eq!(
+        found_by(&mut cloned, &[seventh]),
+        [BreachKind::PacketIdInUse]
+    );
 }
 
 /// The Server sends two messages and repeats the first before the Client answers both in order.
@@ -992,7 +1027,7 @@ type Sent<'a> = (Dialect, Packet<'a>, usize);
 fn packets(recording: &Recording, dialect: Dialect) -> Vec<Sent<'_>> {
     let mut bytes = &recording.bytes[..];
     let mut packets = Vec::new();
-    while let Ok(Framed::Frame(frame)) = FrameRef::split(bytes, dialect, u32::MAX) {
+    while let Ok(NextFrame::Frame(frame)) = FrameRef::split(bytes, dialect, u32::MAX) {
         let packet = frame.decode(dialect).unwrap();
         packets.push((dialect, packet, frame.bytes().len()));
         bytes = &bytes[frame.bytes().len()..];

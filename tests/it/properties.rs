@@ -2,10 +2,10 @@
 //! from both sides, once and twice, decoded and encoded from a borrowed slice.
 
 use mqtt_wire::{
-    Ack, Auth, BinaryData, ConnAck, Connect, Dialect, Disconnect, EncodeError, ErrorKind, Packet,
-    PacketId, PacketType, Properties, Property, PropertyId, Publish, QoS, ReasonCode, ReasonCodes,
-    Sender, SubAck, Subscribe, Subscription, SubscriptionId, Subscriptions, TopicFilter,
-    TopicFilters, TopicName, Unsubscribe, Utf8Str, Version, Will,
+    Ack, Auth, BinaryData, Carrier, ConnAck, Connect, Dialect, Disconnect, EncodeError, ErrorKind,
+    Packet, PacketId, PacketType, Properties, PropertiesBuf, Property, PropertyId, Publish, QoS,
+    ReasonCode, ReasonCodes, Sender, SubAck, Subscribe, Subscription, SubscriptionId,
+    Subscriptions, TopicFilter, TopicFilters, TopicName, Unsubscribe, Utf8Str, Version, Will,
 };
 
 /// A packet or Will with properties, the side that sends it, and the identifiers that it may have.
@@ -94,12 +94,6 @@ const CARRIERS: &[(Carrier, Sender, &[u8])] = &[
         &[0x15, 0x16, 0x1f, 0x26],
     ),
 ];
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Carrier {
-    Will,
-    Packet(PacketType),
-}
 
 #[test]
 fn every_packet_allows_exactly_the_properties_of_the_table() {
@@ -196,6 +190,69 @@ fn properties_are_found_by_their_identifier() {
 }
 
 #[test]
+fn a_block_alone_names_the_byte_at_fault() {
+    let dialect = Dialect::from_client(Version::V5);
+    let decode = |bytes| Properties::decode(bytes, Carrier::Will, dialect);
+    // Will Delay Interval; then a byte more in the Property Length, and another identifier
+    assert!(decode(b"\x05\x18\0\0\0\x0a").is_ok());
+    let error = decode(b"\x06\x18\0\0\0\x0a").unwrap_err();
+    assert_eq!(
+        (error.kind(), error.offset()),
+        (ErrorKind::PropertyLength, 0)
+    );
+    let error = decode(b"\x05\x11\0\0\0\x0a").unwrap_err();
+    assert_eq!(
+        (error.kind(), error.offset()),
+        (ErrorKind::PropertyNotAllowed, 1)
+    );
+    assert_eq!(error.packet_type(), Some(PacketType::Connect));
+    assert!(Properties::decode(b"\x05\x11\0\0\0\x0a", PacketType::Connect, dialect).is_ok());
+    let error = decode(b"").unwrap_err();
+    assert_eq!((error.kind(), error.offset()), (ErrorKind::Truncated, 0));
+}
+
+#[test]
+fn owned_properties_have_a_length_of_one_to_four_bytes() {
+    let dialect = Dialect::from_server(Version::V5);
+    let text = "x".repeat(65_535);
+    for (len, length_len) in [
+        (0, 1),
+        (122, 1),
+        (123, 2),
+        (16_378, 2),
+        (16_379, 3),
+        (65_535, 3),
+    ] {
+        let name = Utf8Str::new(&text[..len]).unwrap();
+        let properties = [Property::UserProperty(name, Utf8Str::EMPTY)];
+        let owned = PropertiesBuf::new(&properties, PacketType::Publish, dialect).unwrap();
+        assert_eq!(owned.as_bytes().len(), length_len + 5 + len);
+        assert!(owned.as_properties().iter().eq(properties));
+    }
+    let name = Utf8Str::new(&text).unwrap();
+    let properties = [Property::UserProperty(name, name); 17];
+    let owned = PropertiesBuf::new(&properties, PacketType::Publish, dialect).unwrap();
+    assert_eq!(owned.as_bytes().len(), 4 + 17 * (5 + 2 * 65_535));
+    assert_eq!(owned.as_properties().len(), 17);
+
+    let none = PropertiesBuf::new(&[], PacketType::Publish, dialect).unwrap();
+    assert_eq!((none.as_bytes(), none.as_properties().len()), (&[0][..], 0));
+    let before = Dialect::from_server(Version::V3_1_1);
+    let none = PropertiesBuf::new(&[], PacketType::Publish, before).unwrap();
+    assert_eq!((none.as_bytes(), none.as_properties().len()), (&[][..], 0));
+    let error = PropertiesBuf::new(&properties, PacketType::Publish, before).unwrap_err();
+    assert!(matches!(error, EncodeError::NotInVersion { .. }));
+
+    // one User Property more is above 268,435,455 bytes
+    let longest = [Property::UserProperty(name, name); 2_047];
+    let owned = Properties::new(&longest).encoded_len(PacketType::Publish, dialect);
+    assert_eq!(owned, Ok(4 + 2_047 * 131_075));
+    let too_long = [Property::UserProperty(name, name); 2_048];
+    let error = Properties::new(&too_long).encoded_len(PacketType::Publish, dialect);
+    assert_eq!(error, Err(EncodeError::TooLong));
+}
+
+#[test]
 fn no_properties_exist_before_5_0() {
     let properties = [Property::UserProperty(Utf8Str::EMPTY, Utf8Str::EMPTY)];
     for &(carrier, sender, _) in CARRIERS {
@@ -253,8 +310,45 @@ fn encode(carrier: Carrier, sender: Sender, properties: &[Property<'_>]) -> Resu
             Err(EncodeError::Violation(violation)) => Err(violation.kind()),
             Err(error) => panic!("{error}"),
         };
+        assert_eq!(verdict, encode_alone(carrier, dialect, &all, packet));
     });
     verdict
+}
+
+/// Encodes properties as a block alone. The block is a part of the packet.
+fn encode_alone(
+    carrier: Carrier,
+    dialect: Dialect,
+    properties: &[Property<'_>],
+    packet: &Packet<'_>,
+) -> Result<(), ErrorKind> {
+    let length = Properties::new(properties).encoded_len(carrier, dialect);
+    let owned = match PropertiesBuf::new(properties, carrier, dialect) {
+        Ok(owned) => owned,
+        Err(EncodeError::Violation(violation)) => {
+            assert_eq!(length, Err(EncodeError::Violation(violation)));
+            assert_eq!(violation.packet_type(), Some(packet.packet_type()));
+            return Err(violation.kind());
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let block = owned.as_bytes();
+    assert_eq!(owned.as_properties(), Properties::new(properties));
+    assert_eq!(length, Ok(block.len()));
+    let mut bytes = [0; 256];
+    let whole = packet.encode_to_slice(dialect, &mut bytes).unwrap();
+    assert!(bytes[..whole].windows(block.len()).any(|it| it == block));
+
+    let (again, rest) = Properties::decode(block, carrier, dialect).unwrap();
+    assert_eq!((again, rest), (owned.as_properties(), &b""[..]));
+    let with_rest = [block, b"rest"].concat();
+    let (_, rest) = Properties::decode(&with_rest, carrier, dialect).unwrap();
+    assert_eq!(rest, b"rest");
+    let mut room = [0; 256];
+    let short = again.encode_to_slice(carrier, dialect, &mut room[..block.len() - 1]);
+    let needed = block.len();
+    assert_eq!(short, Err(EncodeError::BufferTooSmall { needed }));
+    Ok(())
 }
 
 fn with_packet(

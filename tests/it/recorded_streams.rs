@@ -2,7 +2,7 @@
 //! in `../shared/streams` if that folder exists.
 
 use crate::fixtures::{self, Session};
-use mqtt_wire::{Dialect, FrameRef, Framed, Packet, Version};
+use mqtt_wire::{Dialect, FrameRef, NextFrame, Packet, Version};
 
 #[test]
 fn chosen_streams_are_accepted_and_encoded_again() {
@@ -62,7 +62,7 @@ fn check_sessions(sessions: &[Session]) -> Totals {
 /// Decodes all packets of one direction and encodes them again; the number of packets.
 fn check_stream(mut bytes: &[u8], dialect: Dialect, totals: &mut Totals) -> Result<u64, String> {
     let mut packets = 0;
-    while let Framed::Frame(frame) =
+    while let NextFrame::Frame(frame) =
         FrameRef::split(bytes, dialect, u32::MAX).map_err(|error| error.to_string())?
     {
         let original = frame.bytes();

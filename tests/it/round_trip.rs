@@ -52,7 +52,7 @@ use crate::fixtures::cases;
 use crate::invariants::{self, dialects, noise};
 use arbitrary::{Arbitrary, Unstructured};
 use mqtt_wire::{
-    Dialect, EncodeError, ErrorKind, FrameRef, Framed, Packet, PacketType, Properties, Property,
+    Dialect, EncodeError, ErrorKind, FrameRef, NextFrame, Packet, PacketType, Properties, Property,
     Publish, TopicName, Utf8Str, Version,
 };
 use mqtt_wire_testkit::{self as model, NearlyValid, strategies};
@@ -102,14 +102,14 @@ proptest! {
         let alone = Packet::decode(&alone, dialect).unwrap();
         for rest in [&second, &noise] {
             let stream = [&first[..], rest].concat();
-            let Ok(Framed::Frame(frame)) = FrameRef::split(&stream, dialect, u32::MAX) else {
+            let Ok(NextFrame::Frame(frame)) = FrameRef::split(&stream, dialect, u32::MAX) else {
                 panic!("{stream:02x?}");
             };
             prop_assert_eq!(frame.bytes(), &first);
             prop_assert_eq!(frame.decode(dialect), Ok(alone));
         }
         let rest = FrameRef::split(&second, dialect, u32::MAX);
-        prop_assert!(matches!(rest, Ok(Framed::Frame(frame)) if frame.bytes() == second));
+        prop_assert!(matches!(rest, Ok(NextFrame::Frame(frame)) if frame.bytes() == second));
     }
 
     #[test]

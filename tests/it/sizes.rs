@@ -3,9 +3,9 @@
 use std::mem::{offset_of, size_of};
 
 use mqtt_wire::{
-    Ack, Auth, ConnAck, Connect, DecodeError, Dialect, Disconnect, EncodeError, FrameRef, Framed,
-    Packet, Properties, Property, Publish, ReasonCode, SubAck, Subscribe, Subscription, TopicName,
-    Unsubscribe, Utf8Str, Will,
+    Ack, Auth, ConnAck, Connect, DecodeError, Dialect, Disconnect, EncodeError, FrameRef,
+    NextFrame, Packet, Properties, Property, Publish, ReasonCode, SubAck, Subscribe, Subscription,
+    TopicName, Unsubscribe, Utf8Str, Will,
 };
 
 /// Each type with its bytes.
@@ -41,7 +41,7 @@ fn every_type_keeps_its_size() {
         1   ReasonCode
         4   Dialect
         24  FrameRef
-        24  Framed<FrameRef>
+        24  NextFrame<FrameRef>
         16  DecodeError
         16  EncodeError
     };
@@ -91,7 +91,7 @@ fn every_frame_keeps_its_size() {
 
     let sizes = sizes! {
         40 Frame
-        40 Framed<Frame>
+        40 NextFrame<Frame>
         80 FrameDecoder
     };
     for (name, bytes, kept) in sizes {

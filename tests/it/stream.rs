@@ -5,9 +5,9 @@ use crate::invariants::stream::{Taken, parts_match_whole_packets, take_apart};
 use crate::invariants::{self, dialects};
 use mqtt_wire::stream::{Part, PublishHead, Splitter, StreamDecoder, StreamLimits};
 use mqtt_wire::{
-    DecodeError, Delivery, Dialect, EncodeError, ErrorKind, Field, FrameRef, Framed, OptionalRules,
-    Packet, PacketId, PacketType, Properties, Property, Publish, ReasonCode, Sender, TopicName,
-    Version, Waivers,
+    DecodeError, Delivery, Dialect, EncodeError, ErrorKind, Field, FrameRef, NextFrame,
+    OptionalRules, Packet, PacketId, PacketType, Properties, Property, Publish, ReasonCode, Sender,
+    TopicName, Version, Waivers,
 };
 use proptest::prelude::*;
 
@@ -21,8 +21,8 @@ fn every_vector_gets_the_same_verdict_in_parts_and_whole() {
     let mut refused = 0;
     for (dialect, bytes) in publishes() {
         let whole = match FrameRef::split(&bytes, dialect, NO_LIMIT) {
-            Ok(Framed::Frame(frame)) => frame.decode(dialect),
-            Ok(Framed::NeedMore(_)) => panic!("{bytes:02x?} is not whole"),
+            Ok(NextFrame::Frame(frame)) => frame.decode(dialect),
+            Ok(NextFrame::NeedMore(_)) => panic!("{bytes:02x?} is not whole"),
             Err(error) => Err(error),
         };
         let next = match dialect.sender() {
@@ -31,10 +31,7 @@ fn every_vector_gets_the_same_verdict_in_parts_and_whole() {
         };
         let stream = [&bytes[..], next].concat();
         for limit in interesting(&bytes) {
-            let limits = StreamLimits {
-                whole: limit,
-                publish: NO_LIMIT,
-            };
+            let limits = StreamLimits::new(limit, NO_LIMIT);
             parts_match_whole_packets(&stream, dialect, limits);
             let parts = take_apart(dialect, limits, [&stream[..]]);
             match (whole, parts.ending) {
@@ -76,10 +73,7 @@ fn every_vector_gets_the_same_verdict_in_parts_and_whole() {
 fn every_cut_of_a_vector_gives_the_same_parts() {
     for (dialect, bytes) in publishes().filter(|(_, bytes)| bytes.len() < 40) {
         for whole in interesting(&bytes) {
-            let limits = StreamLimits {
-                whole,
-                publish: NO_LIMIT,
-            };
+            let limits = StreamLimits::new(whole, NO_LIMIT);
             let parts = take_apart(dialect, limits, [&bytes[..]]);
             for cut in 1..bytes.len() {
                 let (one, two) = bytes.split_at(cut);
@@ -96,10 +90,7 @@ fn reading_the_missing_bytes_ends_where_the_head_ends() {
             continue;
         };
         let head_len = bytes.len() - publish.payload.len();
-        let limits = StreamLimits {
-            whole: head_len as u32,
-            publish: NO_LIMIT,
-        };
+        let limits = StreamLimits::new(head_len as u32, NO_LIMIT);
         let mut there = 0;
         let mut answers = 0;
         while head_len < bytes.len() {
@@ -124,10 +115,7 @@ fn reading_the_missing_bytes_ends_where_the_head_ends() {
 fn a_head_is_rejected_as_soon_as_its_invalid_field_is_complete() {
     let refused_at = |bytes: &[u8], version| {
         let dialect = Dialect::from_client(version);
-        let limits = StreamLimits {
-            whole: 64,
-            publish: NO_LIMIT,
-        };
+        let limits = StreamLimits::new(64, NO_LIMIT);
         let mut lengths = 0..=bytes.len();
         lengths.find_map(|length| {
             let part = Splitter::new(dialect, limits).next_part(&mut &bytes[..length]);
@@ -169,10 +157,7 @@ fn a_head_is_rejected_as_soon_as_its_invalid_field_is_complete() {
 
 #[test]
 fn the_first_byte_after_a_packet_is_checked_alone() {
-    let limits = StreamLimits {
-        whole: 8,
-        publish: NO_LIMIT,
-    };
+    let limits = StreamLimits::new(8, NO_LIMIT);
     let mut decoder = StreamDecoder::new(Dialect::from_client(Version::V5), limits);
     decoder.extend(b"\x30\x0c\x00\x01a\x00payload!");
     for _ in 0..2 {
@@ -191,10 +176,7 @@ fn the_first_byte_after_a_packet_is_checked_alone() {
 fn a_head_above_the_limit_is_rejected_at_the_length_that_exceeds_it() {
     let dialect = Dialect::from_client(Version::V5);
     let refused = |whole, bytes: &[u8]| -> DecodeError {
-        let limits = StreamLimits {
-            whole,
-            publish: NO_LIMIT,
-        };
+        let limits = StreamLimits::new(whole, NO_LIMIT);
         let mut splitter = Splitter::new(dialect, limits);
         splitter.next_part(&mut &bytes[..]).unwrap_err()
     };
@@ -225,7 +207,7 @@ fn a_head_above_the_limit_is_rejected_at_the_length_that_exceeds_it() {
 fn a_publish_above_its_limit_is_rejected_in_its_fixed_header() {
     let dialect = Dialect::from_client(Version::V3_1_1);
     let announce = |publish| {
-        let limits = StreamLimits { whole: 16, publish };
+        let limits = StreamLimits::new(16, publish);
         let mut splitter = Splitter::new(dialect, limits);
         let mut input = &b"\x30\xe8\x07\x00\x01a"[..]; // 3 + 1000 bytes
         splitter
@@ -237,20 +219,14 @@ fn a_publish_above_its_limit_is_rejected_in_its_fixed_header() {
     assert_eq!(announce(1002), Err((ErrorKind::PacketTooLarge, 1)));
 
     // other packets have to fit as a whole
-    let limits = StreamLimits {
-        whole: 16,
-        publish: NO_LIMIT,
-    };
+    let limits = StreamLimits::new(16, NO_LIMIT);
     let subscribe = Splitter::new(dialect, limits).next_part(&mut &b"\x82\x0f"[..]);
     assert_eq!(subscribe.unwrap_err().kind(), ErrorKind::PacketTooLarge);
 }
 
 #[test]
 fn a_server_learns_the_version_before_it_streams() {
-    let limits = StreamLimits {
-        whole: 32,
-        publish: NO_LIMIT,
-    };
+    let limits = StreamLimits::new(32, NO_LIMIT);
     let mut decoder = StreamDecoder::accept(limits);
     decoder.extend(b"\x10\x0d\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00");
     decoder.extend(b"\x30\x64\x00\x01a\x00");
@@ -273,10 +249,7 @@ fn waived_faults_in_a_head_are_reported() {
     let strict = Dialect::from_client(Version::V3_1_1);
     let waivers = Waivers::PACKET_ID_ZERO | Waivers::REMAINING_LENGTH_NOT_SHORTEST;
     let dialect = strict.waiving(waivers);
-    let limits = StreamLimits {
-        whole: 10,
-        publish: NO_LIMIT,
-    };
+    let limits = StreamLimits::new(10, NO_LIMIT);
     let bytes = b"\x32\x8a\x80\x00\x00\x01a\x00\x00hello"; // 4 + 10
     let mut splitter = Splitter::new(dialect, limits);
     let Ok(Part::Head(head)) = splitter.next_part(&mut &bytes[..]) else {
@@ -318,7 +291,7 @@ proptest! {
             let place = usize::from(at) % stream.len();
             stream[place] = byte;
         }
-        let limits = StreamLimits { whole, publish: whole + extra };
+        let limits = StreamLimits::new(whole, whole + extra);
         parts_match_whole_packets(&stream, dialect, limits);
         let parts = take_apart(dialect, limits, [&stream[..]]);
         prop_assert_eq!(take_apart(dialect, limits, stream.chunks(cut)), parts);
@@ -359,8 +332,8 @@ fn publishes() -> impl Iterator<Item = (Dialect, Vec<u8>)> {
 
 fn is_whole(bytes: &[u8], dialect: Dialect) -> bool {
     match FrameRef::split(bytes, dialect, NO_LIMIT) {
-        Ok(Framed::Frame(frame)) => frame.bytes().len() == bytes.len(),
-        Ok(Framed::NeedMore(_)) => false,
+        Ok(NextFrame::Frame(frame)) => frame.bytes().len() == bytes.len(),
+        Ok(NextFrame::NeedMore(_)) => false,
         Err(_) => true,
     }
 }

@@ -174,10 +174,9 @@ async fn a_stream_that_ends_inside_a_packet_is_an_error() {
 
 #[test]
 fn limits_apply_to_the_first_packet_and_the_others() {
-    let limits = Limits {
-        packet: 4,
-        first_packet: CONNECT.len() as u32,
-    };
+    let limits = Limits::default()
+        .with_packet(4)
+        .with_first_packet(CONNECT.len() as u32);
     let mut codec = Codec::server(limits);
     let mut buffer = BytesMut::from(CONNECT);
     assert!(codec.decode(&mut buffer).unwrap().is_some());
@@ -188,10 +187,7 @@ fn limits_apply_to_the_first_packet_and_the_others() {
     };
     assert_eq!(error.kind(), ErrorKind::PacketTooLarge);
 
-    let limits = Limits {
-        first_packet: CONNECT.len() as u32 - 1,
-        ..limits
-    };
+    let limits = limits.with_first_packet(CONNECT.len() as u32 - 1);
     let refused = Codec::server(limits).decode(&mut BytesMut::from(&CONNECT[..2]));
     assert!(
         matches!(refused, Err(TransportError::Decode(error)) if error.kind() == ErrorKind::PacketTooLarge)
@@ -200,10 +196,9 @@ fn limits_apply_to_the_first_packet_and_the_others() {
 
 #[test]
 fn a_codec_reserves_nothing_for_an_announced_length() {
-    let limits = Limits {
-        packet: u32::MAX,
-        first_packet: u32::MAX,
-    };
+    let limits = Limits::default()
+        .with_packet(u32::MAX)
+        .with_first_packet(u32::MAX);
     let mut codec = Codec::client(Version::V5, limits);
     let mut buffer = BytesMut::with_capacity(16);
     buffer.extend_from_slice(b"\x30\xff\xff\xff\x7f\x00\x01a");
@@ -640,7 +635,7 @@ async fn a_lending_reader_stays_failed_and_says_how_the_stream_ended() {
         ));
     }
     let mut decoder = reader.into_parts().1;
-    assert_eq!(decoder.buffer()[..], *b"\x36\x00\xd0\x00");
+    assert_eq!(decoder.buffer_mut()[..], *b"\x36\x00\xd0\x00");
 
     let mut reader = LendingReader::new(&b"\x30\x05\x00"[..], dialect, Limits::default());
     assert!(matches!(

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fixtures::{self, Vector};
 use mqtt_wire::{
-    DecodeError, Dialect, ErrorKind, FrameRef, Framed, Packet, PacketType, ReasonCode, ReturnCode,
-    Sender, Version,
+    DecodeError, Dialect, ErrorKind, FrameRef, NextFrame, Packet, PacketType, ReasonCode,
+    ReturnCode, Sender, Version,
 };
 use serde_json::{Value, json};
 
@@ -139,7 +139,7 @@ fn every_prefix_of_a_valid_vector_needs_more() {
         for length in 0..vector.bytes.len() {
             let part = vector.bytes[..length].to_vec(); // its allocation ends with it
             match FrameRef::split(&part, vector.dialect, u32::MAX) {
-                Ok(Framed::NeedMore(more)) => {
+                Ok(NextFrame::NeedMore(more)) => {
                     assert!(length + more.get() <= vector.bytes.len(), "{}", vector.name);
                 }
                 other => panic!("{}, {length} bytes: {other:?}", vector.name),
@@ -152,7 +152,7 @@ fn every_prefix_of_a_valid_vector_needs_more() {
 fn a_shortened_packet_is_rejected_unless_it_is_another_packet() {
     let (mut refused, mut packets) = (0, BTreeMap::new());
     for vector in valid_vectors() {
-        let Ok(Framed::Frame(frame)) = FrameRef::split(&vector.bytes, vector.dialect, u32::MAX)
+        let Ok(NextFrame::Frame(frame)) = FrameRef::split(&vector.bytes, vector.dialect, u32::MAX)
         else {
             panic!("{}", vector.name);
         };
@@ -200,7 +200,8 @@ fn a_valid_packet_decodes_the_same_before_any_other_bytes() {
     for first in &vectors {
         for second in vectors.iter().filter(|it| it.dialect == first.dialect) {
             let bytes = [&first.bytes[..], &second.bytes].concat();
-            let Ok(Framed::Frame(frame)) = FrameRef::split(&bytes, first.dialect, u32::MAX) else {
+            let Ok(NextFrame::Frame(frame)) = FrameRef::split(&bytes, first.dialect, u32::MAX)
+            else {
                 panic!("{} before {}", first.name, second.name);
             };
             assert_eq!(frame.bytes(), first.bytes);
@@ -213,7 +214,7 @@ fn a_valid_packet_decodes_the_same_before_any_other_bytes() {
             assert_eq!(error.packet_type(), Some(frame.packet_type()));
         }
         let cut = &first.bytes[..first.bytes.len() - 1];
-        if let Ok(Framed::NeedMore(_)) = FrameRef::split(cut, first.dialect, u32::MAX) {
+        if let Ok(NextFrame::NeedMore(_)) = FrameRef::split(cut, first.dialect, u32::MAX) {
             let error = Packet::decode(cut, first.dialect).unwrap_err();
             let place = (error.kind(), error.offset());
             assert_eq!(place, (ErrorKind::Truncated, cut.len()), "{}", first.name);
@@ -228,7 +229,7 @@ fn a_frame_is_checked_in_the_dialect_that_it_is_decoded_in() {
     let mut refused = 0;
     for vector in valid_vectors() {
         let framed = FrameRef::split(&vector.bytes, vector.dialect, u32::MAX);
-        let Ok(Framed::Frame(frame)) = framed else {
+        let Ok(NextFrame::Frame(frame)) = framed else {
             panic!("{}: {framed:?}", vector.name);
         };
         for version in Version::ALL {
@@ -246,8 +247,8 @@ fn a_frame_is_checked_in_the_dialect_that_it_is_decoded_in() {
 /// Frames and decodes the first packet of the wire.
 fn decode(vector: &Vector) -> Result<Packet<'_>, DecodeError> {
     match FrameRef::split(&vector.bytes, vector.dialect, u32::MAX)? {
-        Framed::Frame(frame) => frame.decode(vector.dialect),
-        Framed::NeedMore(more) => panic!("{}: {more} bytes are missing", vector.name),
+        NextFrame::Frame(frame) => frame.decode(vector.dialect),
+        NextFrame::NeedMore(more) => panic!("{}: {more} bytes are missing", vector.name),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::fixtures::{Vector, from_hex, packet_vectors};
 use mqtt_wire::{
-    Connect, DecodeError, Delivery, Dialect, EncodeError, ErrorKind, Field, FrameRef, Framed,
+    Connect, DecodeError, Delivery, Dialect, EncodeError, ErrorKind, Field, FrameRef, NextFrame,
     OptionalRules, Packet, Properties, PropertyId, Utf8Str, Version, Waivers,
 };
 
@@ -305,7 +305,7 @@ fn an_accepting_decoder_keeps_its_rules_in_the_learned_dialect() {
         FrameDecoder::accept(Limits::default()).with_rules(Waivers::BRIDGE_PROTOCOL_LEVEL, rules);
     decoder.extend(&bridge);
     decoder.extend(&from_hex("3003000107"));
-    let Ok(Framed::Frame(frame)) = decoder.next_frame() else {
+    let Ok(NextFrame::Frame(frame)) = decoder.next_frame() else {
         panic!("a frame");
     };
     let dialect = decoder.dialect().unwrap();
@@ -315,7 +315,7 @@ fn an_accepting_decoder_keeps_its_rules_in_the_learned_dialect() {
     assert!(matches!(packet, Ok(Packet::Connect(_))));
     assert_eq!(kinds, [ErrorKind::UnsupportedProtocolLevel]);
 
-    let Ok(Framed::Frame(frame)) = decoder.next_frame() else {
+    let Ok(NextFrame::Frame(frame)) = decoder.next_frame() else {
         panic!("a frame");
     };
     let error = frame.decode(dialect).unwrap_err();
@@ -441,7 +441,7 @@ fn decode(
 ) -> Result<Packet<'_>, DecodeError> {
     let dialect = vector.dialect.waiving(waivers);
     match FrameRef::split(&vector.bytes, dialect, u32::MAX)? {
-        Framed::Frame(frame) => frame.decode_waiving(dialect, report),
-        Framed::NeedMore(more) => panic!("{}: {more} bytes are missing", vector.name),
+        NextFrame::Frame(frame) => frame.decode_waiving(dialect, report),
+        NextFrame::NeedMore(more) => panic!("{}: {more} bytes are missing", vector.name),
     }
 }

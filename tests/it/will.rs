@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use mqtt_wire::will::{Ending, WillFate, WillTerms};
 use mqtt_wire::{
-    BinaryData, ConnAck, Connect, Delivery, Dialect, Disconnect, EncodeError, Ending, Field,
-    Packet, PacketId, Properties, Property, Publish, QoS, ReasonCode, TopicName, Utf8Str, Version,
-    Will, WillFate, WillTerms,
+    BinaryData, ConnAck, Connect, Delivery, Dialect, Disconnect, EncodeError, Field, Packet,
+    PacketId, Properties, Property, Publish, QoS, ReasonCode, TopicName, Utf8Str, Version, Will,
 };
 
 use Ending::{
@@ -324,12 +324,8 @@ fn clean_session_does_not_delay_a_will() {
 #[test]
 fn properties_of_5_0_have_no_effect_before() {
     for version in [V3_1, V3_1_1] {
-        let terms = WillTerms {
-            version,
-            will_delay_interval: 10,
-            session_expiry_interval: 60,
-            requested_expiry_interval: 0,
-        };
+        let mut terms = terms(V5, 10, 0, Some(60));
+        terms.version = version;
         for ending in [
             NetworkFailure,
             BACK,

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use mqtt_wire::{
-    Dialect, FrameRef, Framed, Packet, PacketId, Properties, Property, Publish, QoS, ReasonCode,
+    Dialect, FrameRef, NextFrame, Packet, PacketId, Properties, Property, Publish, QoS, ReasonCode,
     ReasonCodes, SubAck, Subscribe, Subscription, Subscriptions, TopicFilter, TopicName, Utf8Str,
     Version,
 };
@@ -164,7 +164,7 @@ fn point(items: usize, packets: &[Packet], dialect: Dialect) -> Point {
     let read_all = || {
         let (mut rest, mut walked) = (black_box(&wire[..]), 0);
         while !rest.is_empty() {
-            let Ok(Framed::Frame(frame)) = FrameRef::split(rest, dialect, u32::MAX) else {
+            let Ok(NextFrame::Frame(frame)) = FrameRef::split(rest, dialect, u32::MAX) else {
                 return None;
             };
             walked += walk(&frame.decode(dialect).ok()?);

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anstyle::Style;
-use mqtt_wire::{Sender, WillFate};
+use mqtt_wire::Sender;
+use mqtt_wire::will::WillFate;
 use serde_json::{Value, json};
 
 use super::queue::End;

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use mqtt_wire::{Ending, Sender};
+use mqtt_wire::Sender;
+use mqtt_wire::will::Ending;
 use serde_json::json;
 
 use super::line::Line;

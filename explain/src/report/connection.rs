@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use mqtt_wire::{Dialect, Sender, Version, WillFate};
+use mqtt_wire::will::WillFate;
+use mqtt_wire::{Dialect, Sender, Version};
 
 use super::line::WITH_WAIVER;
 use super::style::{BAD, FAINT, GOOD, UNSURE, entry, paint};

@@ -1,7 +1,8 @@
 //! The objects of `--json` and `judge`.
 
 use mqtt_wire::monitor::Breach;
-use mqtt_wire::{DecodeError, Dialect, Packet, Waivers, WillFate};
+use mqtt_wire::will::WillFate;
+use mqtt_wire::{DecodeError, Dialect, Packet, Waivers};
 use serde::Serialize;
 use serde_json::{Value, json};
 

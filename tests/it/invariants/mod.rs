@@ -11,8 +11,8 @@ pub mod text;
 use arbitrary::Unstructured;
 use bytes::Bytes;
 use mqtt_wire::{
-    Connect, DecodeError, Dialect, EncodeError, ErrorKind, Field, FrameDecoder, FrameRef, Framed,
-    Limits, Packet, PacketBuf, PacketType, Sender, Version,
+    Connect, DecodeError, Dialect, EncodeError, ErrorKind, Field, FrameDecoder, FrameRef, Limits,
+    NextFrame, Packet, PacketBuf, PacketType, Sender, Version,
 };
 use mqtt_wire_testkit as model;
 
@@ -126,7 +126,7 @@ fn framing_finds_the_end(packet: &[u8], dialect: Dialect) {
     for trailing in [&b""[..], b"\x00", packet] {
         let stream = [packet, trailing].concat();
         let framed = FrameRef::split(&stream, dialect, length);
-        let Ok(Framed::Frame(frame)) = framed else {
+        let Ok(NextFrame::Frame(frame)) = framed else {
             panic!("{framed:?}");
         };
         assert_eq!(frame.bytes(), packet);
@@ -202,15 +202,15 @@ pub fn decode_matches_framing(bytes: &[u8], dialect: Dialect) {
         Err(error) => error_is_complete(error, bytes, Some(dialect)),
     }
     match FrameRef::split(bytes, dialect, u32::MAX) {
-        Ok(Framed::Frame(frame)) if frame.bytes().len() == bytes.len() => {
+        Ok(NextFrame::Frame(frame)) if frame.bytes().len() == bytes.len() => {
             assert_eq!(frame.decode(dialect), result);
         }
-        Ok(Framed::Frame(frame)) => {
+        Ok(NextFrame::Frame(frame)) => {
             let error = result.unwrap_err();
             let place = (error.kind(), error.offset());
             assert_eq!(place, (ErrorKind::TrailingBytes, frame.bytes().len()));
         }
-        Ok(Framed::NeedMore(_)) => {
+        Ok(NextFrame::NeedMore(_)) => {
             let error = result.unwrap_err();
             let place = (error.kind(), error.offset());
             assert_eq!(place, (ErrorKind::Truncated, bytes.len()));
@@ -281,7 +281,7 @@ pub fn no_other_length_decodes(bytes: &[u8], dialect: Dialect) {
     let header_length = 2 + bytes[1..].iter().take_while(|&&byte| byte >= 0x80).count();
     let (header, body) = bytes.split_at(header_length);
     for length in places(bytes.len()) {
-        let Ok(Framed::NeedMore(more)) = FrameRef::split(&bytes[..length], dialect, u32::MAX)
+        let Ok(NextFrame::NeedMore(more)) = FrameRef::split(&bytes[..length], dialect, u32::MAX)
         else {
             panic!("needs nothing more after {length} bytes");
         };
@@ -385,16 +385,16 @@ impl Start {
         let mut ending = Ok(2);
         let mut not_taken = Vec::new();
         for piece in pieces {
-            let before = decoder.buffer().len();
+            let before = decoder.buffer_mut().len();
             decoder.extend(piece);
             if ending.is_err() {
-                assert_eq!(decoder.buffer().len(), before, "buffers more");
+                assert_eq!(decoder.buffer_mut().len(), before, "buffers more");
                 not_taken.extend(piece);
             }
             let now = loop {
                 match decoder.next_frame() {
-                    Ok(Framed::Frame(frame)) => frames.push(frame.bytes().to_vec()),
-                    Ok(Framed::NeedMore(more)) => break Ok(more.get()),
+                    Ok(NextFrame::Frame(frame)) => frames.push(frame.bytes().to_vec()),
+                    Ok(NextFrame::NeedMore(more)) => break Ok(more.get()),
                     Err(error) => break Err(error),
                 }
             };
@@ -404,7 +404,7 @@ impl Start {
         Apart {
             frames,
             ending,
-            left: [&decoder.buffer()[..], &not_taken].concat(),
+            left: [&decoder.buffer_mut()[..], &not_taken].concat(),
             dialect: decoder.dialect(),
         }
     }
@@ -422,11 +422,11 @@ impl Start {
             loop {
                 let framed = framing.next_frame();
                 let (packet, bad) = match (&framed, framing.dialect()) {
-                    (Ok(Framed::NeedMore(_)), _) => (Ok(None), &[][..]),
-                    (Ok(Framed::Frame(frame)), Some(dialect)) => {
+                    (Ok(NextFrame::NeedMore(_)), _) => (Ok(None), &[][..]),
+                    (Ok(NextFrame::Frame(frame)), Some(dialect)) => {
                         (frame.decode(dialect).map(Some), &frame.bytes()[..])
                     }
-                    (Ok(Framed::Frame(_)), None) => panic!("a frame without a dialect"),
+                    (Ok(NextFrame::Frame(_)), None) => panic!("a frame without a dialect"),
                     (Err(error), _) => (Err(*error), &[][..]),
                 };
                 assert_eq!(lending.next_packet(), packet);
@@ -435,14 +435,17 @@ impl Start {
                     Ok(Some(_)) => {}
                     Ok(None) => break,
                     Err(error) => {
-                        assert_eq!(lending.buffer()[..], [bad, &framing.buffer()[..]].concat());
+                        assert_eq!(
+                            lending.buffer_mut()[..],
+                            [bad, &framing.buffer_mut()[..]].concat()
+                        );
                         assert_eq!(lending.next_packet(), Err(error));
                         assert_eq!(lending.next_frame(), Err(error));
                         return;
                     }
                 }
             }
-            assert_eq!(lending.buffer()[..], framing.buffer()[..]);
+            assert_eq!(lending.buffer_mut()[..], framing.buffer_mut()[..]);
         }
     }
 
@@ -460,8 +463,8 @@ impl Start {
                 None => FrameRef::split_connect(rest, limits.first_packet),
             };
             let frame = match framed {
-                Ok(Framed::Frame(frame)) => frame,
-                Ok(Framed::NeedMore(more)) => break Ok(more.get()),
+                Ok(NextFrame::Frame(frame)) => frame,
+                Ok(NextFrame::NeedMore(more)) => break Ok(more.get()),
                 Err(error) => break Err(error),
             };
             if dialect.is_none() {
@@ -493,8 +496,8 @@ impl Start {
         let mut rest = stream;
         let mut answers = 0;
         while let Ok(framed) = decoder.next_frame() {
-            let Framed::NeedMore(more) = framed else {
-                assert!(decoder.buffer().is_empty(), "needed too many bytes");
+            let NextFrame::NeedMore(more) = framed else {
+                assert!(decoder.buffer_mut().is_empty(), "needed too many bytes");
                 answers = 0;
                 continue;
             };
@@ -506,7 +509,7 @@ impl Start {
             let (last, but_one) = piece.split_last().unwrap();
             decoder.extend(but_one);
             if let Ok(framed) = decoder.next_frame() {
-                assert!(matches!(framed, Framed::NeedMore(more) if more.get() == 1));
+                assert!(matches!(framed, NextFrame::NeedMore(more) if more.get() == 1));
             }
             decoder.extend(&[*last]);
             rest = after;

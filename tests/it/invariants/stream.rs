@@ -1,7 +1,7 @@
 //! Properties of streams that are split into whole packets, heads and payload.
 
 use mqtt_wire::stream::{Part, PublishHead, Splitter, StreamDecoder, StreamLimits};
-use mqtt_wire::{DecodeError, Dialect, ErrorKind, FrameRef, Framed, Packet};
+use mqtt_wire::{DecodeError, Dialect, ErrorKind, FrameRef, NextFrame, Packet};
 
 /// The parts of a stream, with the payload of each packet in one piece.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,9 +84,9 @@ fn take_apart_buffered<'p>(
     for piece in pieces {
         decoder.extend(piece);
         parts.ending = loop {
-            let before = decoder.buffer().len();
+            let before = decoder.buffer_mut().len();
             let part = decoder.next_part();
-            parts.taken += before - decoder.buffer().len();
+            parts.taken += before - decoder.buffer_mut().len();
             match part {
                 Err(error) => break Err(error),
                 Ok(Part::NeedMore(_)) => break Ok(()),
@@ -150,7 +150,7 @@ pub fn parts_match_whole_packets(stream: &[u8], dialect: Dialect, limits: Stream
         let framed = FrameRef::split(rest, dialect, limit).unwrap();
         match taken {
             Taken::Whole(bytes) => {
-                let Framed::Frame(frame) = framed else {
+                let NextFrame::Frame(frame) = framed else {
                     panic!("{framed:?} is returned");
                 };
                 assert_eq!(frame.bytes(), bytes);
@@ -161,7 +161,7 @@ pub fn parts_match_whole_packets(stream: &[u8], dialect: Dialect, limits: Stream
                 let bytes = [&head[..], payload].concat();
                 assert_eq!(rest[..bytes.len()], bytes);
                 rest = &rest[bytes.len()..];
-                if let Framed::Frame(frame) = framed {
+                if let NextFrame::Frame(frame) = framed {
                     assert_eq!(frame.bytes(), bytes);
                     assert!(bytes.len() > limits.whole as usize);
                     head_matches_packet(head, &frame, dialect);
@@ -183,8 +183,8 @@ pub fn parts_match_whole_packets(stream: &[u8], dialect: Dialect, limits: Stream
         _ => limits.whole,
     };
     match FrameRef::split(rest, dialect, limit) {
-        Ok(Framed::Frame(frame)) => assert_eq!(frame.decode(dialect), Err(error)),
-        Ok(Framed::NeedMore(missing)) => {
+        Ok(NextFrame::Frame(frame)) => assert_eq!(frame.decode(dialect), Err(error)),
+        Ok(NextFrame::NeedMore(missing)) => {
             // any bytes may follow
             let end = vec![b'x'; missing.get()];
             let whole = [rest, &end].concat();
@@ -200,10 +200,7 @@ fn head_matches_packet(head: &[u8], frame: &FrameRef<'_>, dialect: Dialect) {
         panic!("{frame:?} is returned in parts");
     };
     assert_eq!(head.len() + publish.payload.len(), frame.bytes().len());
-    let limits = StreamLimits {
-        whole: head.len() as u32,
-        publish: u32::MAX,
-    };
+    let limits = StreamLimits::new(head.len() as u32, u32::MAX);
     let mut input = frame.bytes();
     let part = Splitter::new(dialect, limits).next_part(&mut input);
     let Ok(Part::Head(head)) = part else {

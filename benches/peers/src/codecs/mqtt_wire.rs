@@ -8,7 +8,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use mqtt_wire::fanout::{Envelope, SharedPublish};
 use mqtt_wire::stream::PublishHead;
 use mqtt_wire::{
-    Codec, Connect, Delivery, Dialect, Frame, FrameDecoder, FrameRef, Framed, Limits, Packet,
+    Codec, Connect, Delivery, Dialect, Frame, FrameDecoder, FrameRef, Limits, NextFrame, Packet,
     PacketBuf, PacketId, Properties, Property, Publish, ReasonCodes, ReturnCode, Subscriptions,
     Version, Will,
 };
@@ -156,7 +156,7 @@ impl<const LEVEL: u8> Peer for Frames<LEVEL> {
     #[inline(always)]
     fn decode(input: &mut Decoder<LEVEL>) -> Option<(Dialect, Frame)> {
         match input.decoder.next_frame() {
-            Ok(Framed::Frame(frame)) => Some((input.dialect, frame)),
+            Ok(NextFrame::Frame(frame)) => Some((input.dialect, frame)),
             _ => None,
         }
     }
@@ -193,7 +193,7 @@ impl<const LEVEL: u8> Peer for Owned<LEVEL> {
     #[inline(always)]
     fn decode(input: &mut Decoder<LEVEL>) -> Option<PacketBuf> {
         match input.decoder.next_frame() {
-            Ok(Framed::Frame(frame)) => PacketBuf::new(frame, input.dialect).ok(),
+            Ok(NextFrame::Frame(frame)) => PacketBuf::new(frame, input.dialect).ok(),
             _ => None,
         }
     }
@@ -403,7 +403,7 @@ impl<const LEVEL: u8> Stream<LEVEL> {
     #[inline(always)]
     fn frame(&mut self) -> Option<FrameRef<'static>> {
         match FrameRef::split(self.rest, self.dialect, u32::MAX) {
-            Ok(Framed::Frame(frame)) => {
+            Ok(NextFrame::Frame(frame)) => {
                 self.rest = &self.rest[frame.bytes().len()..];
                 Some(frame)
             }

@@ -15,9 +15,8 @@ use crate::statement::Statement;
 /// numbers have no meaning.
 ///
 /// ```
-/// use mqtt_wire::{
-///     ConnAck, Delivery, Dialect, Ending, Packet, ReasonCode, Version, WillFate, WillTerms,
-/// };
+/// use mqtt_wire::will::{Ending, WillFate, WillTerms};
+/// use mqtt_wire::{ConnAck, Delivery, Dialect, Packet, ReasonCode, Version};
 /// # use std::time::Duration;
 ///
 /// // CONNECT: Session Expiry 60 s, and a Will on topic "w" with Will Delay 10 s
@@ -46,6 +45,7 @@ use crate::statement::Statement;
 /// ```
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct WillTerms {
     /// The version of the connection.
     pub version: Version,
