@@ -111,6 +111,7 @@ pub(crate) use text_traits;
 /// assert!(Utf8Str::new("a\0b").is_err());
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[doc(alias = "MqttString")]
 pub struct Utf8Str<'a>(&'a [u8]);
 
 impl<'a> Utf8Str<'a> {
@@ -232,6 +233,8 @@ impl serde::Serialize for BinaryData<'_> {
 #[doc(alias = "pkid")]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[doc(alias = "Pid")]
+#[doc(alias = "PacketIdentifier")]
 pub struct PacketId(u16);
 
 impl PacketId {

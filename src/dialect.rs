@@ -13,6 +13,8 @@ use crate::rules::{OptionalRules, Waivers};
 /// | 5.0 | `MQTT` | 5 |
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[doc(alias = "Protocol")]
+#[doc(alias = "ProtocolVersion")]
 pub enum Version {
     /// MQTT 3.1 (IBM and Eurotech, 2010).
     V3_1,

@@ -1,16 +1,6 @@
 //! How to put the parts together, and the reasons for the design.
 //!
-//! | page | for |
-//! |---|---|
-//! | [`server`] | a broker: all versions of CONNECT, answers to bad packets, tokio, the Will |
-//! | [`client`] | a client: building packets, limits, Packet Identifiers, keep alive |
-//! | [`websocket`] | MQTT over WebSocket: subprotocol, message boundaries, text, fan-out |
-//! | [`embedded`] | a device without an allocator: slices in, slices out |
-//! | [`gateway`] | a program between two peers: translation, fan-out, devices that deviate |
-//! | [`migrating`] | users of `mqttbytes`, `rumqttc`, `mqttrs` and `mqtt-proto` |
-//! | [`comparison`] | the choice of a codec: this crate beside six others, and the case for each of them |
-//! | [`bugs`] | real parser bugs and CVEs, with the bytes and the verdict here |
-//! | [`decisions`] | the reasons for `Dialect`, for lists as views, and so on |
+#![doc = include_str!("guide/index.md")]
 //!
 //! The programs in `examples/` are tested, and short enough to copy from:
 //!

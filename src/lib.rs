@@ -36,8 +36,9 @@
 //! | bytes in a slice | [`FrameRef::split`], or [`Packet::decode`] for exactly one packet |
 //! | a buffer to encode into | [`Packet::encode`] or [`Packet::encode_to_slice`] |
 //!
-//! The [`guide`] has a page each for servers, clients, gateways and devices without an allocator,
-//! and explains how to migrate from other crates and why the crate is designed as it is.
+//! The [`guide`] shows how the parts go together:
+//!
+#![doc = include_str!("guide/index.md")]
 //!
 //! # The parts
 //!

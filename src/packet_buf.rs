@@ -35,6 +35,7 @@ use crate::packet_type::PacketType;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
+#[doc(alias = "OwnedPacket")]
 pub struct PacketBuf {
     bytes: Bytes,
     header: Header,

@@ -24,6 +24,8 @@ use crate::wire::write::Out;
 ///
 /// A property appears at most once, except for User Property, and for Subscription Identifier in a
 /// PUBLISH from a Server.
+#[doc(alias = "ConnectProperties")]
+#[doc(alias = "PublishProperties")]
 pub type Properties<'a> = List<'a, Property<'a>>;
 
 impl<'a> Properties<'a> {

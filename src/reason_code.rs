@@ -18,6 +18,10 @@ macro_rules! reason_codes {
         /// QoS 0 in SUBACK.
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[doc(alias = "ConnectReturnCode")]
+        #[doc(alias = "DisconnectReasonCode")]
+        #[doc(alias = "PubAckReason")]
+        #[doc(alias = "SubscribeReasonCode")]
         pub enum ReasonCode {
             $(#[doc = concat!("`", stringify!($byte), "` ", $text, ".")] $name = $byte,)*
         }

@@ -21,6 +21,7 @@ use crate::rules::{OptionalRules, Waivers};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias = "max_packet_size")]
 pub struct Limits {
     /// The limit for all packets; 1 MiB by default. In 5.0 this is the Maximum Packet Size to
     /// announce.

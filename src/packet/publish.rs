@@ -216,6 +216,7 @@ fn may_be_empty(properties: Properties<'_>, dialect: Dialect) -> bool {
 /// The QoS of a PUBLISH, with the fields that exist only in that QoS.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[doc(alias = "QosPid")]
 pub enum Delivery {
     /// QoS 0: no Packet Identifier and no DUP (MQTT-2.3.1-5 and MQTT-3.3.1-2 of 3.1.1,
     /// MQTT-2.2.1-2 and MQTT-3.3.1-2 of 5.0).
