@@ -11,8 +11,8 @@ pub mod text;
 use arbitrary::Unstructured;
 use bytes::Bytes;
 use mqtt_wire::{
-    Connect, DecodeError, Dialect, EncodeError, ErrorKind, Field, FrameDecoder, FrameRef, Limits,
-    NextFrame, Packet, PacketBuf, PacketType, Sender, Version,
+    Carrier, Connect, DecodeError, Dialect, EncodeError, ErrorKind, Field, FrameDecoder, FrameRef,
+    Limits, NextFrame, Packet, PacketBuf, PacketType, Properties, PropertiesBuf, Sender, Version,
 };
 use mqtt_wire_testkit as model;
 
@@ -91,6 +91,27 @@ pub fn round_trips(packet: Packet<'_>, dialect: Dialect) {
     decode_matches_framing(&bytes, dialect);
     let encoded = PacketBuf::encode(&packet, dialect).unwrap();
     assert_eq!((encoded.packet(), encoded.as_ref()), (packet, &bytes[..]));
+    owned_properties_lend_the_same(&packet, &bytes, dialect);
+}
+
+/// The properties of a packet, and of its Will, can be owned, and their block is a part of the packet.
+fn owned_properties_lend_the_same(packet: &Packet<'_>, bytes: &[u8], dialect: Dialect) {
+    let will = match packet {
+        Packet::Connect(connect) => connect.will.map(|will| (will.properties, Carrier::Will)),
+        _ => None,
+    };
+    let own = (packet.properties(), packet.packet_type().into());
+    for (properties, carrier) in [own].into_iter().chain(will) {
+        if properties.is_empty() {
+            continue;
+        }
+        let owned = PropertiesBuf::new(properties, carrier, dialect).unwrap();
+        assert_eq!(owned.as_properties(), properties);
+        let block = owned.as_bytes();
+        assert!(bytes.windows(block.len()).any(|part| part == block));
+        let decoded = Properties::decode(block, carrier, dialect);
+        assert_eq!(decoded, Ok((properties, &b""[..])));
+    }
 }
 
 /// An owned packet is made from the bytes that decode, and lends the same packet.
