@@ -61,5 +61,3 @@ mod two_tasks;
 mod vectors;
 mod waivers;
 mod will;
-#[cfg(feature = "tokio")]
-mod will_broker;
