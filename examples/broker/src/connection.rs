@@ -31,8 +31,9 @@ pub async fn serve(
 ) {
     let deadline = Instant::now() + broker.settings.connect_timeout;
     let opening = async {
-        let stream = transport.accept(socket).await?;
-        let mut wire = Wire::new(stream, broker.settings.framing());
+        let limits = broker.settings.framing();
+        let stream = transport.accept(socket, limits.packet as usize).await?;
+        let mut wire = Wire::new(stream, limits);
         let first = wire.first_packet().await?;
         io::Result::Ok((wire, first))
     };
@@ -99,15 +100,17 @@ async fn converse(
     let mut last_heard = Instant::now();
     let mut unsent_since = None;
     loop {
+        conversation.send_waiting()?;
         while conversation.out.len() < settings.max_queued_bytes {
             let Some(packet) = wire.decoder.next_packet()? else {
                 break;
             };
             conversation.answer(&packet)?;
+            // so that the answer to the next packet comes behind all earlier messages
+            conversation.send_waiting()?;
             // one read may bring many packets: let other connections run between them
             consume_budget().await;
         }
-        conversation.send_waiting()?;
 
         // reading goes on while a write waits, until too many answers wait
         let may_read = conversation.out.len() < settings.max_queued_bytes;

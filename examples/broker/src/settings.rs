@@ -19,7 +19,8 @@ pub struct Settings {
     /// Levels of a Topic Filter, and of a shared subscription without `$share` and its name. A longer
     /// filter is refused with "Quota exceeded" in SUBACK.
     pub max_filter_levels: usize,
-    /// Bytes of a packet from a client, fixed header included. Leaves 64 KiB beside a payload of 1 MiB.
+    /// Bytes of a packet from a client, fixed header included, and of a WebSocket message. The default
+    /// leaves 64 KiB beside a payload of 1 MiB.
     pub max_packet_size: u32,
     /// Bytes that wait for one client. Messages above it are dropped for this client. Above it the
     /// answers that a client does not read stop the broker from reading what it sends.

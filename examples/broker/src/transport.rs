@@ -44,13 +44,17 @@ impl Transport {
         }
     }
 
-    pub(crate) async fn accept(&self, socket: TcpStream) -> io::Result<Box<dyn Stream>> {
+    pub(crate) async fn accept(
+        &self,
+        socket: TcpStream,
+        max_message_size: usize,
+    ) -> io::Result<Box<dyn Stream>> {
         let stream: Box<dyn Stream> = match &self.tls {
             Some(tls) => Box::new(tls.accept(socket).await?),
             None => Box::new(socket),
         };
         if self.websocket {
-            accept_websocket(stream).await
+            accept_websocket(stream, max_message_size).await
         } else {
             Ok(stream)
         }
@@ -59,17 +63,14 @@ impl Transport {
 
 /// Reads a certificate chain and its private key from PEM files.
 pub fn tls(certificates: &Path, key: &Path) -> io::Result<TlsAcceptor> {
-    let certificates = CertificateDer::pem_file_iter(certificates)
+    let bad = |path: &Path, error| io::Error::other(format!("{}: {error}", path.display()));
+    let chain = CertificateDer::pem_file_iter(certificates)
         .and_then(Iterator::collect)
-        .map_err(io::Error::other)?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(io::Error::other)?;
+        .map_err(|error| bad(certificates, error))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| bad(key, error))?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .and_then(|config| {
-            config
-                .with_no_client_auth()
-                .with_single_cert(certificates, key)
-        })
+        .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key))
         .map_err(io::Error::other)?;
     Ok(Arc::new(config).into())
 }
@@ -79,11 +80,14 @@ const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
 
 /// Accepts a WebSocket. It becomes a stream of bytes: packets and messages have independent borders
 /// (MQTT-6.0.0-2).
-async fn accept_websocket(stream: Box<dyn Stream>) -> io::Result<Box<dyn Stream>> {
-    // a message is read as a whole before its bytes are passed on
+async fn accept_websocket(
+    stream: Box<dyn Stream>,
+    max_message_size: usize,
+) -> io::Result<Box<dyn Stream>> {
+    // a message is kept until its last byte has arrived
     let config = WebSocketConfig::default()
-        .max_message_size(Some(MAX_MESSAGE))
-        .max_frame_size(Some(MAX_MESSAGE));
+        .max_message_size(Some(max_message_size))
+        .max_frame_size(Some(max_message_size));
     let websocket = accept_hdr_async_with_config(stream, choose_subprotocol, Some(config));
     let (sink, stream) = websocket.await.map_err(io::Error::other)?.split();
     let reader = StreamReader::new(stream.filter_map(|message| future::ready(bytes(message))));
@@ -93,9 +97,6 @@ async fn accept_websocket(stream: Box<dyn Stream>) -> io::Result<Box<dyn Stream>
     Ok(Box::new(join(reader, writer)))
 }
 
-/// The largest WebSocket message.
-const MAX_MESSAGE: usize = 2 << 20;
-
 #[expect(clippy::result_large_err, reason = "tungstenite's type")]
 fn choose_subprotocol(
     request: &Request,
@@ -104,10 +105,7 @@ fn choose_subprotocol(
     let offers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
     let offers = offers.filter_map(|offer| offer.to_str().ok());
     let mut offers = offers.flat_map(|offer| offer.split(',')).map(str::trim);
-    match SUBPROTOCOLS
-        .into_iter()
-        .find(|it| offers.any(|offer| offer == *it))
-    {
+    match offers.find_map(|offer| SUBPROTOCOLS.into_iter().find(|it| *it == offer)) {
         Some(chosen) => {
             let chosen = HeaderValue::from_static(chosen);
             response

@@ -4,4 +4,11 @@
 mod client;
 mod vectors;
 
+mod acknowledgements;
+mod aliases;
+mod closing;
 mod conversations;
+mod limits;
+mod program;
+mod sharing;
+mod transports;
