@@ -53,7 +53,7 @@ pub async fn serve(
             conversation.say_why(&end);
             wire.end(&mut conversation.out).await;
             report(&conversation, &end, &broker);
-            BytesMut::new()
+            return wire.drain().await;
         }
         Ok(Err(refusal)) => refusal,
         Err(error) => {
@@ -101,7 +101,7 @@ async fn converse(
     let mut unsent_since = None;
     loop {
         conversation.send_waiting()?;
-        while conversation.out.len() < settings.max_queued_bytes {
+        while has_room(&conversation.out, settings) {
             let Some(packet) = wire.decoder.next_packet()? else {
                 break;
             };
@@ -113,7 +113,7 @@ async fn converse(
         }
 
         // reading goes on while a write waits, until too many answers wait
-        let may_read = conversation.out.len() < settings.max_queued_bytes;
+        let may_read = has_room(&conversation.out, settings);
         if !may_read {
             last_heard = Instant::now(); // nobody listens
         }
@@ -139,6 +139,11 @@ async fn converse(
             }
         }
     }
+}
+
+/// Whether another answer may wait for the socket.
+fn has_room(out: &BytesMut, settings: &Settings) -> bool {
+    out.is_empty() || out.len() < settings.max_queued_bytes
 }
 
 async fn at(time: Option<Instant>) {
