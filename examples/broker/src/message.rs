@@ -171,3 +171,40 @@ impl Queued {
         self.fanout.message.size
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mqtt_wire::{Properties, Property};
+    use std::time::Duration;
+
+    #[test]
+    fn equal_copies_are_encoded_once_and_old_ones_forgotten() {
+        let topic = TopicName::new("a").unwrap();
+        let expiry = [Property::MessageExpiryInterval(60)];
+        let publish = Publish {
+            properties: Properties::new(&expiry),
+            ..Publish::new(topic, b"x")
+        };
+        let qos = QoS::AtLeastOnce;
+        let message = Message::new("a".into(), &publish, qos, "publisher".into()).unwrap();
+        let mut queued = Queued {
+            fanout: Arc::new(Fanout::new(message)),
+            qos,
+            retain: false,
+            subscription_ids: Vec::new(),
+        };
+        let encode = |queued: &Queued, version| {
+            for packet_id in [PacketId::MIN, PacketId::MIN.next()] {
+                let dialect = Dialect::from_server(version);
+                queued.encode(Some(packet_id), false, dialect).unwrap();
+            }
+            queued.fanout.copies.lock().unwrap().len()
+        };
+        assert_eq!(encode(&queued, Version::V3_1_1), 1);
+        assert_eq!(encode(&queued, Version::V5), 2);
+        let fanout = Arc::get_mut(&mut queued.fanout).unwrap();
+        fanout.message.published -= Duration::from_secs(9);
+        assert_eq!(encode(&queued, Version::V5), 1);
+    }
+}

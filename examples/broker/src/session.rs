@@ -301,7 +301,7 @@ fn is_last(qos: QoS, acknowledgement: PacketType) -> bool {
 mod tests {
     use super::*;
     use crate::message::Message;
-    use mqtt_wire::{Publish, TopicName};
+    use mqtt_wire::{Publish, SubscriptionOptions, TopicName};
 
     fn queued(qos: QoS) -> Queued {
         let publish = Publish::new(TopicName::new("a").unwrap(), b"x");
@@ -372,6 +372,18 @@ mod tests {
         assert_eq!(session.acknowledge(id, PubRec, true), Ok(()));
         assert_eq!(session.acknowledge(id, PubComp, false), unknown);
         assert_eq!((session.sent, session.queued_bytes), (0, 0));
+    }
+
+    #[test]
+    fn a_filter_is_replayed_once_at_a_time() {
+        let (mut session, _) = session();
+        let options = SubscriptionOptions::new(QoS::AtMostOnce);
+        let subscribed = Subscribed { options, id: None };
+        for text in ["a", "b", "a"] {
+            session.replay(TopicFilter::new(text).unwrap(), subscribed);
+        }
+        let filters: Vec<_> = session.replays.iter().map(|it| &*it.filter).collect();
+        assert_eq!(filters, ["b", "a"]);
     }
 
     #[test]

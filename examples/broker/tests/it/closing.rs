@@ -57,6 +57,26 @@ async fn the_answer_to_a_bad_packet_arrives_although_more_bytes_follow() {
     client.expect_close().await;
 }
 
+/// The system would reset the connection at the first byte that comes after its end.
+#[tokio::test]
+async fn a_connection_that_has_ended_still_takes_bytes_but_not_for_ever() {
+    let address = broker().await;
+    for version in Version::ALL {
+        let mut client = Client::connect(address, connect(version, "client")).await;
+        let socket = client.packets.get_mut();
+        socket.write_all(b"\x36\x00").await.unwrap(); // PUBLISH with QoS 3
+        let mut answer = Vec::new();
+        let read = timeout(PATIENCE, socket.read_to_end(&mut answer)).await;
+        read.expect("still open").expect("the connection was reset");
+        for _ in 0..16 {
+            socket.write_all(&[0; 64 << 10]).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        let endless = async { while socket.write_all(&[0; 64 << 10]).await.is_ok() {} };
+        timeout(PATIENCE, endless).await.expect("still open");
+    }
+}
+
 /// The guide sends the same bytes.
 #[tokio::test]
 async fn an_unknown_version_gets_the_answer_of_the_library() {

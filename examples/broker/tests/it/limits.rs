@@ -18,6 +18,9 @@ use crate::client::{
     Client, PATIENCE, V5, broker, broker_with, connect, id, message, retained, subscription, will,
 };
 
+/// The time after which a socket that takes no bytes counts as full.
+const SILENCE: Duration = Duration::from_secs(1);
+
 async fn limited(settings: Settings) -> SocketAddr {
     broker_with(settings, Transport::default()).await
 }
@@ -267,6 +270,24 @@ async fn a_connect_has_to_arrive_in_time() {
 }
 
 #[tokio::test]
+async fn a_client_that_stays_after_its_end_does_not_keep_its_place() {
+    let settings = Settings {
+        max_connections: 1,
+        ..Settings::default()
+    };
+    let address = limited(settings).await;
+    let mut stays = Client::connect(address, connect(V5, "stays")).await;
+    stays
+        .packets
+        .get_mut()
+        .write_all(b"\x36\x00")
+        .await
+        .unwrap(); // QoS 3
+    stays.expect_end(ReasonCode::MalformedPacket).await;
+    connects_soon(address, V5, "client").await;
+}
+
+#[tokio::test]
 async fn a_client_that_reads_nothing_is_still_heard() {
     let address = broker().await;
     let mut slow = narrow(address, V5).await;
@@ -285,6 +306,26 @@ async fn a_client_that_reads_nothing_is_still_heard() {
         let message = message("from-slow", text, QoS::AtMostOnce);
         slow.send(message).await;
         other.take(message).await;
+    }
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads_stop_the_broker_from_reading() {
+    let settings = Settings {
+        max_queued_bytes: 10_000,
+        ..Settings::default()
+    };
+    let address = limited(settings).await;
+    let mut deaf = narrow(address, V5).await;
+    deaf.send(connect(V5, "deaf")).await;
+    deaf.next().await;
+    let pings = [0xc0, 0].repeat(32 << 10);
+    let mut sent = 0;
+    while let Ok(written) = timeout(SILENCE, deaf.packets.get_mut().write_all(&pings)).await {
+        written.unwrap();
+        sent += pings.len();
+        // more than the buffers of the system hold
+        assert!(sent < 40 << 20, "the broker still reads");
     }
 }
 
