@@ -37,7 +37,7 @@ pub struct Broker {
 #[derive(Debug)]
 struct State {
     settings: Settings,
-    clients: HashMap<Box<str>, SessionId>,
+    clients: HashMap<Arc<str>, SessionId>,
     sessions: HashMap<SessionId, Client>,
     router: Router,
     retained: Retained,
@@ -299,7 +299,7 @@ impl State {
             connection: 0,
             presence: Presence::Away(None),
         };
-        self.clients.insert((**client_id).into(), id);
+        self.clients.insert(client_id.clone(), id);
         self.sessions.insert(id, client);
         Ok(id)
     }
@@ -400,10 +400,10 @@ impl State {
         let mut matched = false;
         for group in &matching.groups {
             let is_ready = |id| sessions.get(&id).is_some_and(Client::is_ready);
-            let chosen = group.choose(is_ready);
-            if let Some((client, (_, subscribed))) =
-                chosen.and_then(|it| Some((sessions.get_mut(&it.0)?, it)))
-            {
+            let Some((id, subscribed)) = group.choose(is_ready) else {
+                continue;
+            };
+            if let Some(client) = sessions.get_mut(&id) {
                 matched = true;
                 client.push(Queued::merge(&fanout, [subscribed]), log);
             }

@@ -175,9 +175,10 @@ async fn the_client_has_to_offer_the_subprotocol() {
 }
 
 /// A certificate for `localhost`: what the broker needs, and what its clients need.
-fn certificate() -> (tokio_rustls::TlsAcceptor, TlsConnector) {
+fn certificate(test: &str) -> (tokio_rustls::TlsAcceptor, TlsConnector) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let folder = std::env::temp_dir().join(format!("mqtt-wire-broker-{}", std::process::id()));
+    let folder =
+        std::env::temp_dir().join(format!("mqtt-wire-broker-{test}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
     std::fs::write(&certificate, made.cert.pem()).unwrap();
@@ -201,7 +202,7 @@ async fn dial_tls(address: SocketAddr, tls: &TlsConnector) -> TlsStream<TcpStrea
 
 #[tokio::test]
 async fn clients_converse_over_tls_and_over_websocket_with_tls() {
-    let (acceptor, connector) = certificate();
+    let (acceptor, connector) = certificate("converse");
     let transport = Transport {
         tls: Some(acceptor.clone()),
         websocket: false,
@@ -230,7 +231,7 @@ async fn clients_converse_over_tls_and_over_websocket_with_tls() {
 
 #[tokio::test]
 async fn a_client_without_tls_gets_nothing_from_a_broker_with_tls() {
-    let (acceptor, _) = certificate();
+    let (acceptor, _) = certificate("refuse");
     let transport = Transport {
         tls: Some(acceptor),
         websocket: false,
