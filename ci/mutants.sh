@@ -18,7 +18,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unset CARGO_TARGET_DIR
 read -ra quick <<<"${TESTS-vectors connect_flags waivers properties exceptions encoder monitor framing fanout fit will \
 topics conversions getters display tokio_codec embedded}"
-slow=(--lib --test it --test defmt -- --skip will_broker:: --skip linear_time:: --skip schema::)
+slow=(--lib --test it --test defmt -- --skip linear_time:: --skip schema::)
 
 cargo mutants --version 2>/dev/null || cargo install cargo-mutants --locked
 

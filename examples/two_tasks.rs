@@ -1,6 +1,6 @@
 //! A server that reads each connection in one task and writes it in another. Every client gets every
 //! message of QoS 0, whatever its topic and the version of the sender. To stay short it has no time
-//! limits; `will_broker` has them.
+//! limits; `examples/broker` has them.
 //!
 //! ```sh
 //! cargo run --example two_tasks --features tokio -- 127.0.0.1:1883

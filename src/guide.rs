@@ -9,7 +9,7 @@
 //! | `server.rs` | a blocking server on one page |
 //! | `client.rs` | a client on tokio |
 //! | `two_tasks.rs` | one task that reads a connection, and one that writes it |
-//! | `will_broker/` | a broker on tokio, with Sessions and Wills |
+//! | `broker/` | a broker on tokio, with Sessions, Wills, limits, TLS and WebSocket |
 //! | `gateway.rs` | one message for subscribers of all versions, without a copy of the payload |
 //! | `websocket/` | a server and a client over WebSocket |
 //! | `slices.rs` | a device without an allocator |

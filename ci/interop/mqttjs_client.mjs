@@ -1,10 +1,10 @@
-// A client on MQTT.js with the command line of examples/client.rs; the address may be a URL.
+// A client on MQTT.js with the command line of examples/client.rs, but with a URL instead of an address.
 // The first argument is the folder in which MQTT.js is installed.
 
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
 
-const [folder, address, ...args] = process.argv.slice(2);
+const [folder, url, ...args] = process.argv.slice(2);
 const mqtt = createRequire(`${folder}/`)("mqtt");
 
 // parseArgs has no options with two values, so the two are joined
@@ -38,7 +38,6 @@ if (values.will) {
   const [topic, payload] = JSON.parse(values.will);
   settings.will = { topic, payload, qos, retain };
 }
-const url = address.includes("://") ? address : `mqtt://${address}`;
 const client = mqtt.connect(url, settings);
 client.on("error", (error) => {
   console.error(String(error));

@@ -2,7 +2,8 @@
 """Runs real clients against real brokers: a killed client leaves its Will, a client
 that disconnects does not. Called by ../interop.sh, which installs and builds what it needs.
 
-    run.py --examples FOLDER --ws-server PROGRAM --rumqttc PROGRAM --python PROGRAM --node-modules FOLDER
+    run.py --broker PROGRAM --client PROGRAM --ws-server PROGRAM --certificate FILE --key FILE --rumqttc PROGRAM
+        --python PROGRAM --node-modules FOLDER
 """
 
 import argparse
@@ -108,12 +109,14 @@ class Program:
 # ---- brokers -------------------------------------------------------------------------------
 
 
-def will_broker(options, _):
-    broker = Program(options.examples / "will_broker", "127.0.0.1:0")
-    return broker, int(broker.expect("listening on *").rsplit(":", 1)[1])
+def example_broker(options, *flags):
+    """The broker, its port, and its port for WebSocket."""
+    broker = Program(options.broker, "--listen", "127.0.0.1:0", "--ws", 0, *flags)
+    ports = [int(broker.expect("listening on *").rsplit(":", 1)[1]) for _ in range(2)]
+    return broker, *ports
 
 
-def mosquitto(_, folder):
+def mosquitto(folder):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -134,6 +137,7 @@ def mosquitto(_, folder):
 # ---- clients -------------------------------------------------------------------------------
 
 MOSQUITTO_VERSIONS = {"3.1": "mqttv31", "3.1.1": "mqttv311", "5.0": "mqttv5"}
+MOSQUITTO_TLS = []  # arguments while the broker uses TLS
 
 
 class Client:
@@ -141,17 +145,17 @@ class Client:
 
     versions = ("3.1", "3.1.1", "5.0")
     subscribed = "subscribed"
-    scheme = ""
 
-    def __init__(self, *argv):
+    def __init__(self, *argv, url="127.0.0.1:{port}"):
         self.argv = argv
+        self.url = url
 
     def run(self, port, version, client_id, qos, retain, will, publish, subscribe):
         args = ["--id", client_id, "--version", version, "--qos", qos, "--will", *will]
         for topic, message in publish:
             args += ["--pub", topic, message]
         args += ["--retain"] * retain + ["--sub", subscribe]
-        client = Program(*self.argv, f"{self.scheme}127.0.0.1:{port}", *args)
+        client = Program(*self.argv, self.url.format(port=port), *args)
         client.expect(self.subscribed)
         return client
 
@@ -161,11 +165,6 @@ class Client:
 
 class Rumqttc(Client):
     versions = ("3.1.1", "5.0")
-
-
-class OverWebSocket(Client):
-    versions = ("3.1.1", "5.0")  # 3.1 has no WebSocket
-    scheme = "ws://"
 
 
 class MosquittoSub(Client):
@@ -183,7 +182,7 @@ class MosquittoSub(Client):
 
 
 def mosquitto_sub(port, *args):
-    client = Program("stdbuf", "-oL", "mosquitto_sub", "-p", port, "-d", *args)
+    client = Program("stdbuf", "-oL", "mosquitto_sub", "-p", port, "-d", *MOSQUITTO_TLS, *args)
     client.expect("Subscribed (mid: *")
     return client
 
@@ -192,7 +191,7 @@ def mosquitto_pub(port, topic, message, qos, retain=False, version="3.1.1"):
     text = ["-m", message] if message else ["-n"]
     with Program(
         *("mosquitto_pub", "-p", port, "-V", MOSQUITTO_VERSIONS[version], "-t", topic, *text),
-        *(["-q", qos] + ["-r"] * retain),
+        *(["-q", qos] + ["-r"] * retain + MOSQUITTO_TLS),
     ) as client:
         if client.wait() != 0:
             raise Failure(str(client))
@@ -324,17 +323,18 @@ def message_arrives_over_websocket(options, client):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--examples", type=pathlib.Path, required=True)
-    parser.add_argument("--ws-server", required=True)
-    parser.add_argument("--rumqttc", required=True)
-    parser.add_argument("--python", required=True)
-    parser.add_argument("--node-modules", required=True)
+    for option in ("broker", "client", "ws-server", "certificate", "key", "rumqttc", "python", "node-modules"):
+        parser.add_argument(f"--{option}", required=True)
     options = parser.parse_args()
+
+    def mqttjs(url):
+        return Client("node", HERE / "mqttjs_client.mjs", options.node_modules, url=url)
+
     clients = {
         "mosquitto_sub": MosquittoSub(),
-        "examples/client": Client(options.examples / "client"),
+        "examples/client": Client(options.client),
         "paho-mqtt": Client(options.python, HERE / "paho_client.py"),
-        "MQTT.js": Client("node", HERE / "mqttjs_client.mjs", options.node_modules),
+        "MQTT.js": mqttjs("mqtt://127.0.0.1:{port}"),
         "rumqttc": Rumqttc(options.rumqttc),
     }
     started, results = time.monotonic(), []
@@ -352,20 +352,36 @@ def main():
         if broker.process.poll() is not None:
             raise Failure(str(broker))
 
+    def check_broker(where, broker, port, clients):
+        with broker:
+            for name, client in clients.items():
+                for version in client.versions:
+                    for check in CHECKS:
+                        report(check, f"{where}, {name} {version}", port, client, version)
+            for check in CHECKS_OF_BROKERS:
+                report(check, where, port)
+            report(is_running, where, broker)
+
+    broker, port, ws_port = example_broker(options)
+    over_websocket = {"MQTT.js over WebSocket": mqttjs(f"ws://127.0.0.1:{ws_port}")}
+    check_broker("broker", broker, port, clients | over_websocket)
+
     with tempfile.TemporaryDirectory() as folder:
-        for start_broker in (will_broker, mosquitto):
-            broker, port = start_broker(options, folder)
-            where = start_broker.__name__
-            with broker:
-                for name, client in clients.items():
-                    for version in client.versions:
-                        for check in CHECKS:
-                            report(check, f"{where}, {name} {version}", port, client, version)
-                for check in CHECKS_OF_BROKERS:
-                    report(check, where, port)
-                report(is_running, where, broker)
-    over_websocket = OverWebSocket(*clients["MQTT.js"].argv)
+        check_broker("mosquitto", *mosquitto(folder), clients)
+
+    broker, port, ws_port = example_broker(options, "--tls", options.certificate, options.key)
+    MOSQUITTO_TLS.extend(["--cafile", options.certificate])
+    os.environ["NODE_EXTRA_CA_CERTS"] = options.certificate
+    over_tls = {
+        "mosquitto_sub": MosquittoSub(),
+        "MQTT.js": mqttjs("mqtts://localhost:{port}"),
+        "MQTT.js over WebSocket": mqttjs(f"wss://localhost:{ws_port}"),
+    }
+    check_broker("broker with TLS", broker, port, over_tls)
+    over_websocket = mqttjs("ws://127.0.0.1:{port}")
+    over_websocket.versions = ("3.1.1", "5.0")  # 3.1 has another subprotocol
     report(message_arrives_over_websocket, "ws-server, MQTT.js", options, over_websocket)
+
     passed, failed = results.count(True), results.count(False)
     print(f"interop: {passed} checks passed, {failed} failed, {time.monotonic() - started:.0f} s")
     return failed != 0

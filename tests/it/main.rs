@@ -65,5 +65,3 @@ mod two_tasks;
 mod vectors;
 mod waivers;
 mod will;
-#[cfg(feature = "tokio")]
-mod will_broker;
