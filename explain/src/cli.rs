@@ -297,11 +297,11 @@ impl ShowOptions {
             Color::Always => true,
             Color::Never => false,
         };
-        let stdout = stdout.lock();
+        let stdout: Box<dyn Write> = Box::new(BufWriter::with_capacity(1 << 16, stdout.lock()));
         if color {
-            Box::new(BufWriter::new(stdout))
+            stdout
         } else {
-            Box::new(BufWriter::new(anstream::StripStream::new(stdout)))
+            Box::new(anstream::StripStream::new(stdout))
         }
     }
 }
