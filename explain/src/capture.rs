@@ -1,65 +1,40 @@
-//! Packet captures: from a pcap or pcapng file to reassembled TCP connections.
+//! Packet captures: from a pcap or pcapng file to the bytes of TCP connections, as they are read.
 //!
-//! [`read`] returns one [`Flow`] for each TCP connection. The bytes of a flow are in the order in
-//! which the applications read them, both directions interleaved as they were captured. Bytes that
-//! the capture does not hold become a gap.
+//! A [`PacketReader`] returns the packets of a file or of a pipe. [`Connections`] finds the TCP
+//! connection of each, and hands the bytes of both directions to an [`Observer`], in the order in
+//! which the applications could read them. Bytes that the capture does not have become a gap, at the
+//! place where a sequence number or an acknowledgement proves them. The memory is limited, however
+//! long the capture is.
 
 mod connections;
 mod error;
-mod flow;
+mod fragments;
 mod ip;
 mod link;
+mod packets;
 mod pcap;
 mod pcapng;
+mod segment;
+mod skipped;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod wifi;
 
-pub use self::connections::Skipped;
-pub use self::error::CaptureError;
-pub use self::flow::{Data, Direction, Flow};
+pub use self::connections::{Connections, Followed, Observer};
 pub use self::ip::tcp_payload;
+pub use self::packets::{Next, PacketReader};
 pub use self::pcap::write as write_pcap;
+pub use self::segment::{Content, Ends, Outcome, Peer, Segment};
+pub use self::skipped::Skipped;
 
-use self::connections::Reader;
 use self::pcap::is_pcap;
 use self::pcapng::is_pcapng;
 
-/// The content of a capture file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Capture {
-    /// The TCP connections, in the order of their first packets.
-    pub flows: Vec<Flow>,
-    /// How many packets the file holds.
-    pub packets: u64,
-    /// The packets that are in no flow.
-    pub skipped: Skipped,
-    /// The offset of the first record that is damaged or cut off. Everything before it was read.
-    pub broken_at: Option<usize>,
-}
+/// How many bytes at its beginning show whether a file is a capture.
+pub const MAGIC_LEN: usize = 12;
 
 /// Whether the bytes begin like a pcap or pcapng file.
 pub fn is_capture(bytes: &[u8]) -> bool {
     is_pcap(bytes) || is_pcapng(bytes)
-}
-
-/// Reads a whole capture; with a `port`, only the connections of which one side has this port.
-///
-/// Damage after the first record is not an error: the connections before it are returned, and
-/// [`Capture::broken_at`] is the place of the damage.
-pub fn read(file: &[u8], port: Option<u16>) -> Result<Capture, CaptureError> {
-    let mut reader = Reader::new(port);
-    let broken_at = if is_pcapng(file) {
-        pcapng::read(file, &mut reader)?
-    } else if is_pcap(file) {
-        pcap::read(file, &mut reader)?
-    } else {
-        return Err(CaptureError::NotACapture);
-    };
-    Ok(Capture {
-        packets: reader.packets,
-        skipped: reader.skipped,
-        broken_at,
-        flows: reader.into_flows(),
-    })
 }

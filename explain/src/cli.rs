@@ -33,6 +33,7 @@ Examples:
   mqtt-explain 10 0d 0004 4d515454 04 0a 003c 0001 70
   mqtt-explain \"b'\\x30\\x0a\\x00\\x03a/bhello'\"
   mqtt-explain session.pcapng
+  tcpdump -U -w - port 1883 | mqtt-explain
   tcpdump -x -r session.pcap port 1883 | mqtt-explain
   mqtt-explain --c2s client.bin --s2c server.bin
   mqtt-explain --json --mqtt 5.0 --from server dump.bin
@@ -43,6 +44,12 @@ order, answers, Packet Identifiers, limits, and in captures Keep Alive. Keep Ali
 of one second, because a packet is captured later than it was sent. If the order of the two
 directions was not recorded, the program assumes an order that breaks the fewest rules. After
 missing or refused bytes, it assumes that earlier packets may have passed unseen.
+
+A capture is printed as it is read: all connections in the order of time, each line with the number
+of the packet, the seconds since the first packet, the number of the connection, and the offset in
+its direction. Fragments are put together, and repeated or reordered packets are put in order.
+Where bytes are missing from the capture, nothing is reported about packets that rest on them. The
+last lines name what was not read.
 
 Exit status:
    0  everything is valid
@@ -59,9 +66,15 @@ Exit status:
    \"breaches\": [{\"kind\", \"from\", \"statements\", \"reason_code\"}] | null,
    \"fields\": [{\"name\", \"offset\", \"length\", \"bits\"?, \"value\", \"children\"?}]}
 \"waiver\" is the name for --waive that covers the error, or null. \"waived\" holds the errors that
---waive covered. \"breaches\" is null if the rules between packets were not checked. Captures add
-\"connection\", \"capture_packet\" and \"seconds\". The verdict is \"unread\" for bytes that were not
-decoded, \"missing\" for bytes that are not in the capture, and \"not_mqtt\" for another protocol.";
+--waive covered. \"breaches\" is null if the rules between packets were not checked. The verdict is
+\"unread\" for bytes that were not decoded, and \"not_mqtt\" for another protocol.
+
+Captures add \"connection\", \"number\" (of the connection), \"capture_packet\" and \"seconds\" (since the
+first packet). They have more verdicts: \"opened\", \"missing\" (bytes that are not in the capture),
+\"changed\" (bytes were sent again and differ), \"closed\" and \"reset\" (\"from\" is the side). \"ended\",
+or \"open\" if the capture ends before the connection, has the totals and the \"will\", as in `proxy`.
+The last line has the verdict \"capture\", with the number of \"packets\" and \"connections\", and of the
+packets that were \"not_read\".";
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -297,11 +310,11 @@ impl ShowOptions {
             Color::Always => true,
             Color::Never => false,
         };
-        let stdout = stdout.lock();
+        let stdout: Box<dyn Write> = Box::new(BufWriter::with_capacity(1 << 16, stdout.lock()));
         if color {
-            Box::new(BufWriter::new(stdout))
+            stdout
         } else {
-            Box::new(BufWriter::new(anstream::StripStream::new(stdout)))
+            Box::new(anstream::StripStream::new(stdout))
         }
     }
 }

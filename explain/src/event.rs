@@ -1,7 +1,5 @@
 //! Events on a connection: packets with their verdicts, and bytes that are not decoded.
 
-use std::time::Duration;
-
 use mqtt_wire::monitor::Breach;
 use mqtt_wire::{DecodeError, Dialect, ErrorKind, Packet, PacketType, Sender};
 
@@ -67,25 +65,20 @@ pub enum Event<'a> {
         sender: Sender,
         length: usize,
     },
-    /// Bytes that are not in the capture.
-    Missing {
-        sender: Sender,
-        length: u64,
-    },
 }
 
 impl<'a> Event<'a> {
     pub fn sender(&self) -> Sender {
         match self {
             Self::Packet(record) => record.dialect.sender(),
-            Self::Unread { sender, .. } | Self::Missing { sender, .. } => *sender,
+            Self::Unread { sender, .. } => *sender,
         }
     }
 
     pub fn record(&self) -> Option<&Record<'a>> {
         match self {
             Self::Packet(record) => Some(record),
-            Self::Unread { .. } | Self::Missing { .. } => None,
+            Self::Unread { .. } => None,
         }
     }
 
@@ -96,24 +89,6 @@ impl<'a> Event<'a> {
             Verdict::Reject(_) | Verdict::Incomplete(_) => None,
         }
     }
-}
-
-/// An event and its place in the capture, if it comes from one.
-#[derive(Debug)]
-pub struct TimedEvent<'a> {
-    pub arrival: Option<Arrival>,
-    pub event: Event<'a>,
-}
-
-/// When something arrived, and with which packet of the capture.
-#[derive(Debug, Clone, Copy)]
-pub struct Arrival {
-    /// The place in the order of time.
-    pub order: usize,
-    /// The number of the packet.
-    pub packet: u64,
-    /// Since the first packet of the connection.
-    pub time: Duration,
 }
 
 /// Something on a connection that is still open.
@@ -134,6 +109,39 @@ pub enum LiveEvent<'a> {
         sender: Sender,
         length: u64,
     },
+    /// Bytes that are not in the capture.
+    Missing {
+        sender: Sender,
+        missing: Missing,
+    },
+    /// Bytes that cannot be decoded, because others are not in the capture.
+    Unread {
+        sender: Sender,
+        length: usize,
+        reason: Unread,
+    },
+    /// Bytes were sent again, and differ from the first ones.
+    Changed(Sender),
+}
+
+/// What is missing from a capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// A number of bytes.
+    Bytes(u64),
+    /// One byte, or the end of the direction.
+    ByteOrFin,
+}
+
+/// Why bytes of a capture cannot be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// The beginning of their packet is missing.
+    BeginningMissing,
+    /// The end of their packet is missing.
+    EndMissing,
+    /// The beginning of the packet was a guess, and no packet begins there.
+    NotAPacket,
 }
 
 /// The result for one packet or for all, from best to worst.

@@ -1,32 +1,24 @@
 //! Explains bytes, streams and captures.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Cursor, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use mqtt_wire::Sender;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::capture::{self, Capture, Flow};
+use crate::capture;
 use crate::cli::Explain;
 use crate::conversation::{Conversation, Transcript};
-use crate::event::{Arrival, Event, Record, Status, TimedEvent, Totals, Verdict};
-use crate::files::{read_file, read_stdin};
+use crate::event::{Event, Record, Status, Totals, Verdict};
+use crate::files::{Opened, read_file};
 use crate::order::Order;
-use crate::report::{self, FAINT, View, paint};
+use crate::report::{self, View};
 use crate::stream::Stream;
-use crate::text::count;
-use crate::{hex, input, other_protocol};
+use crate::{hex, input, other_protocol, replay};
 
 /// Reads the input that the options name, and prints the explanation.
 pub fn run(options: &Explain) -> io::Result<Status> {
     let source = Source::read(options)?;
-    if let Source::Capture(Capture {
-        broken_at: Some(place),
-        ..
-    }) = &source
-    {
-        eprintln!("mqtt-explain: the capture is damaged at byte {place}; the rest is not read");
-    }
     print(source, options, options.show.output())
 }
 
@@ -44,10 +36,12 @@ pub fn print<'a>(
     let status = match source {
         Source::Stream(bytes) => printer.stream(&bytes)?,
         Source::Streams { client, server } => {
-            let conversation = Conversation::of_streams(client, server, options.show.rules());
-            printer.conversation(&conversation, None)?
+            let conversation = Conversation::new(client, server, options.show.rules());
+            printer.conversation(&conversation)?
         }
-        Source::Capture(capture) => printer.capture(&capture.flows)?,
+        Source::Capture { input, len } => {
+            return replay::run(input, len, options, printer.out);
+        }
     };
     printer.out.flush()?;
     Ok(status)
@@ -58,11 +52,13 @@ pub enum Source {
     /// One side of a connection.
     Stream(Vec<u8>),
     /// Both sides of a connection.
-    Streams {
-        client: Vec<u8>,
-        server: Vec<u8>,
+    Streams { client: Vec<u8>, server: Vec<u8> },
+    /// A pcap or pcapng file, which is read while it is explained.
+    Capture {
+        input: Box<dyn Read>,
+        /// Its length, if it is known.
+        len: Option<u64>,
     },
-    Capture(Capture),
 }
 
 impl Source {
@@ -77,16 +73,22 @@ impl Source {
                 server: side(&options.s2c)?,
             });
         }
-        let text = match (&options.file, &options.input[..]) {
-            (Some(path), _) => read_file(path)?,
-            (None, []) => read_paste()?,
-            (None, [dash]) if dash == "-" => read_paste()?,
+        let opened = match (&options.file, &options.input[..]) {
+            (Some(path), _) => Opened::file(path, capture::MAGIC_LEN)?,
+            (None, []) => open_paste()?,
+            (None, [dash]) if dash == "-" => open_paste()?,
             (None, [path]) if Path::new(path).is_file() && hex::decode(path).is_none() => {
-                read_file(Path::new(path))?
+                Opened::file(Path::new(path), capture::MAGIC_LEN)?
             }
-            (None, bytes) => bytes.join(" ").into_bytes(),
+            (None, bytes) => return Self::parse(bytes.join(" ").into_bytes(), options),
         };
-        Self::parse(text, options)
+        if capture::is_capture(&opened.head) {
+            return Ok(Self::Capture {
+                len: opened.len,
+                input: Box::new(opened.into_reader()),
+            });
+        }
+        Self::parse(opened.read_all()?, options)
     }
 
     /// Finds the bytes in the content of a file, or in pasted text.
@@ -109,17 +111,18 @@ impl Source {
         if found.format != input::Format::Capture {
             return Ok(Self::Stream(found.bytes));
         }
-        capture::read(&found.bytes, options.port)
-            .map(Self::Capture)
-            .map_err(|error| unreadable(error.to_string()))
+        Ok(Self::Capture {
+            len: None,
+            input: Box::new(Cursor::new(found.bytes)),
+        })
     }
 }
 
-fn read_paste() -> io::Result<Vec<u8>> {
+fn open_paste() -> io::Result<Opened> {
     if io::stdin().is_terminal() {
         eprintln!("Paste the bytes in any form, and end with Ctrl-D (see --help):");
     }
-    read_stdin()
+    Opened::stdin(capture::MAGIC_LEN)
 }
 
 struct Printer<'a> {
@@ -135,7 +138,7 @@ impl Printer<'_> {
         let stream = Stream::read(bytes, self.options.mqtt, sender, self.options.show.rules());
         let is_valid = stream.records.first().is_some_and(Record::is_accepted);
         if let Some(protocol) = other_protocol::detect(bytes).filter(|_| !is_valid) {
-            return self.other_protocol(None, protocol);
+            return self.other_protocol(protocol);
         }
         if let ([only], false) = (&stream.records[..], self.options.show.json) {
             return self.packet(only, &stream);
@@ -149,16 +152,12 @@ impl Printer<'_> {
                 length: stream.unread,
             });
         }
-        let untimed = |event| TimedEvent {
-            arrival: None,
-            event,
-        };
         let transcript = Transcript {
-            events: events.into_iter().map(untimed).collect(),
+            events,
             version: Some(stream.dialect.version()),
             order: Order::Recorded,
         };
-        self.transcript(&transcript, Some(sender), None)
+        self.transcript(&transcript, Some(sender))
     }
 
     /// Prints the full report on one packet.
@@ -167,7 +166,7 @@ impl Printer<'_> {
         let out = &mut *self.out;
         match record.verdict {
             Verdict::Reject(error) if status == Status::NotMqtt => {
-                report::not_mqtt(out, None, &error.to_string())?;
+                report::not_mqtt(out, &error.to_string())?;
             }
             _ => {
                 report::verdict(out, record, stream.only_version(), self.view)?;
@@ -183,46 +182,12 @@ impl Printer<'_> {
     }
 
     /// Explains both directions of a connection.
-    fn conversation(
-        &mut self,
-        conversation: &Conversation,
-        flow: Option<&Flow>,
-    ) -> io::Result<Status> {
+    fn conversation(&mut self, conversation: &Conversation) -> io::Result<Status> {
         if let Some(protocol) = conversation.other_protocol() {
-            return self.other_protocol(flow, protocol);
+            return self.other_protocol(protocol);
         }
         let transcript = conversation.transcript(self.options.mqtt);
-        self.transcript(&transcript, None, flow)
-    }
-
-    fn capture(&mut self, flows: &[Flow]) -> io::Result<Status> {
-        const PORTS: [u16; 2] = [1883, 8883];
-        let mut statuses = Vec::new();
-        let mut others = 0;
-        for flow in flows {
-            let conversation = Conversation::of_flow(flow, self.options.show.rules());
-            let on_port = PORTS.contains(&flow.server.port()) && !flow.segments.is_empty();
-            if !on_port && self.options.port.is_none() && !conversation.begins_with_connect() {
-                others += 1;
-                continue;
-            }
-            if !statuses.is_empty() && !self.options.show.json {
-                writeln!(self.out)?;
-            }
-            statuses.push(self.conversation(&conversation, Some(flow))?);
-        }
-        if !self.options.show.json && (others > 0 || statuses.is_empty()) {
-            let number = count(others, "TCP connection");
-            let text = match (statuses.is_empty(), others) {
-                (true, 0) => String::from("no TCP connection in this capture\n"),
-                (true, _) => format!("no MQTT in this capture: {number} (see --port)\n"),
-                (false, _) => format!("\n{number} without MQTT\n"),
-            };
-            paint(&mut *self.out, FAINT, &text)?;
-        }
-        // the connections without MQTT do not count if there are others
-        let of_mqtt = statuses.into_iter().filter(|it| *it != Status::NotMqtt);
-        Ok(of_mqtt.max().unwrap_or(Status::NotMqtt))
+        self.transcript(&transcript, None)
     }
 
     /// Prints a line for each packet, and the details of refused ones.
@@ -230,67 +195,32 @@ impl Printer<'_> {
         &mut self,
         transcript: &Transcript<'_>,
         sender: Option<Sender>,
-        flow: Option<&Flow>,
     ) -> io::Result<Status> {
         let totals = Totals::of(transcript.packets());
         if self.options.show.json {
-            for TimedEvent { arrival, event } in &transcript.events {
-                self.json_event(*arrival, event, flow)?;
+            for event in &transcript.events {
+                let object = report::json::event(event, self.view)?;
+                writeln!(self.out, "{object}")?;
             }
             return Ok(totals.status);
         }
-        let name = flow.map(arrow_name);
         let out = &mut *self.out;
-        report::totals(out, &totals, name.as_deref())?;
+        report::totals(out, &totals)?;
         report::dialect(out, transcript.version, sender)?;
         report::order(out, transcript.order)?;
-        for TimedEvent { arrival, event } in &transcript.events {
-            if let Some(arrival) = arrival {
-                report::place(out, arrival.packet, arrival.time)?;
-            }
+        for event in &transcript.events {
             report::event(out, event, self.view)?;
         }
         Ok(totals.status)
     }
 
-    fn json_event(
-        &mut self,
-        arrival: Option<Arrival>,
-        event: &Event<'_>,
-        flow: Option<&Flow>,
-    ) -> io::Result<()> {
-        let mut object = report::json::event(event, self.view)?;
-        if let Some(members) = object.as_object_mut() {
-            if let Some(flow) = flow {
-                members.insert("connection".into(), json_name(flow));
-            }
-            if let Some(arrival) = arrival {
-                members.insert("capture_packet".into(), arrival.packet.into());
-                members.insert("seconds".into(), arrival.time.as_secs_f64().into());
-            }
-        }
-        writeln!(self.out, "{object}")
-    }
-
-    fn other_protocol(&mut self, flow: Option<&Flow>, protocol: &str) -> io::Result<Status> {
+    fn other_protocol(&mut self, protocol: &str) -> io::Result<Status> {
         if self.options.show.json {
-            let connection = flow.map(json_name);
-            let object = json!({
-                "verdict": "not_mqtt", "message": protocol, "connection": connection
-            });
+            let object = json!({"verdict": "not_mqtt", "message": protocol});
             writeln!(self.out, "{object}")?;
         } else {
-            let name = flow.map(arrow_name);
-            report::not_mqtt(&mut *self.out, name.as_deref(), protocol)?;
+            report::not_mqtt(&mut *self.out, protocol)?;
         }
         Ok(Status::NotMqtt)
     }
-}
-
-fn arrow_name(flow: &Flow) -> String {
-    format!("{} → {}", flow.client, flow.server)
-}
-
-fn json_name(flow: &Flow) -> Value {
-    Value::from(format!("{} > {}", flow.client, flow.server))
 }

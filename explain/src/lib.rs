@@ -12,7 +12,7 @@
 //! fixed_header    the fixed header of a packet that may be wrong or incomplete
 //! names           the names of versions, sides and codes
 //! other_protocol  signs that bytes are not MQTT
-//! capture         pcap and pcapng: from a file to TCP connections
+//! capture         pcap and pcapng: from a file to the bytes of TCP connections
 //! input           pasted text to bytes, one file for each form
 //! decode_rules    the rules that are waived, and the optional ones that are added
 //! dissect         the fields of a packet as a tree
@@ -22,13 +22,14 @@
 //! will            whether the Server has to publish a Will
 //! watch           the rules between packets
 //! order           the order of two directions that were recorded separately
-//! conversation    both directions of a recorded connection
-//! live            a connection that is still open
+//! conversation    both directions of a connection that were recorded separately
+//! live            a connection whose bytes come piece by piece
 //! report          what is printed, and the objects of `--json`
 //! cli             the command line
 //! judge           `mqtt-explain judge`
 //! encode          `mqtt-explain encode`
 //! proxy           `mqtt-explain proxy`
+//! replay          the connections of a capture, printed as they are read
 //! explain         the command without a name: explains bytes, streams and captures
 //! program         runs the command that the command line names
 //! ```
@@ -53,6 +54,7 @@ mod order;
 mod other_protocol;
 mod program;
 mod proxy;
+mod replay;
 mod report;
 mod stream;
 mod text;

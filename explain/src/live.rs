@@ -1,4 +1,4 @@
-//! A connection that is still open: bytes as they pass, cut into packets with verdicts.
+//! The packets of a connection, as its bytes pass or as they are read from a capture.
 
 use std::io;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use mqtt_wire::will::Ending;
 use mqtt_wire::{FrameRef, Sender, Version};
 
 use crate::decode_rules::DecodeRules;
-use crate::event::{Event, LiveEvent, Record, Verdict};
+use crate::event::{Event, LiveEvent, Missing, Record, Unread, Verdict};
 use crate::fixed_header::{self, starts_with_connect};
 use crate::other_protocol;
 use crate::stream::{Stream, connect_version};
@@ -26,6 +26,10 @@ pub struct Live {
     wanted: Option<Version>,
     /// The version that CONNECT named.
     learnt: Option<Version>,
+    /// In which versions the packets are valid, for a connection whose CONNECT was not seen.
+    fits: Fits,
+    /// Bytes of the connection were not seen.
+    is_partial: bool,
     rules: DecodeRules,
     watch: Watch,
     will: WillWatch,
@@ -43,6 +47,8 @@ struct Side {
     need: usize,
     /// How many of the next bytes belong to a packet that was reported already.
     skip: usize,
+    /// Whether `bytes` begin with a packet.
+    alignment: Alignment,
     /// The last packet was refused.
     after_error: bool,
     /// No more packets can be found.
@@ -53,19 +59,47 @@ struct Side {
     is_reported: bool,
 }
 
+/// How the beginnings of packets are known.
+#[derive(Default)]
+enum Alignment {
+    /// From the beginning of the stream on.
+    #[default]
+    Known,
+    /// Bytes are missing. After them, packets were found that end where this number of pieces ends.
+    Guessed { pieces: u8 },
+    /// Bytes are missing, and no packet was found yet.
+    Searching {
+        /// How many bytes were given up, in front of those that are kept.
+        unread: usize,
+        /// Where a packet may begin in the bytes that are kept.
+        starts: Vec<usize>,
+    },
+}
+
 /// Receives the events.
 pub type Report<'r> = dyn FnMut(LiveEvent<'_>) -> io::Result<()> + 'r;
 
 impl Live {
-    pub fn new(wanted: Option<Version>, rules: DecodeRules) -> Self {
+    /// The packets of a connection. If its beginning was not seen, the next bytes of each side may be
+    /// the middle of a packet, unless they are a CONNECT.
+    pub fn new(beginning: Beginning, wanted: Option<Version>, rules: DecodeRules) -> Self {
+        let side = || Side {
+            alignment: match beginning {
+                Beginning::Seen => Alignment::Known,
+                Beginning::Unseen => Alignment::SEARCHING,
+            },
+            ..Side::default()
+        };
         Self {
             wanted,
             learnt: None,
+            fits: Fits::default(),
+            is_partial: beginning == Beginning::Unseen,
             rules,
-            watch: Watch::new(Beginning::Seen),
+            watch: Watch::new(beginning),
             will: WillWatch::default(),
-            client: Side::default(),
-            server: Side::default(),
+            client: side(),
+            server: side(),
         }
     }
 
@@ -87,6 +121,9 @@ impl Live {
         if side.is_lost || bytes.is_empty() {
             return Ok(());
         }
+        if let Alignment::Searching { .. } = side.alignment {
+            return self.search(sender, time, bytes, report);
+        }
         side.bytes.extend_from_slice(bytes);
         if side.bytes.len() < side.need {
             return Ok(());
@@ -105,9 +142,69 @@ impl Live {
             offset: side.offset + usize::try_from(length).unwrap_or_default(),
             ..Side::default()
         };
-        self.watch = Watch::new(Beginning::Unseen);
-        self.will.is_unsure |= sender == Sender::Client;
+        self.join_anew();
         report(LiveEvent::Skipped { sender, length })
+    }
+
+    /// Continues after bytes that are not in the capture. The next bytes may be anything.
+    pub fn gap(
+        &mut self,
+        sender: Sender,
+        missing: Missing,
+        report: &mut Report<'_>,
+    ) -> io::Result<()> {
+        self.cut_off(sender, report)?;
+        let length = match missing {
+            Missing::Bytes(length) => usize::try_from(length).unwrap_or(usize::MAX),
+            Missing::ByteOrFin => 1,
+        };
+        let side = self.side(sender);
+        side.offset = side.offset.saturating_add(length);
+        if side.skip >= length && !side.is_lost {
+            side.skip -= length;
+        } else {
+            *side = Side {
+                offset: side.offset,
+                alignment: Alignment::SEARCHING,
+                ..Side::default()
+            };
+        }
+        self.join_anew();
+        report(LiveEvent::Missing { sender, missing })
+    }
+
+    /// Bytes were sent again and differ, so it is unknown which of them the receiver has read.
+    pub fn changed(&mut self, sender: Sender, report: &mut Report<'_>) -> io::Result<()> {
+        self.join_anew();
+        report(LiveEvent::Changed(sender))
+    }
+
+    /// Gives up the rest of the packet that is not complete. Reports its bytes as not decoded.
+    pub fn cut_off(&mut self, sender: Sender, report: &mut Report<'_>) -> io::Result<()> {
+        let side = self.side(sender);
+        let bytes = std::mem::take(&mut side.bytes);
+        side.offset += bytes.len();
+        side.need = 0;
+        let (length, reason) = match &mut side.alignment {
+            Alignment::Searching { unread, starts } => {
+                starts.clear();
+                let length = bytes.len() + std::mem::take(unread);
+                (length, Unread::BeginningMissing)
+            }
+            Alignment::Known | Alignment::Guessed { .. } => {
+                let packet = fixed_header::packet_len(&bytes);
+                side.skip += packet.map_or(0, |it| it.saturating_sub(bytes.len()));
+                (bytes.len(), Unread::EndMissing)
+            }
+        };
+        if length == 0 || side.is_lost || std::mem::take(&mut side.is_reported) {
+            return Ok(());
+        }
+        report(LiveEvent::Unread {
+            sender,
+            length,
+            reason,
+        })
     }
 
     /// Reports packets that have been incomplete for a while.
@@ -123,13 +220,17 @@ impl Live {
         Ok(())
     }
 
-    /// Ends one side. Returns whether it ended with a complete packet.
+    /// Ends one side. Returns whether it ended with a complete packet, as far as that was seen.
     pub fn end(
         &mut self,
         sender: Sender,
         time: Duration,
         report: &mut Report<'_>,
     ) -> io::Result<bool> {
+        if !matches!(self.side(sender).alignment, Alignment::Known) {
+            self.cut_off(sender, report)?;
+            return Ok(true);
+        }
         if !self.side(sender).is_reported {
             self.decode(sender, time, Decode::All, report)?;
         }
@@ -148,10 +249,170 @@ impl Live {
         self.will.outcome(self.rules)
     }
 
+    /// The version of the connection, and how it is known.
+    pub fn version(&self) -> Option<(Version, VersionSource)> {
+        let known = self.wanted.or(self.learnt);
+        match known {
+            Some(version) => Some((version, VersionSource::Known)),
+            None => Some((self.fits.best(&Version::ALL)?, VersionSource::Guessed)),
+        }
+    }
+
+    /// How many bytes are kept.
+    pub fn kept(&self) -> usize {
+        let sides = [&self.client, &self.server];
+        sides
+            .map(|side| side.bytes.capacity())
+            .iter()
+            .sum::<usize>()
+            + self.will.kept()
+    }
+
     fn side(&mut self, sender: Sender) -> &mut Side {
         match sender {
             Sender::Client => &mut self.client,
             Sender::Server => &mut self.server,
+        }
+    }
+
+    /// Bytes were not seen: from here on, earlier packets may have been anything.
+    fn join_anew(&mut self) {
+        self.is_partial = true;
+        self.watch = Watch::new(Beginning::Unseen);
+        self.will.is_unsure = true;
+    }
+
+    /// Looks for the beginning of a packet, after bytes that are missing. Packets often begin where
+    /// a piece of the capture does.
+    fn search(
+        &mut self,
+        sender: Sender,
+        time: Duration,
+        bytes: &[u8],
+        report: &mut Report<'_>,
+    ) -> io::Result<()> {
+        const MOST_STARTS: usize = 64;
+        let side = self.side(sender);
+        let Alignment::Searching { unread, starts } = &mut side.alignment else {
+            return Ok(());
+        };
+        let is_first = side.offset == 0 && *unread == 0 && side.bytes.is_empty();
+        let mut starts = std::mem::take(starts);
+        starts.push(side.bytes.len());
+        side.bytes.extend_from_slice(bytes);
+        let all = std::mem::take(&mut side.bytes);
+        if is_first && sender == Sender::Client && names_version(&all) {
+            self.client.bytes = all;
+            self.begin_with_connect();
+            return self.decode(sender, time, Decode::Complete, report);
+        }
+        let mut open = Vec::new();
+        for start in starts {
+            let candidate = all.get(start..).unwrap_or_default();
+            match self.is_beginning(sender, candidate) {
+                Some(true) => return self.align(sender, time, all, start, report),
+                Some(false) => {}
+                None => open.push(start),
+            }
+        }
+        if let Some(name) = other_protocol::detect(&all).filter(|_| is_first && open.is_empty()) {
+            (self.client.is_lost, self.server.is_lost) = (true, true);
+            return report(LiveEvent::OtherProtocol(name));
+        }
+        let side = self.side(sender);
+        let Alignment::Searching { unread, starts } = &mut side.alignment else {
+            return Ok(());
+        };
+        if open.is_empty() || open.len() > MOST_STARTS || all.len() > LONGEST {
+            *unread += all.len();
+        } else {
+            *starts = open;
+            side.bytes = all;
+        }
+        Ok(())
+    }
+
+    /// The connection begins here, although its beginning was not expected.
+    fn begin_with_connect(&mut self) {
+        self.client.alignment = Alignment::Known;
+        let server = &mut self.server;
+        if server.offset == 0 && server.bytes.is_empty() {
+            server.alignment = Alignment::Known;
+            self.watch = Watch::new(Beginning::Seen);
+            self.is_partial = false;
+        }
+    }
+
+    /// Whether a packet begins here; `None` if more bytes have to show it.
+    fn is_beginning(&self, sender: Sender, bytes: &[u8]) -> Option<bool> {
+        let stream = self.read(sender, bytes, false);
+        let first = stream.records.first()?;
+        if matches!(first.verdict, Verdict::Incomplete(_)) {
+            return None;
+        }
+        Some(stream.first_error().is_none())
+    }
+
+    /// Decodes from `start` on, where a packet begins.
+    fn align(
+        &mut self,
+        sender: Sender,
+        time: Duration,
+        mut bytes: Vec<u8>,
+        start: usize,
+        report: &mut Report<'_>,
+    ) -> io::Result<()> {
+        let side = self.side(sender);
+        let after = bytes.split_off(start);
+        side.bytes = bytes;
+        self.cut_off(sender, report)?;
+        let side = self.side(sender);
+        side.bytes = after;
+        side.alignment = Alignment::Guessed { pieces: 0 };
+        self.decode(sender, time, Decode::Complete, report)
+    }
+
+    /// Cuts bytes into packets. If the version is unknown, each packet is decoded in the version
+    /// that fits most packets so far, or in any other one that fits.
+    fn read<'b>(&self, sender: Sender, bytes: &'b [u8], is_connect: bool) -> Stream<'b> {
+        let read = |bytes, version| Stream::read(bytes, version, Some(sender), self.rules);
+        let version = match self.wanted {
+            // a CONNECT names its version
+            None if is_connect => return read(bytes, None),
+            None => self.learnt,
+            wanted => wanted,
+        };
+        if version.is_some() {
+            return read(bytes, version);
+        }
+        let whole = read(bytes, None);
+        let mut records = Vec::new();
+        let mut offset = 0;
+        let mut unread = 0;
+        while let Some(rest) = bytes.get(offset..).filter(|rest| !rest.is_empty()) {
+            let length = fixed_header::packet_len(rest).unwrap_or(rest.len());
+            let (packet, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+            let mut stream = read(packet, None);
+            let valid: Vec<_> = stream.valid_in.iter().map(|it| it.version()).collect();
+            if let Some(best) = self.fits.best(&valid) {
+                stream = read(packet, Some(best));
+            }
+            let is_refused = stream.first_error().is_some();
+            for mut record in stream.records {
+                record.offset += offset;
+                record.after = after;
+                records.push(record);
+            }
+            offset += packet.len() - stream.unread;
+            if is_refused && FrameRef::split(after, stream.dialect, u32::MAX).is_err() {
+                unread = stream.unread + after.len();
+                break;
+            }
+        }
+        Stream {
+            records,
+            unread,
+            ..whole
         }
     }
 
@@ -162,26 +423,21 @@ impl Live {
         which: Decode,
         report: &mut Report<'_>,
     ) -> io::Result<()> {
-        let (side, other) = match sender {
-            Sender::Client => (&mut self.client, &mut self.server),
-            Sender::Server => (&mut self.server, &mut self.client),
-        };
+        let side = self.side(sender);
         let mut bytes = std::mem::take(&mut side.bytes);
         if bytes.is_empty() {
             return Ok(());
         }
         let is_first = side.offset == 0;
         let is_connect = is_first && sender == Sender::Client && starts_with_connect(&bytes);
-        if is_connect {
+        if is_connect && has_protocol_level(&bytes) {
             self.learnt = connect_version(&bytes);
         }
-        let version = match self.wanted {
-            // a CONNECT names its version
-            None if is_connect => None,
-            None => self.learnt,
-            wanted => wanted,
+        let stream = self.read(sender, &bytes, is_connect);
+        let (side, other) = match sender {
+            Sender::Client => (&mut self.client, &mut self.server),
+            Sender::Server => (&mut self.server, &mut self.client),
         };
-        let stream = Stream::read(&bytes, version, Some(sender), self.rules);
         let is_valid = stream.records.first().is_some_and(Record::is_accepted);
         let other_protocol = other_protocol::detect(&bytes);
         if let Some(name) = other_protocol.filter(|_| is_first && !is_valid) {
@@ -193,6 +449,7 @@ impl Live {
             return report(LiveEvent::Lost(sender));
         }
         side.need = 0;
+        let is_guess = matches!(side.alignment, Alignment::Guessed { .. });
         let mut used = 0;
         for mut record in stream.records {
             let (start, len) = (record.offset, record.bytes.len());
@@ -203,6 +460,17 @@ impl Live {
                 None => len >= fixed_header::MAX_LEN,
             };
             let is_too_long = missing.is_some_and(|missing| len + missing > LONGEST);
+            if is_guess && (is_refused || is_too_long) {
+                let length = bytes.len() - start;
+                side.offset += bytes.len();
+                side.alignment = Alignment::SEARCHING;
+                self.join_anew();
+                return report(LiveEvent::Unread {
+                    sender,
+                    length,
+                    reason: Unread::NotAPacket,
+                });
+            }
             if !is_complete && !is_too_long && which == Decode::Complete {
                 side.need = len + missing.unwrap_or(1);
                 break;
@@ -217,11 +485,17 @@ impl Live {
             } else {
                 record.offset += side.offset;
                 self.will.observe(&record, self.rules);
+                let is_version_known = self.wanted.or(self.learnt).is_some();
+                if !is_version_known {
+                    self.fits.add(&record, self.rules);
+                }
                 let mut event = Event::Packet(record);
                 if !other.is_lost {
                     let breaches = self.watch.observe(&event, Some(time));
+                    // what is a breach in one version may be right in another
+                    let is_certain = !self.is_partial || is_version_known || self.fits.is_certain();
                     if let Event::Packet(record) = &mut event {
-                        record.breaches = breaches;
+                        record.breaches = breaches.filter(|_| is_certain);
                     }
                 }
                 report(LiveEvent::Packet(&event))?;
@@ -245,9 +519,90 @@ impl Live {
         if used < bytes.len() && !side.is_lost {
             bytes.drain(..used);
             side.bytes = bytes;
+        } else {
+            side.alignment.confirm();
         }
         Ok(())
     }
+}
+
+impl Alignment {
+    const SEARCHING: Self = Self::Searching {
+        unread: 0,
+        starts: Vec::new(),
+    };
+
+    /// A packet ends where a piece does. Several times, that is no accident.
+    fn confirm(&mut self) {
+        const ENOUGH: u8 = 3;
+        if let Self::Guessed { pieces } = self {
+            *pieces += 1;
+            if *pieces == ENOUGH {
+                *self = Self::Known;
+            }
+        }
+    }
+}
+
+/// How the version of a connection is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VersionSource {
+    /// CONNECT names it, or the user does.
+    Known,
+    /// It is one in which the packets are valid.
+    Guessed,
+}
+
+/// The versions in which packets are valid.
+#[derive(Default)]
+struct Fits {
+    packets: usize,
+    /// How many packets are valid in each version, the likeliest version first.
+    valid: [usize; 3],
+}
+
+impl Fits {
+    const VERSIONS: [Version; 3] = [Version::V5, Version::V3_1_1, Version::V3_1];
+
+    fn add(&mut self, record: &Record<'_>, rules: DecodeRules) {
+        if !record.is_accepted() {
+            return;
+        }
+        self.packets += 1;
+        let sender = record.dialect.sender();
+        for (valid, version) in self.valid.iter_mut().zip(Self::VERSIONS) {
+            let stream = Stream::read(record.bytes, Some(version), Some(sender), rules);
+            *valid += usize::from(stream.first_error().is_none());
+        }
+    }
+
+    /// The one of these versions in which most packets are valid.
+    fn best(&self, versions: &[Version]) -> Option<Version> {
+        let all = Self::VERSIONS.into_iter().zip(self.valid);
+        let candidates = all.filter(|(version, _)| versions.contains(version));
+        // the first one among equals
+        let best = candidates.rev().max_by_key(|(_, valid)| *valid);
+        best.map(|(version, _)| version)
+    }
+
+    /// Whether all packets are valid in one version and in no other.
+    fn is_certain(&self) -> bool {
+        let fitting = self.valid.iter().filter(|valid| **valid == self.packets);
+        fitting.count() == 1
+    }
+}
+
+/// Whether the bytes begin with a CONNECT that names its version.
+pub fn names_version(bytes: &[u8]) -> bool {
+    starts_with_connect(bytes) && connect_version(bytes).is_some()
+}
+
+/// Whether a CONNECT is long enough to have a Protocol Level.
+fn has_protocol_level(connect: &[u8]) -> bool {
+    let name = connect_version(connect).map(|version| version.protocol_name().len());
+    let header = fixed_header::len(connect);
+    let level = header.zip(name).map(|(header, name)| header + 2 + name);
+    level.is_some_and(|level| level < connect.len())
 }
 
 /// Which packets to decode.
@@ -300,6 +655,9 @@ mod tests {
                 LiveEvent::Lost(_) => String::from("lost"),
                 LiveEvent::TooLong { length, .. } => format!("too long: {length}"),
                 LiveEvent::Skipped { length, .. } => format!("skipped: {length}"),
+                LiveEvent::Missing { missing, .. } => format!("missing: {missing:?}"),
+                LiveEvent::Unread { length, reason, .. } => format!("unread: {length} {reason:?}"),
+                LiveEvent::Changed(_) => String::from("changed"),
             });
             Ok(())
         }
@@ -308,7 +666,7 @@ mod tests {
     /// The events of a client that sends these pieces and then closes the connection.
     fn watch<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
         let mut seen = Seen::default();
-        let mut live = Live::new(None, DecodeRules::default());
+        let mut live = Live::new(Beginning::Seen, None, DecodeRules::default());
         let time = Duration::ZERO;
         for piece in pieces {
             live.pass(Sender::Client, time, piece, &mut |it| seen.add(&it))
@@ -359,7 +717,7 @@ mod tests {
 
     #[test]
     fn keeps_no_long_packet() {
-        let mut live = Live::new(None, DecodeRules::default());
+        let mut live = Live::new(Beginning::Seen, None, DecodeRules::default());
         let mut seen = Seen::default();
         let mut pass = |live: &mut Live, bytes: &[u8]| {
             live.pass(Sender::Client, Duration::ZERO, bytes, &mut |it| {
@@ -391,7 +749,7 @@ mod tests {
 
     #[test]
     fn reports_a_stalled_packet() {
-        let mut live = Live::new(None, DecodeRules::default());
+        let mut live = Live::new(Beginning::Seen, None, DecodeRules::default());
         let mut seen = Seen::default();
         let mut at = |live: &mut Live, seconds, bytes: &[u8]| {
             let time = Duration::from_secs(seconds);
@@ -421,7 +779,7 @@ mod tests {
 
     #[test]
     fn continues_after_skipped_bytes() {
-        let mut live = Live::new(None, DecodeRules::default());
+        let mut live = Live::new(Beginning::Seen, None, DecodeRules::default());
         let mut seen = Seen::default();
         let time = Duration::ZERO;
         let mut report = |it: LiveEvent<'_>| seen.add(&it);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use mqtt_wire::{Delivery, Packet, PacketId, PacketType, Sender};
 
-use crate::event::TimedEvent;
+use crate::event::Event;
 use crate::watch::{Beginning, Watch};
 
 /// How the order of the two directions is known.
@@ -20,8 +20,8 @@ pub enum Order {
 
 /// Puts the events of both directions, of which those of the client come first, in an order with
 /// the fewest breaches. They stay as they are if that takes too long.
-pub fn interleave(events: &mut Vec<TimedEvent<'_>>, beginning: Beginning) -> Order {
-    let is_client = |it: &TimedEvent<'_>| it.event.sender() == Sender::Client;
+pub fn interleave(events: &mut Vec<Event<'_>>, beginning: Beginning) -> Order {
+    let is_client = |it: &Event<'_>| it.sender() == Sender::Client;
     let (client, server) = events.split_at(events.partition_point(is_client));
     let Some(order) = Search::new(client, server, beginning).fewest_breaches() else {
         return Order::Unknown;
@@ -44,8 +44,8 @@ type Place = (usize, usize);
 /// A search for an order of two directions. Orders with fewer breaches are tried first, and among
 /// equals the likeliest one.
 struct Search<'a, 'e> {
-    client: &'a [TimedEvent<'e>],
-    server: &'a [TimedEvent<'e>],
+    client: &'a [Event<'e>],
+    server: &'a [Event<'e>],
     beginning: Beginning,
     client_waits: Vec<usize>,
     server_waits: Vec<usize>,
@@ -79,11 +79,7 @@ impl<'a, 'e> Search<'a, 'e> {
     /// The cost of a step, for its memory.
     const STEP: usize = 16;
 
-    fn new(
-        client: &'a [TimedEvent<'e>],
-        server: &'a [TimedEvent<'e>],
-        beginning: Beginning,
-    ) -> Self {
+    fn new(client: &'a [Event<'e>], server: &'a [Event<'e>], beginning: Beginning) -> Self {
         Self {
             client,
             server,
@@ -148,7 +144,7 @@ impl<'a, 'e> Search<'a, 'e> {
             Sender::Client => self.client.get(client - 1),
             Sender::Server => self.server.get(server - 1),
         };
-        let breaches = event.and_then(|it| watch.observe(&it.event, None));
+        let breaches = event.and_then(|it| watch.observe(it, None));
         Some(breaches.map_or(0, |breaches| breaches.len()))
     }
 
@@ -192,20 +188,19 @@ impl<'a, 'e> Search<'a, 'e> {
 }
 
 /// For each event of the server, how many events of the client most likely passed before it.
-fn server_waits(client: &[TimedEvent<'_>], server: &[TimedEvent<'_>]) -> Vec<usize> {
+fn server_waits(client: &[Event<'_>], server: &[Event<'_>]) -> Vec<usize> {
     let mut messages: HashMap<_, VecDeque<usize>> = HashMap::new();
     for (before, it) in (1..).zip(client) {
-        if let Some(Packet::Publish(publish)) = it.event.packet() {
+        if let Some(Packet::Publish(publish)) = it.packet() {
             let message = (publish.topic_name, publish.payload);
             messages.entry(message).or_default().push_back(before);
         }
     }
-    let is_subscribe =
-        |it: &TimedEvent<'_>| matches!(it.event.packet(), Some(Packet::Subscribe(_)));
+    let is_subscribe = |it: &Event<'_>| matches!(it.packet(), Some(Packet::Subscribe(_)));
     let subscribed = client.iter().position(is_subscribe).map_or(0, |it| it + 1);
     let mut waits = waits(client, server);
     for (wait, it) in waits.iter_mut().zip(server) {
-        match it.event.packet() {
+        match it.packet() {
             Some(Packet::Publish(publish)) => {
                 let message = (publish.topic_name, publish.payload);
                 let sent = messages.get_mut(&message).and_then(VecDeque::pop_front);
@@ -219,15 +214,15 @@ fn server_waits(client: &[TimedEvent<'_>], server: &[TimedEvent<'_>]) -> Vec<usi
 }
 
 /// For each of the `answers`, how many of the `questions` passed before it for certain.
-fn waits(questions: &[TimedEvent<'_>], answers: &[TimedEvent<'_>]) -> Vec<usize> {
+fn waits(questions: &[Event<'_>], answers: &[Event<'_>]) -> Vec<usize> {
     let mut open: HashMap<_, VecDeque<usize>> = HashMap::new();
     for (before, it) in (1..).zip(questions) {
-        if let Some(answer) = it.event.packet().and_then(expected_answer) {
+        if let Some(answer) = it.packet().and_then(expected_answer) {
             open.entry(answer).or_default().push_back(before);
         }
     }
-    let wait = |it: &TimedEvent<'_>| {
-        let packet = it.event.packet()?;
+    let wait = |it: &Event<'_>| {
+        let packet = it.packet()?;
         let answer = (packet.packet_type() as u8, packet.packet_id());
         open.get_mut(&answer)?.pop_front()
     };

@@ -4,7 +4,6 @@
 //! never wait for the queue: bytes that do not fit are skipped. The main thread takes the copies
 //! out, decodes them and writes.
 
-mod line;
 mod queue;
 mod relay;
 mod screen;

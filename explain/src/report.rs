@@ -1,19 +1,23 @@
 //! The output of the program: packets as a line, a full report or JSON, and whole connections.
 
+mod capture;
 mod connection;
 mod details;
 mod hex_dump;
 pub mod json;
 mod line;
+mod session;
 mod style;
 mod summary;
 mod tree;
 mod view;
 
-pub use self::connection::{dialect, dialects, not_mqtt, order, totals, will};
+pub use self::capture::{ConnectionCount, not_read, not_read_object};
+pub use self::connection::{dialect, dialects, not_mqtt, order, totals};
 pub use self::details::details;
-pub use self::line::{arrow, event, place, unread, verdict};
-pub use self::style::{BAD, FAINT, UNSURE, paint};
+pub use self::line::{event, unread, verdict};
+pub use self::session::{Closing, Lines, Moment, Name};
+pub use self::style::{UNSURE, paint};
 pub use self::view::View;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mqtt_wire::monitor::{Breach, Monitor};
 
-use crate::event::{Event, TimedEvent, Verdict};
+use crate::event::{Event, Verdict};
 
 /// Whether the first packet of a connection was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Watch {
         let record = match event {
             Event::Packet(record) if !record.is_refused() => record,
             // the packets in these bytes are unknown
-            Event::Packet(_) | Event::Unread { .. } | Event::Missing { .. } => {
+            Event::Packet(_) | Event::Unread { .. } => {
                 *self = Self::new(Beginning::Unseen);
                 return None;
             }
@@ -62,11 +62,11 @@ impl Watch {
     }
 }
 
-/// Sets the breaches of all packets of a conversation.
-pub fn check(events: &mut [TimedEvent<'_>], beginning: Beginning) {
+/// Sets the breaches of all packets of a conversation without times.
+pub fn check(events: &mut [Event<'_>], beginning: Beginning) {
     let mut watch = Watch::new(beginning);
-    for TimedEvent { arrival, event } in events {
-        let breaches = watch.observe(event, arrival.map(|arrival| arrival.time));
+    for event in events {
+        let breaches = watch.observe(event, None);
         if let Event::Packet(record) = event {
             record.breaches = breaches;
         }

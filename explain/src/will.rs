@@ -99,6 +99,11 @@ impl WillWatch {
         })
     }
 
+    /// How many bytes are kept.
+    pub fn kept(&self) -> usize {
+        self.connect.as_ref().map_or(0, |(bytes, _)| bytes.len())
+    }
+
     fn connect(&self, rules: DecodeRules) -> Option<Packet<'_>> {
         let (bytes, version) = self.connect.as_ref()?;
         let dialect = rules.apply_to(Dialect::from_client(*version));

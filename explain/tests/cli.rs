@@ -2,8 +2,7 @@
 
 mod common;
 
-use common::{Start, explain, file, hex, pcap};
-use mqtt_wire::Sender::{self, Client, Server};
+use common::{explain, file, hex};
 use mqtt_wire::{DecodeError, Dialect, ErrorKind, Packet, Version};
 use serde_json::Value;
 
@@ -97,6 +96,18 @@ fn lists_the_versions_in_which_a_packet_is_valid() {
     let bytes = b"\x82\x06\0\x01\0\x01a\0";
     let error = Packet::decode(bytes, Dialect::from_client(Version::V5)).unwrap_err();
     assert_eq!(lines.next(), Some(&format!("  not 5.0   {error}")[..]));
+}
+
+#[test]
+fn names_codes_as_their_version_does() {
+    let suback = "90 03 0001 80";
+    let run = explain(["--mqtt", "3.1.1", suback], b"");
+    let expected = "VALID  SUBACK id 1 0x80 Failure\n";
+    assert!(run.output.starts_with(expected), "{}", run.output);
+    let suback = "90 04 0001 00 80";
+    let run = explain(["--mqtt", "5.0", suback], b"");
+    let expected = "VALID  SUBACK id 1 0x80 Unspecified error\n";
+    assert!(run.output.starts_with(expected), "{}", run.output);
 }
 
 #[test]
@@ -194,33 +205,6 @@ fn reads_files() {
             );
         }
     }
-}
-
-#[test]
-fn reads_captures() {
-    let connack = b"\x20\x02\x00\x00";
-    let segments: [(u32, Sender, &[u8]); 4] = [
-        (0, Client, &CONNECT[..10]),
-        (1, Client, &CONNECT[10..]),
-        (2, Server, connack),
-        (3, Client, PUBLISH),
-    ];
-    let capture = file("session.pcap", &pcap(Start::Missing, &segments));
-    let run = explain([capture.as_str()], b"");
-    let expected = r#"
-VALID  10.0.0.1:40000 → 10.0.0.2:1883: 3 packets, MQTT 3.1.1
-    #2    0.001000       0  → CONNECT 3.1.1 "p", clean session, keep alive 60 s, WILL "t" QoS 1 retain "hi", user "u", password
-    #3    0.002000       0  ← CONNACK 0x00 Success
-    #4    0.003000      29  → PUBLISH "a/b" QoS 0, "hello"
-"#;
-    assert_eq!(run.output, expected.trim_start());
-    assert_eq!(run.status, 0);
-
-    let run = explain(["--json", &capture], b"");
-    let last: Value = serde_json::from_str(run.output.lines().last().unwrap()).unwrap();
-    assert_eq!(last["connection"], "10.0.0.1:40000 > 10.0.0.2:1883");
-    assert_eq!(last["capture_packet"], 4);
-    assert_eq!(last["stream_offset"], 29);
 }
 
 #[test]

@@ -4,7 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::time::Duration;
 
-use etherparse::{LaxNetSlice, LenSource, TransportSlice};
+use etherparse::{
+    IpNumber, Ipv6ExtensionSlice, LaxNetSlice, LaxSlicedPacket, LenSource, TcpSlice,
+    TransportSlice, UdpSlice,
+};
 use pcap_parser::Linktype;
 
 use super::link::{NoTcp, RawPacket, slice_layers};
@@ -25,64 +28,133 @@ pub(super) struct TcpPacket<'a> {
     pub cut: usize,
 }
 
-/// Finds the TCP segment in a packet.
-pub(super) fn slice_packet<'a>(raw: &RawPacket<'a>, number: u64) -> Result<TcpPacket<'a>, NoTcp> {
+/// The payload of an IP packet, or of a fragment of one.
+pub(super) struct IpPayload<'a> {
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    pub protocol: IpNumber,
+    pub fragment: Option<Fragment>,
+    pub bytes: &'a [u8],
+    /// How many bytes at the end were not recorded.
+    pub cut: usize,
+}
+
+/// The place of a fragment.
+pub(super) struct Fragment {
+    pub identification: u32,
+    /// In bytes.
+    pub offset: u16,
+    pub has_more: bool,
+}
+
+/// Finds the IP packet in a packet.
+pub(super) fn ip_payload<'a>(raw: &RawPacket<'a>) -> Result<IpPayload<'a>, NoTcp> {
     let layers = slice_layers(raw.link, raw.bytes)?;
-    let absent = if layers.stop_err.is_some() {
-        NoTcp::Malformed
-    } else {
-        NoTcp::OtherProtocol
-    };
-    let (source, destination, declared): (IpAddr, IpAddr, usize) = match &layers.net {
+    of_layers(&layers, raw.cut as usize)
+}
+
+fn of_layers<'a>(layers: &LaxSlicedPacket<'a>, raw_cut: usize) -> Result<IpPayload<'a>, NoTcp> {
+    let (source, destination, declared, fragment): (IpAddr, IpAddr, usize, _) = match &layers.net {
         Some(LaxNetSlice::Ipv4(ip)) => {
             let header = ip.header();
             let length = usize::from(header.total_len()).saturating_sub(header.slice().len());
+            let fragment = Fragment {
+                identification: header.identification().into(),
+                offset: header.fragments_offset().byte_offset(),
+                has_more: header.more_fragments(),
+            };
             (
                 header.source_addr().into(),
                 header.destination_addr().into(),
                 length,
+                Some(fragment),
             )
         }
         Some(LaxNetSlice::Ipv6(ip)) => {
             let header = ip.header();
-            let extensions = ip.extensions().slice().len();
-            let length = usize::from(header.payload_length()).saturating_sub(extensions);
+            let extensions = ip.extensions();
+            let length =
+                usize::from(header.payload_length()).saturating_sub(extensions.slice().len());
+            let mut headers = extensions.clone().into_iter();
+            let fragment = headers.find_map(|header| match header {
+                Ipv6ExtensionSlice::Fragment(header) => Some(Fragment {
+                    identification: header.identification(),
+                    offset: header.fragment_offset().byte_offset(),
+                    has_more: header.more_fragments(),
+                }),
+                _ => None,
+            });
             (
                 header.source_addr().into(),
                 header.destination_addr().into(),
                 length,
+                fragment,
             )
         }
-        Some(LaxNetSlice::Arp(_)) | None => return Err(absent),
+        Some(LaxNetSlice::Arp(_)) | None if layers.stop_err.is_some() => {
+            return Err(NoTcp::Malformed);
+        }
+        Some(LaxNetSlice::Arp(_)) | None => return Err(NoTcp::OtherProtocol),
     };
-    let ip_payload = layers.ip_payload().ok_or(NoTcp::Malformed)?;
-    if ip_payload.fragmented {
-        return Err(NoTcp::Fragment);
-    }
-    let Some(TransportSlice::Tcp(tcp)) = &layers.transport else {
-        return Err(absent);
-    };
+    let payload = layers.ip_payload().ok_or(NoTcp::Malformed)?;
     // If the IP header has no length (the network card was to segment the packet), only the
     // record has the number of missing bytes.
-    let cut = if ip_payload.incomplete {
-        declared.saturating_sub(ip_payload.payload.len())
-    } else if ip_payload.len_source == LenSource::Slice {
-        raw.cut as usize
+    let cut = if payload.incomplete {
+        declared.saturating_sub(payload.payload.len())
+    } else if payload.len_source == LenSource::Slice {
+        raw_cut
     } else {
         0
     };
+    Ok(IpPayload {
+        source,
+        destination,
+        protocol: payload.ip_number,
+        fragment: fragment.filter(|_| payload.fragmented),
+        bytes: payload.payload,
+        cut,
+    })
+}
+
+/// Finds the TCP segment in a whole IP packet. A VXLAN tunnel has another packet inside.
+pub(super) fn tcp_packet<'a>(
+    ip: &IpPayload<'a>,
+    number: u64,
+    time: Duration,
+) -> Result<TcpPacket<'a>, NoTcp> {
+    const VXLAN: u16 = 4789;
+    match ip.protocol {
+        IpNumber::TCP => of_ip(ip, number, time),
+        IpNumber::UDP => {
+            let udp = UdpSlice::from_slice_lax(ip.bytes).map_err(|_| NoTcp::Malformed)?;
+            if udp.destination_port() != VXLAN {
+                return Err(NoTcp::Udp([udp.source_port(), udp.destination_port()]));
+            }
+            let frame = udp.payload().get(8..).ok_or(NoTcp::Malformed)?;
+            let inner = of_layers(&slice_layers(Linktype::ETHERNET, frame)?, ip.cut)?;
+            match (inner.protocol, &inner.fragment) {
+                (IpNumber::TCP, None) => of_ip(&inner, number, time),
+                _ => Err(NoTcp::OtherProtocol),
+            }
+        }
+        _ => Err(NoTcp::OtherProtocol),
+    }
+}
+
+fn of_ip<'a>(ip: &IpPayload<'a>, number: u64, time: Duration) -> Result<TcpPacket<'a>, NoTcp> {
+    let tcp = TcpSlice::from_slice(ip.bytes).map_err(|_| NoTcp::Malformed)?;
     Ok(TcpPacket {
         number,
-        time: raw.time,
-        source: SocketAddr::new(source, tcp.source_port()),
-        destination: SocketAddr::new(destination, tcp.destination_port()),
+        time,
+        source: SocketAddr::new(ip.source, tcp.source_port()),
+        destination: SocketAddr::new(ip.destination, tcp.destination_port()),
         sequence: tcp.sequence_number(),
         acknowledged: tcp.ack().then(|| tcp.acknowledgment_number()),
         syn: tcp.syn(),
         fin: tcp.fin(),
         reset: tcp.rst(),
         payload: tcp.payload(),
-        cut,
+        cut: ip.cut,
     })
 }
 

@@ -5,21 +5,32 @@ use std::time::Duration;
 use etherparse::{EtherType, LaxSlicedPacket};
 use pcap_parser::Linktype;
 
+use super::wifi;
+
 /// A packet as it is in the file.
-pub(super) struct RawPacket<'a> {
-    pub link: Linktype,
-    pub time: Duration,
+pub struct RawPacket<'a> {
+    pub(super) link: Linktype,
+    pub(super) time: Duration,
     /// How many bytes at its end were not recorded.
-    pub cut: u32,
-    pub bytes: &'a [u8],
+    pub(super) cut: u32,
+    pub(super) bytes: &'a [u8],
+}
+
+impl RawPacket<'_> {
+    /// When it was captured, since 1970; zero if the capture has no times.
+    pub fn time(&self) -> Duration {
+        self.time
+    }
 }
 
 /// Why a packet has no TCP segment that can be used.
 pub(super) enum NoTcp {
     OtherProtocol,
-    Fragment,
+    /// UDP with these ports.
+    Udp([u16; 2]),
     Malformed,
-    UnknownLink,
+    Encrypted,
+    UnknownLink(Linktype),
 }
 
 /// Slices the headers of a packet from this kind of link.
@@ -27,6 +38,10 @@ pub(super) fn slice_layers(link: Linktype, bytes: &[u8]) -> Result<LaxSlicedPack
     // Raw IP has an official number, and other numbers on some systems.
     const OLD_RAW: Linktype = Linktype(12);
     const OPENBSD_RAW: Linktype = Linktype(14);
+    const PPP: Linktype = Linktype(9);
+    const PPP_HDLC: Linktype = Linktype(50);
+    const WIFI: Linktype = Linktype(105);
+    const WIFI_RADIOTAP: Linktype = Linktype(127);
 
     match link {
         Linktype::ETHERNET => LaxSlicedPacket::from_ethernet(bytes).ok(),
@@ -36,7 +51,10 @@ pub(super) fn slice_layers(link: Linktype, bytes: &[u8]) -> Result<LaxSlicedPack
         Linktype::NULL | Linktype::LOOP => bytes.get(4..).and_then(slice_ip),
         Linktype::LINUX_SLL => slice_cooked(bytes, 14, 16),
         Linktype::LINUX_SLL2 => slice_cooked(bytes, 0, 20),
-        _ => return Err(NoTcp::UnknownLink),
+        PPP | PPP_HDLC => return slice_ppp(bytes),
+        WIFI => return slice_ether_type(wifi::payload(bytes)?),
+        WIFI_RADIOTAP => return slice_ether_type(wifi::payload_after_radiotap(bytes)?),
+        _ => return Err(NoTcp::UnknownLink(link)),
     }
     .ok_or(NoTcp::Malformed)
 }
@@ -52,4 +70,23 @@ fn slice_cooked(bytes: &[u8], protocol_at: usize, length: usize) -> Option<LaxSl
         EtherType(protocol),
         bytes.get(length..)?,
     ))
+}
+
+/// Slices a packet from a PPP link. Address and control bytes may be absent, and the number of the
+/// protocol may have one byte.
+fn slice_ppp(bytes: &[u8]) -> Result<LaxSlicedPacket<'_>, NoTcp> {
+    let frame = bytes.strip_prefix(&[0xff, 0x03]).unwrap_or(bytes);
+    match frame {
+        [0x00, 0x21 | 0x57, ip @ ..] | [0x21 | 0x57, ip @ ..] => {
+            slice_ip(ip).ok_or(NoTcp::Malformed)
+        }
+        [_, _, ..] => Err(NoTcp::OtherProtocol),
+        _ => Err(NoTcp::Malformed),
+    }
+}
+
+fn slice_ether_type(payload: &[u8]) -> Result<LaxSlicedPacket<'_>, NoTcp> {
+    let (ether_type, payload) = payload.split_first_chunk().ok_or(NoTcp::Malformed)?;
+    let ether_type = EtherType(u16::from_be_bytes(*ether_type));
+    Ok(LaxSlicedPacket::from_ether_type(ether_type, payload))
 }

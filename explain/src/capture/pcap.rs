@@ -7,9 +7,11 @@ use pcap_parser::{
     parse_pcap_header,
 };
 
-use super::connections::Reader;
-use super::error::CaptureError;
 use super::link::RawPacket;
+use super::packets::RecordLen;
+
+/// The length of the header of the file.
+pub(super) const HEADER_LEN: usize = 24;
 
 /// Whether the bytes begin like a pcap file.
 pub(super) fn is_pcap(file: &[u8]) -> bool {
@@ -24,45 +26,67 @@ pub(super) fn is_pcap(file: &[u8]) -> bool {
         .is_some_and(|magic| MAGICS.contains(magic))
 }
 
-/// Reads all records. Returns the offset of the first damaged one.
-pub(super) fn read<'a>(
-    file: &'a [u8],
-    reader: &mut Reader<'a>,
-) -> Result<Option<usize>, CaptureError> {
-    let (mut rest, header) = parse_pcap_header(file).map_err(|_| CaptureError::BrokenHeader)?;
-    let parse_record = match &header {
-        header if header.is_modified_format() => parse_pcap_frame_modified,
-        header if header.is_bigendian() => parse_pcap_frame_be,
-        _ => parse_pcap_frame,
-    };
-    while !rest.is_empty() {
-        let Ok((after, record)) = parse_record(rest) else {
-            return Ok(Some(file.len() - rest.len()));
+/// A file whose header was read.
+pub(super) struct PcapFile {
+    header: PcapHeader,
+}
+
+impl PcapFile {
+    /// Reads the header at the beginning of the file.
+    pub fn new(file: &[u8]) -> Option<Self> {
+        let (_, header) = parse_pcap_header(file).ok()?;
+        Some(Self { header })
+    }
+
+    pub fn record_len(&self, bytes: &[u8]) -> RecordLen {
+        const CAPTURED_LENGTH_AT: usize = 8;
+        let header_len = if self.header.is_modified_format() {
+            24
+        } else {
+            16
         };
-        rest = after;
-        reader.packet(RawPacket {
-            link: link(&header),
-            time: time(&header, record.ts_sec, record.ts_usec),
+        let field = bytes.get(CAPTURED_LENGTH_AT..);
+        let Some(field) = field.and_then(|field| field.first_chunk()) else {
+            return RecordLen::Unknown;
+        };
+        let captured = if self.header.is_bigendian() {
+            u32::from_be_bytes(*field)
+        } else {
+            u32::from_le_bytes(*field)
+        };
+        RecordLen::Known(header_len + captured as usize)
+    }
+
+    /// The packet of a whole record.
+    pub fn packet<'a>(&self, record: &'a [u8]) -> Option<RawPacket<'a>> {
+        let parse_record = match &self.header {
+            header if header.is_modified_format() => parse_pcap_frame_modified,
+            header if header.is_bigendian() => parse_pcap_frame_be,
+            _ => parse_pcap_frame,
+        };
+        let (_, record) = parse_record(record).ok()?;
+        Some(RawPacket {
+            link: self.link(),
+            time: self.time(record.ts_sec, record.ts_usec),
             cut: record.origlen.saturating_sub(record.caplen),
             bytes: record.data,
-        });
+        })
     }
-    Ok(None)
-}
 
-/// The upper half of the field may describe frame check sequences.
-fn link(header: &PcapHeader) -> Linktype {
-    Linktype(header.network.0 & 0xffff)
-}
+    /// The upper half of the field may describe frame check sequences.
+    fn link(&self) -> Linktype {
+        Linktype(self.header.network.0 & 0xffff)
+    }
 
-fn time(header: &PcapHeader, seconds: u32, fraction: u32) -> Duration {
-    let fraction = u64::from(fraction);
-    Duration::from_secs(u64::from(seconds))
-        + if header.is_nanosecond_precision() {
-            Duration::from_nanos(fraction)
-        } else {
-            Duration::from_micros(fraction)
-        }
+    fn time(&self, seconds: u32, fraction: u32) -> Duration {
+        let fraction = u64::from(fraction);
+        Duration::from_secs(u64::from(seconds))
+            + if self.header.is_nanosecond_precision() {
+                Duration::from_nanos(fraction)
+            } else {
+                Duration::from_micros(fraction)
+            }
+    }
 }
 
 /// Makes a file of packets, without times.

@@ -7,9 +7,8 @@ use pcap_parser::{
     parse_sectionheaderblock, traits::PcapNGPacketBlock,
 };
 
-use super::connections::Reader;
-use super::error::CaptureError;
 use super::link::RawPacket;
+use super::packets::RecordLen;
 
 /// Whether the bytes begin like a pcapng file.
 pub(super) fn is_pcapng(file: &[u8]) -> bool {
@@ -18,102 +17,114 @@ pub(super) fn is_pcapng(file: &[u8]) -> bool {
         && (order == Some(&[0x4d, 0x3c, 0x2b, 0x1a]) || order == Some(&[0x1a, 0x2b, 0x3c, 0x4d]))
 }
 
-/// Reads all blocks. Returns the offset of the first damaged one.
+const SECTION_HEADER: u32 = 0x0a0d_0d0a;
+const INTERFACE: u32 = 1;
+const OBSOLETE_PACKET: u32 = 2;
+const SIMPLE_PACKET: u32 = 3;
+const ENHANCED_PACKET: u32 = 6;
+
+/// A file, with the section and the interfaces that were read last.
 ///
 /// The blocks are cut out here. The parser gets only the four kinds that matter, each with the
 /// length that it declares, so it cannot mistake a damaged block for the end of the file.
-pub(super) fn read<'a>(
-    file: &'a [u8],
-    reader: &mut Reader<'a>,
-) -> Result<Option<usize>, CaptureError> {
-    const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-    const INTERFACE: u32 = 1;
-    const OBSOLETE_PACKET: u32 = 2;
-    const SIMPLE_PACKET: u32 = 3;
-    const ENHANCED_PACKET: u32 = 6;
-
-    let mut order = ByteOrder::Little;
-    let mut interfaces: Vec<Interface> = Vec::new();
-    let mut at = 0;
-    while at < file.len() {
-        let rest = file.get(at..).unwrap_or_default();
-        if is_pcapng(rest) {
-            order = if rest.get(8) == Some(&0x1a) {
-                ByteOrder::Big
-            } else {
-                ByteOrder::Little
-            };
-            interfaces.clear();
-        }
-        let length = order.u32_at(rest, 4).unwrap_or_default() as usize;
-        let (Some(kind), Some(block)) = (order.u32_at(rest, 0), rest.get(..length)) else {
-            return first_or_later(at);
-        };
-        if length < 12 || length % 4 != 0 {
-            return first_or_later(at);
-        }
-        match kind {
-            SECTION_HEADER if parse_sectionheaderblock(block).is_err() => {
-                return first_or_later(at);
-            }
-            INTERFACE | SIMPLE_PACKET | ENHANCED_PACKET => {
-                let parse = match order {
-                    ByteOrder::Little => parse_block_le,
-                    ByteOrder::Big => parse_block_be,
-                };
-                match parse(block) {
-                    Ok((_, Block::InterfaceDescription(description))) => {
-                        interfaces.push(Interface::new(&description, order));
-                    }
-                    Ok((_, Block::EnhancedPacket(packet))) => {
-                        let data = packet_bytes(block, 28, packet.caplen);
-                        match interfaces.get(packet.if_id as usize) {
-                            Some(interface) => reader.packet(RawPacket {
-                                link: interface.link,
-                                time: interface.time(packet.ts_high, packet.ts_low),
-                                cut: packet.origlen.saturating_sub(packet.caplen),
-                                bytes: data,
-                            }),
-                            None => reader.malformed(),
-                        }
-                    }
-                    Ok((_, Block::SimplePacket(packet))) => match interfaces.first() {
-                        Some(interface) => {
-                            let stored = packet.packet_data().len() as u32;
-                            let captured = stored.min(interface.longest_packet);
-                            reader.packet(RawPacket {
-                                link: interface.link,
-                                time: Duration::ZERO,
-                                cut: packet.origlen.saturating_sub(captured),
-                                bytes: packet_bytes(block, 12, captured),
-                            });
-                        }
-                        None => reader.malformed(),
-                    },
-                    _ if kind == INTERFACE => return first_or_later(at),
-                    _ => reader.malformed(),
-                }
-            }
-            OBSOLETE_PACKET => reader.malformed(),
-            _ => {}
-        }
-        at += length;
-    }
-    Ok(None)
+#[derive(Default)]
+pub(super) struct PcapNgFile {
+    order: ByteOrder,
+    interfaces: Vec<Interface>,
 }
 
-/// Damage in the first block is an error; after that, the blocks before it count.
-fn first_or_later(at: usize) -> Result<Option<usize>, CaptureError> {
-    if at == 0 {
-        Err(CaptureError::BrokenHeader)
-    } else {
-        Ok(Some(at))
+impl PcapNgFile {
+    pub fn block_len(&self, bytes: &[u8]) -> RecordLen {
+        if bytes.len() < 12 {
+            return RecordLen::Unknown;
+        }
+        let length = self.order_of(bytes).u32_at(bytes, 4).unwrap_or_default() as usize;
+        if length < 12 || length % 4 != 0 {
+            return RecordLen::Impossible;
+        }
+        RecordLen::Known(length)
+    }
+
+    /// Whether a whole block has a packet.
+    pub fn is_packet(&self, block: &[u8]) -> bool {
+        let kind = self.order.u32_at(block, 0);
+        matches!(
+            kind,
+            Some(OBSOLETE_PACKET | SIMPLE_PACKET | ENHANCED_PACKET)
+        )
+    }
+
+    /// The packet of a whole block.
+    pub fn packet<'a>(&self, block: &'a [u8]) -> Option<RawPacket<'a>> {
+        match self.parse(block)? {
+            Block::EnhancedPacket(packet) => {
+                let interface = self.interfaces.get(packet.if_id as usize)?;
+                Some(RawPacket {
+                    link: interface.link,
+                    time: interface.time(packet.ts_high, packet.ts_low),
+                    cut: packet.origlen.saturating_sub(packet.caplen),
+                    bytes: packet_bytes(block, 28, packet.caplen),
+                })
+            }
+            Block::SimplePacket(packet) => {
+                let interface = self.interfaces.first()?;
+                let stored = packet.packet_data().len() as u32;
+                let captured = stored.min(packet.origlen).min(interface.longest_packet);
+                Some(RawPacket {
+                    link: interface.link,
+                    time: Duration::ZERO,
+                    cut: packet.origlen.saturating_sub(captured),
+                    bytes: packet_bytes(block, 12, captured),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Reads a whole block without a packet. Returns `false` if it is damaged.
+    pub fn read_description(&mut self, block: &[u8]) -> bool {
+        if is_pcapng(block) {
+            self.order = self.order_of(block);
+            self.interfaces.clear();
+            return parse_sectionheaderblock(block).is_ok();
+        }
+        match self.order.u32_at(block, 0) {
+            // a section in no known byte order
+            Some(SECTION_HEADER) => false,
+            Some(INTERFACE) => match self.parse(block) {
+                Some(Block::InterfaceDescription(description)) => {
+                    self.interfaces
+                        .push(Interface::new(&description, self.order));
+                    true
+                }
+                _ => false,
+            },
+            _ => true,
+        }
+    }
+
+    /// The byte order of a block, which a section header may change.
+    fn order_of(&self, block: &[u8]) -> ByteOrder {
+        match block.get(8) {
+            _ if !is_pcapng(block) => self.order,
+            Some(0x1a) => ByteOrder::Big,
+            _ => ByteOrder::Little,
+        }
+    }
+
+    fn parse<'a>(&self, block: &'a [u8]) -> Option<Block<'a>> {
+        let parse = match self.order {
+            ByteOrder::Little => parse_block_le,
+            ByteOrder::Big => parse_block_be,
+        };
+        parse(block).ok().map(|(_, block)| block)
     }
 }
 
 /// The byte order of a section.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 enum ByteOrder {
+    #[default]
     Little,
     Big,
 }

@@ -1,12 +1,12 @@
 //! Whole captures, made packet by packet.
 
+use std::io::{self, Cursor, Read};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use etherparse::PacketBuilder;
 
-use super::connections::Skipped;
-use super::flow::Segment;
+use super::error::CaptureError;
 use super::tcp::MAX_WAITING;
 use super::*;
 
@@ -92,24 +92,118 @@ fn raw_pcap(packets: &[Vec<u8>]) -> Vec<u8> {
     pcap(101, false, MICROSECONDS_LE, packets)
 }
 
-fn read(packets: &[Vec<u8>]) -> Capture {
-    crate::capture::read(&raw_pcap(packets), None).unwrap()
+/// A connection with all of its segments.
+struct Flow {
+    ends: Ends,
+    segments: Vec<(Segment<'static>, String)>,
+    outcome: Option<Outcome>,
 }
 
-/// The segments of a flow, in short.
-fn segments(flow: &Flow) -> Vec<String> {
-    let say = |segment: &Segment| {
-        let arrow = if segment.direction == Direction::ClientToServer {
+/// A capture that was read to its end.
+struct Capture {
+    flows: Vec<Flow>,
+    packets: u64,
+    skipped: Skipped,
+    broken_at: Option<u64>,
+}
+
+impl Observer for Vec<Flow> {
+    fn segment(&mut self, ends: &Ends, segment: Segment<'_>) -> io::Result<Followed> {
+        if self.iter().all(|it| it.ends.number != ends.number) {
+            self.push(Flow {
+                ends: *ends,
+                segments: Vec::new(),
+                outcome: None,
+            });
+        }
+        let mut flows = self.iter_mut();
+        let flow = flows.find(|it| it.ends.number == ends.number).unwrap();
+        assert_eq!(flow.outcome, None);
+        flow.ends = *ends;
+        let arrow = if segment.sender == Peer::First {
             '>'
         } else {
             '<'
         };
-        match &segment.data {
-            Data::Bytes(bytes) => format!("{arrow}{}", String::from_utf8_lossy(bytes)),
-            Data::Gap(length) => format!("{arrow}[{length} missing]"),
+        let text = match segment.content {
+            Content::Bytes(bytes) => format!("{arrow}{}", String::from_utf8_lossy(bytes)),
+            Content::Gap(length) => format!("{arrow}[{length} missing]"),
+            other => format!("{arrow}[{other:?}]"),
+        };
+        let Segment {
+            sender,
+            packet,
+            time,
+            ..
+        } = segment;
+        let segment = Segment {
+            sender,
+            packet,
+            time,
+            content: Content::Fin,
+        };
+        flow.segments.push((segment, text));
+        Ok(Followed::Yes { kept: 0 })
+    }
+
+    fn outcome(&mut self, ends: &Ends, outcome: Outcome) -> io::Result<()> {
+        let mut flows = self.iter_mut();
+        if let Some(flow) = flows.find(|it| it.ends.number == ends.number) {
+            flow.outcome = Some(outcome);
         }
-    };
-    flow.segments.iter().map(say).collect()
+        Ok(())
+    }
+}
+
+/// Reads a file that comes in pieces of this length.
+fn read_pieces(file: &[u8], piece: usize, port: Option<u16>) -> Result<Capture, CaptureError> {
+    struct Pieces<'a>(Cursor<&'a [u8]>, usize);
+    impl Read for Pieces<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = self.1.min(buffer.len());
+            self.0.read(&mut buffer[..length])
+        }
+    }
+    let mut reader = PacketReader::new(Pieces(Cursor::new(file), piece));
+    let mut connections = Connections::new(port, &[1883]);
+    let mut flows = Vec::new();
+    loop {
+        match reader.next()? {
+            Next::Packet(packet) => connections.packet(&packet, &mut flows).unwrap(),
+            Next::Malformed => connections.malformed(),
+            Next::NeedsInput => reader.fill().unwrap(),
+            Next::End => break,
+        }
+    }
+    connections.finish(&mut flows).unwrap();
+    Ok(Capture {
+        packets: connections.packets(),
+        skipped: connections.skipped().clone(),
+        broken_at: reader.broken_at(),
+        flows,
+    })
+}
+
+fn read_file(file: &[u8]) -> Result<Capture, CaptureError> {
+    read_pieces(file, usize::MAX, None)
+}
+
+/// Packets that were captured at the same time.
+fn at_once(packets: &[Vec<u8>]) -> Flow {
+    let file = write_pcap(pcap_parser::Linktype::RAW, packets);
+    let mut capture = read_file(&file).unwrap();
+    assert_eq!(capture.flows.len(), 1);
+    capture.flows.remove(0)
+}
+
+fn read(packets: &[Vec<u8>]) -> Capture {
+    read_file(&raw_pcap(packets)).unwrap()
+}
+
+/// The segments of a flow, in short.
+fn segments(flow: &Flow) -> Vec<&str> {
+    let segments = flow.segments.iter();
+    segments.map(|(_, text)| text.as_str()).collect()
 }
 
 fn only_flow(packets: &[Vec<u8>]) -> Flow {
@@ -128,18 +222,100 @@ fn reassembles_a_conversation() {
         ip_packet(CLIENT, BROKER, 111, "FA", 508, b""),
         ip_packet(BROKER, CLIENT, 508, "RA", 112, b"go away"),
     ]));
-    assert_eq!(flow.client, SocketAddr::from(CLIENT));
-    assert_eq!(flow.server, SocketAddr::from(BROKER));
-    assert!(flow.from_start);
-    assert_eq!(segments(&flow), [">connect", "<connack", ">bye"]);
-    assert_eq!(flow.segments[1].packet, 5);
-    assert_eq!(flow.segments[1].time, Duration::new(5, 5_000));
-    let ending = flow.ending.unwrap();
+    assert_eq!(flow.ends.first, SocketAddr::from(CLIENT));
+    assert_eq!(flow.ends.second, SocketAddr::from(BROKER));
+    assert_eq!(flow.ends.opener, Some(Peer::First));
+    assert!(flow.ends.from_start);
     assert_eq!(
-        (ending.by, ending.reset),
-        (Direction::ClientToServer, false)
+        segments(&flow),
+        [">connect", "<connack", ">bye", ">[Fin]", "<[Reset]"]
     );
-    assert_eq!((ending.packet, ending.time.as_secs()), (7, 7));
+    assert_eq!(flow.segments[1].0.packet, 5);
+    assert_eq!(flow.segments[1].0.time, Duration::new(5, 5_000));
+    assert_eq!(flow.outcome, Some(Outcome::Ended));
+}
+
+/// The acknowledgements after a FIN count its sequence number.
+#[test]
+fn a_fin_is_no_byte() {
+    let flow = only_flow(&with_handshake([
+        up(101, b"bye"),
+        ip_packet(CLIENT, BROKER, 104, "FA", 501, b""),
+        ip_packet(BROKER, CLIENT, 501, "A", 105, b""),
+        ip_packet(BROKER, CLIENT, 501, "FA", 105, b"last"),
+        ip_packet(CLIENT, BROKER, 105, "A", 506, b""),
+    ]));
+    assert_eq!(segments(&flow), [">bye", ">[Fin]", "<last", "<[Fin]"]);
+    assert_eq!(flow.outcome, Some(Outcome::Ended));
+    // even if the acknowledgement was captured first
+    let packets = with_handshake([
+        up(101, b"bye"),
+        ip_packet(BROKER, CLIENT, 501, "A", 105, b""),
+        ip_packet(CLIENT, BROKER, 104, "FA", 501, b""),
+        ip_packet(BROKER, CLIENT, 501, "A", 105, b"last"),
+    ]);
+    assert_eq!(segments(&at_once(&packets)), [">bye", ">[Fin]", "<last"]);
+    assert_eq!(
+        segments(&only_flow(&packets)),
+        [">bye", ">[ByteOrFin]", ">[Fin]", "<last"]
+    );
+    // a FIN that was not captured may have been a byte
+    let flow = only_flow(&with_handshake([
+        up(101, b"bye"),
+        ip_packet(BROKER, CLIENT, 501, "FA", 105, b""),
+    ]));
+    assert_eq!(segments(&flow), [">bye", ">[ByteOrFin]", "<[Fin]"]);
+}
+
+#[test]
+fn an_acknowledgement_proves_a_gap() {
+    let acknowledge = |seq, ack, data: &[u8]| ip_packet(BROKER, CLIENT, seq, "A", ack, data);
+    let flow = only_flow(&with_handshake([
+        up(101, b"ab"),
+        acknowledge(501, 105, b"both"),
+        up(105, b"ef"),
+    ]));
+    assert_eq!(segments(&flow), [">ab", ">[2 missing]", "<both", ">ef"]);
+    assert_eq!(flow.segments[1].0.packet, 5);
+    // without data, it is known when the next packets are there
+    let flow = only_flow(&with_handshake([
+        up(101, b"ab"),
+        acknowledge(501, 105, b""),
+    ]));
+    assert_eq!(segments(&flow), [">ab", ">[2 missing]"]);
+    // a packet that was captured a little late is not missing
+    let mut packets = with_handshake([acknowledge(501, 105, b"both"), up(101, b"ab")]);
+    packets.push(up(103, b"cd"));
+    assert_eq!(segments(&at_once(&packets)), [">ab", ">cd", "<both"]);
+    // but one that comes a second later comes too late
+    let flow = only_flow(&packets);
+    assert_eq!(segments(&flow), [">[4 missing]", "<both"]);
+}
+
+#[test]
+fn a_retransmission_of_bytes_that_were_not_captured_fills_their_place() {
+    let flow = at_once(&with_handshake([
+        ip_packet(BROKER, CLIENT, 501, "A", 103, b"answer"),
+        ip_packet(CLIENT, BROKER, 101, "A", 507, b"ab"),
+        up(103, b"cd"),
+    ]));
+    assert_eq!(segments(&flow), [">ab", "<answer", ">cd"]);
+}
+
+#[test]
+fn a_retransmission_with_other_bytes_is_reported() {
+    let flow = only_flow(&with_handshake([
+        up(101, b"abcd"),
+        up(101, b"abXd"),
+        up(103, b"cdef"),
+        // the probe of a keep-alive may have any byte
+        up(106, b"?"),
+        up(106, b"Xg"),
+    ]));
+    assert_eq!(
+        segments(&flow),
+        [">abcd", ">[Changed]", ">ef", ">[Changed]", ">g"]
+    );
 }
 
 #[test]
@@ -149,10 +325,10 @@ fn reads_both_byte_orders_and_time_units() {
         for big_endian in [false, true] {
             let file = pcap(101, big_endian, magic, &packets);
             assert!(is_capture(&file));
-            let capture = crate::capture::read(&file, None).unwrap();
+            let capture = read_file(&file).unwrap();
             assert_eq!(segments(&capture.flows[0]), [">x"]);
             assert_eq!(
-                capture.flows[0].segments[0].time,
+                capture.flows[0].segments[0].0.time,
                 Duration::new(4, nanoseconds)
             );
         }
@@ -170,7 +346,7 @@ fn reorders_packets() {
     ]));
     // A piece that waits is readable only after the earlier piece.
     assert_eq!(segments(&flow), ["<early", ">ab", ">cd", ">ef", ">gh"]);
-    assert_eq!(flow.segments[2].packet, 4);
+    assert_eq!(flow.segments[2].0.packet, 4);
 }
 
 #[test]
@@ -195,16 +371,17 @@ fn merges_retransmissions_and_overlaps() {
 #[test]
 fn sequence_numbers_wrap_around() {
     let start = u32::MAX - 2;
+    let up = |seq, data: &[u8]| ip_packet(CLIENT, BROKER, seq, "A", 0, data);
     let flow = only_flow(&[
         ip_packet(CLIENT, BROKER, start.wrapping_sub(1), "S", 0, b""),
         ip_packet(BROKER, CLIENT, u32::MAX, "SA", start, b""),
         up(start.wrapping_add(6), b"gh"),
         up(start, b"abcdef"),
         up(start, b"abc"),
-        down(0, b"zero"),
+        ip_packet(BROKER, CLIENT, 0, "A", start.wrapping_add(8), b"zero"),
     ]);
     assert_eq!(segments(&flow), [">abcdef", ">gh", "<zero"]);
-    assert!(flow.from_start);
+    assert!(flow.ends.from_start);
 }
 
 #[test]
@@ -220,12 +397,14 @@ fn gaps_are_reported_where_they_are() {
         segments(&flow),
         [
             ">ab",
+            // it does not acknowledge what is missing, so that may still come
+            "<reply",
             ">[2 missing]",
             ">ef",
-            "<reply",
             ">[3 missing]",
             ">kl",
-            ">[8 missing]"
+            ">[8 missing]",
+            ">[Fin]",
         ]
     );
 }
@@ -249,19 +428,23 @@ fn a_short_snapshot_length_is_a_gap() {
 }
 
 #[test]
-fn a_late_capture_guesses_the_client() {
-    let flow = only_flow(&[down(7, b"news"), up(3, b"ack")]);
-    assert_eq!(flow.client, SocketAddr::from(CLIENT));
-    assert_eq!(segments(&flow), ["<news", ">ack"]);
-    assert!(!flow.from_start);
-
-    let other = ([10, 0, 0, 3], 9000);
-    let flow = only_flow(&[ip_packet(other, CLIENT, 1, "A", 1, b"hi")]);
-    assert_eq!(flow.client, SocketAddr::from(other));
-
+fn a_late_capture_has_no_beginning() {
+    let flow = only_flow(&[down(501, b"news"), up(101, b"ack")]);
+    assert_eq!(flow.ends.first, SocketAddr::from(BROKER));
+    assert_eq!(flow.ends.opener, None);
+    assert_eq!(segments(&flow), [">news", "<ack"]);
+    assert!(!flow.ends.from_start);
+    assert_eq!(flow.outcome, Some(Outcome::CaptureEnds));
     // The accepting side is the server, even without the opening SYN.
-    let flow = only_flow(&[ip_packet(CLIENT, other, 1, "SA", 1, b"")]);
-    assert_eq!(flow.client, SocketAddr::from(other));
+    let flow = only_flow(&[
+        ip_packet(BROKER, CLIENT, 500, "SA", 101, b""),
+        up(101, b"hi"),
+    ]);
+    assert_eq!(flow.ends.opener, Some(Peer::Second));
+    assert_eq!(segments(&flow), ["<hi"]);
+    // The first acknowledgement shows where the other direction begins.
+    let flow = only_flow(&[down(501, b"news"), up(105, b"later")]);
+    assert_eq!(segments(&flow), [">news", "<[4 missing]", "<later"]);
 }
 
 #[test]
@@ -279,25 +462,25 @@ fn a_reused_port_is_a_new_connection() {
         again(9000, "S", b""),
         again(9000, "S", b""),
         ip_packet(BROKER, CLIENT, 70, "SA", 9001, b""),
-        up(9001, b"two"),
-        down(71, b"answer"),
+        ip_packet(CLIENT, BROKER, 9001, "A", 71, b"two"),
+        ip_packet(BROKER, CLIENT, 71, "A", 9004, b"answer"),
     ]));
     assert_eq!(capture.flows.len(), 2);
     assert_eq!(segments(&capture.flows[0]), [">one"]);
     assert_eq!(segments(&capture.flows[1]), [">two", "<answer"]);
-    assert!(capture.flows[1].from_start);
+    assert!(capture.flows[1].ends.from_start);
 }
 
 #[test]
 fn a_new_connection_after_one_without_its_beginning() {
     let capture = read(&[
-        down(1000, b"old"),
+        ip_packet(BROKER, CLIENT, 1000, "A", 77, b"old"),
         ip_packet(CLIENT, BROKER, 100, "S", 0, b""),
         ip_packet(BROKER, CLIENT, 500, "SA", 101, b""),
         up(101, b"new"),
     ]);
     assert_eq!(capture.flows.len(), 2);
-    assert_eq!(segments(&capture.flows[0]), ["<old"]);
+    assert_eq!(segments(&capture.flows[0]), [">old"]);
     assert_eq!(segments(&capture.flows[1]), [">new"]);
 }
 
@@ -314,16 +497,23 @@ fn several_flows_and_the_port_filter() {
     assert_eq!(segments(&capture.flows[0]), [">mqtt", ">more"]);
     assert_eq!(segments(&capture.flows[1]), [">web"]);
 
-    let capture = crate::capture::read(&raw_pcap(&packets), Some(1883)).unwrap();
+    let capture = read_pieces(&raw_pcap(&packets), usize::MAX, Some(1883)).unwrap();
     assert_eq!(capture.flows.len(), 1);
     assert_eq!(capture.skipped.other_port, 1);
 }
 
 #[test]
 fn a_reset_is_recorded() {
-    let flow = only_flow(&[up(1, b"x"), ip_packet(BROKER, CLIENT, 5, "R", 0, b"")]);
-    let ending = flow.ending.unwrap();
-    assert_eq!((ending.by, ending.reset), (Direction::ServerToClient, true));
+    let flow = only_flow(&[up(1, b"x"), ip_packet(BROKER, CLIENT, 501, "R", 0, b"")]);
+    assert_eq!(segments(&flow), [">x", "<[Reset]"]);
+    assert_eq!(flow.outcome, Some(Outcome::Ended));
+    // receivers ignore one from outside of the window
+    let flow = only_flow(&with_handshake([
+        up(101, b"ab"),
+        ip_packet(CLIENT, BROKER, 50, "R", 0, b""),
+        up(103, b"cd"),
+    ]));
+    assert_eq!(segments(&flow), [">ab", ">cd"]);
 }
 
 #[test]
@@ -344,12 +534,15 @@ fn reads_all_kinds_of_links() {
         (228, ip.clone()),
         (0, with(&[2, 0, 0, 0])),
         (108, with(&[0, 0, 0, 2])),
+        (9, with(&[0xff, 3, 0, 0x21])),
+        (9, with(&[0, 0x21])),
+        (50, with(&[0x21])),
         (113, with(&cooked)),
         (276, with(&cooked2)),
         (0xf000_0001, with(&ethernet)),
     ] {
         let file = pcap(link, false, MICROSECONDS_LE, &[bytes]);
-        let capture = crate::capture::read(&file, None).unwrap();
+        let capture = read_file(&file).unwrap();
         assert_eq!(capture.flows.len(), 1, "link {link}: {:?}", capture.skipped);
         assert_eq!(segments(&capture.flows[0]), [">data"]);
     }
@@ -358,7 +551,7 @@ fn reads_all_kinds_of_links() {
 #[test]
 fn ethernet_padding_is_not_data() {
     let padded = [&[2; 12][..], &[8, 0], &up(101, b"xy"), &[0; 4]].concat();
-    let capture = crate::capture::read(&pcap(1, false, MICROSECONDS_LE, &[padded]), None).unwrap();
+    let capture = read_file(&pcap(1, false, MICROSECONDS_LE, &[padded])).unwrap();
     assert_eq!(segments(&capture.flows[0]), [">xy"]);
 }
 
@@ -370,35 +563,221 @@ fn reads_ipv6() {
         .write(&mut packet, b"six")
         .unwrap();
     let flow = only_flow(&[packet]);
-    assert!(flow.client.is_ipv6());
+    assert!(flow.ends.first.is_ipv6());
     assert_eq!(segments(&flow), [">six"]);
 }
 
 #[test]
 fn counts_skipped_packets() {
-    let mut udp = Vec::new();
-    PacketBuilder::ipv4([1; 4], [2; 4], 64)
-        .udp(1, 2)
-        .write(&mut udp, b"x")
-        .unwrap();
+    let udp = |port| {
+        let mut udp = Vec::new();
+        PacketBuilder::ipv4([1; 4], [2; 4], 64)
+            .udp(1, port)
+            .write(&mut udp, b"x")
+            .unwrap();
+        udp
+    };
     let mut fragment = up(101, b"x");
     fragment[6] = 0x20;
     let short = up(101, b"x")[..30].to_vec();
-    let capture = read(&[udp, fragment, short, vec![], up(101, b"x")]);
-    assert_eq!(capture.packets, 5);
+    let capture = read(&[udp(2), udp(1883), fragment, short, vec![], up(101, b"x")]);
+    assert_eq!(capture.packets, 6);
     assert_eq!(capture.flows.len(), 1);
     let skipped = Skipped {
-        not_tcp: 1,
+        other_protocol: 1,
+        udp: 1,
         fragments: 1,
         malformed: 2,
-        unknown_link: 0,
-        other_port: 0,
+        ..Skipped::default()
     };
     assert_eq!(capture.skipped, skipped);
 
-    let capture =
-        crate::capture::read(&pcap(147, false, MICROSECONDS_LE, &[up(1, b"x")]), None).unwrap();
-    assert_eq!(capture.skipped.unknown_link, 1);
+    let capture = read_file(&pcap(147, false, MICROSECONDS_LE, &[up(1, b"x")])).unwrap();
+    assert_eq!(capture.skipped.unknown_link.get(&147), Some(&1));
+}
+
+/// The fragments of an IPv4 packet; all lengths but the last one are multiples of 8.
+fn fragments(packet: &[u8], lengths: &[usize]) -> Vec<Vec<u8>> {
+    let (header, mut payload) = packet.split_at(20);
+    let mut offset = 0;
+    let mut fragments = Vec::new();
+    while !payload.is_empty() {
+        let length = lengths.get(fragments.len()).copied();
+        let length = length.unwrap_or(payload.len()).min(payload.len());
+        let (part, rest) = payload.split_at(length);
+        let mut fragment = [header, part].concat();
+        let total = fragment.len() as u16;
+        fragment[2..4].copy_from_slice(&total.to_be_bytes());
+        let more = if rest.is_empty() { 0 } else { 0x2000 };
+        let place = more | (offset / 8) as u16;
+        fragment[6..8].copy_from_slice(&place.to_be_bytes());
+        fragments.push(fragment);
+        offset += length;
+        payload = rest;
+    }
+    fragments
+}
+
+#[test]
+fn puts_fragments_together() {
+    let packet = up(101, b"0123456789abcdef0123456789");
+    let parts = fragments(&packet, &[24, 8]);
+    assert_eq!(parts.len(), 3);
+    let whole = [">0123456789abcdef0123456789"];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let mut packets = handshake();
+        packets.extend(order.map(|part| parts[part].clone()));
+        // and each once more
+        packets.extend(parts.clone());
+        let capture = read(&packets);
+        assert_eq!(segments(&capture.flows[0]), whole);
+        assert_eq!(capture.skipped.fragments, 0);
+    }
+    // one is missing: the bytes are a gap, and the others are counted
+    let lost = with_handshake([
+        parts[0].clone(),
+        parts[2].clone(),
+        ip_packet(BROKER, CLIENT, 501, "A", 127, b"ok"),
+    ]);
+    let capture = read(&lost);
+    assert_eq!(segments(&capture.flows[0]), [">[26 missing]", "<ok"]);
+    assert_eq!(capture.skipped.fragments, 2);
+}
+
+#[test]
+fn puts_fragments_of_ipv6_together() {
+    let mut packet = Vec::new();
+    PacketBuilder::ipv6([1; 16], [2; 16], 64)
+        .tcp(40_000, 1883, 7, 1000)
+        .write(&mut packet, b"0123456789")
+        .unwrap();
+    let (header, payload) = packet.split_at(40);
+    let fragment = |offset: u16, more: u16, part: &[u8]| {
+        let place = (offset | more).to_be_bytes();
+        let mut fragment = [header, &[6, 0], &place, &[0, 0, 0, 9], part].concat();
+        let length = (fragment.len() - 40) as u16;
+        fragment[4..6].copy_from_slice(&length.to_be_bytes());
+        fragment[6] = 44;
+        fragment
+    };
+    let (first, second) = payload.split_at(24);
+    let packets = [fragment(24, 0, second), fragment(0, 1, first)];
+    assert_eq!(segments(&only_flow(&packets)), [">0123456789"]);
+}
+
+#[test]
+fn forgets_old_fragments_and_limits_their_number() {
+    let mut packets = Vec::new();
+    for id in 0..1000_u16 {
+        let mut part = fragments(&up(101, b"0123456789"), &[24]).remove(0);
+        part[4..6].copy_from_slice(&id.to_be_bytes());
+        packets.push(part);
+    }
+    assert_eq!(read(&packets).skipped.fragments, 1000);
+}
+
+#[test]
+fn reads_vxlan() {
+    let inner = [&[2; 12][..], &[8, 0], &up(101, b"inside")].concat();
+    let vxlan = [&[8, 0, 0, 0, 0, 0, 7, 0][..], &inner].concat();
+    let mut outer = Vec::new();
+    PacketBuilder::ipv4([1; 4], [2; 4], 64)
+        .udp(5000, 4789)
+        .write(&mut outer, &vxlan)
+        .unwrap();
+    assert_eq!(segments(&only_flow(&[outer])), [">inside"]);
+}
+
+#[test]
+fn reads_wifi() {
+    let snap = [&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0][..], &up(101, b"air")].concat();
+    let frame = |kind: u8, flags: u8, more: &[u8]| {
+        [&[kind, flags, 0, 0][..], &[2; 20], more, &snap].concat()
+    };
+    let plain = frame(0x08, 1, b"");
+    let qos = frame(0x88, 1, b"\0\0");
+    let radiotap = |header: &[u8], frame: &[u8]| {
+        let length = (header.len() as u8 + 4).to_le_bytes();
+        [&[0, 0, length[0], 0][..], header, frame].concat()
+    };
+    let padded = frame(0x88, 1, b"\0\0\0\0");
+    let frames = [
+        (105, plain.clone()),
+        (105, qos.clone()),
+        // with a relay's fourth address, and with HT Control
+        (105, frame(0x08, 3, &[2; 6])),
+        (105, frame(0x88, 0x81, &[0; 6])),
+        (127, radiotap(&[0; 4], &plain)),
+        // with a timer and flags that announce padding
+        (
+            127,
+            radiotap(&[&[3, 0, 0, 0][..], &[0; 8], &[0x20]].concat(), &padded),
+        ),
+        // with two words of bits, and flags
+        (
+            127,
+            radiotap(&[&[2, 0, 0, 0x80][..], &[0; 4], &[0]].concat(), &qos),
+        ),
+    ];
+    for (link, bytes) in frames {
+        let capture = read_file(&pcap(link, false, MICROSECONDS_LE, &[bytes])).unwrap();
+        assert_eq!(capture.flows.len(), 1, "{:?}", capture.skipped);
+        assert_eq!(segments(&capture.flows[0]), [">air"]);
+    }
+    let others = [
+        frame(0x08, 0x41, b""),
+        frame(0x80, 0, b""),
+        frame(0x48, 1, b""),
+        frame(0x88, 1, b"\x80\0"),
+        plain[..20].to_vec(),
+    ];
+    let capture = read_file(&pcap(105, false, MICROSECONDS_LE, &others)).unwrap();
+    assert_eq!(capture.flows.len(), 0);
+    let skipped = Skipped {
+        encrypted: 1,
+        other_protocol: 3,
+        malformed: 1,
+        ..Skipped::default()
+    };
+    assert_eq!(capture.skipped, skipped);
+}
+
+#[test]
+fn memory_is_limited() {
+    let open = |number: u32| {
+        let port = (number % 60_000) as u16;
+        let host = ([10, 1, (number / 60_000) as u8, 1], port);
+        ip_packet(host, BROKER, 1, "S", 0, b"")
+    };
+    let mut connections = Connections::new(None, &[1883]);
+    let mut flows: Vec<Flow> = Vec::new();
+    for number in 0..100_000 {
+        let raw = link::RawPacket {
+            link: pcap_parser::Linktype::RAW,
+            time: Duration::ZERO,
+            cut: 0,
+            bytes: &open(number),
+        };
+        connections.packet(&raw, &mut flows).unwrap();
+        assert!(connections.kept() <= 41 << 20);
+    }
+    assert!(flows.is_empty());
+}
+
+#[test]
+fn reads_pieces_of_any_length() {
+    let packets = with_handshake([up(101, b"ab"), down(501, b"ef")]);
+    let ng: Vec<u8> = packets
+        .iter()
+        .flat_map(|packet| enhanced(false, 0, 1, packet))
+        .collect();
+    for file in [raw_pcap(&packets), [section(false, 101), ng].concat()] {
+        for piece in [1, 2, 7, 50] {
+            let capture = read_pieces(&file, piece, None).unwrap();
+            assert_eq!(segments(&capture.flows[0]), [">ab", "<ef"]);
+            assert_eq!(capture.broken_at, None);
+        }
+    }
 }
 
 // ---- pcapng ----
@@ -483,10 +862,10 @@ fn pcapng_of_both_byte_orders_in_one_file() {
         file.extend(enhanced(big_endian, 0, 5_000_000_007, &packet));
     }
     assert!(is_capture(&file));
-    let capture = crate::capture::read(&file, None).unwrap();
+    let capture = read_file(&file).unwrap();
     assert_eq!(capture.broken_at, None);
     assert_eq!(segments(&capture.flows[0]), [">ab", ">cde"]);
-    for segment in &capture.flows[0].segments {
+    for (segment, _) in &capture.flows[0].segments {
         assert_eq!(segment.time, Duration::new(105, 7));
     }
 }
@@ -496,9 +875,9 @@ fn pcapng_simple_packets() {
     let packet = up(101, b"x");
     let body = [&(packet.len() as u32).to_le_bytes()[..], &packet].concat();
     let file = [section(false, 101), block(false, 3, &body)].concat();
-    let capture = crate::capture::read(&file, None).unwrap();
+    let capture = read_file(&file).unwrap();
     assert_eq!(segments(&capture.flows[0]), [">x"]);
-    assert_eq!(capture.flows[0].segments[0].time, Duration::ZERO);
+    assert_eq!(capture.flows[0].segments[0].0.time, Duration::ZERO);
 }
 
 #[test]
@@ -512,7 +891,7 @@ fn pcapng_damaged_packets_are_skipped() {
         enhanced(false, 0, 0, &up(101, b"y")),
     ]
     .concat();
-    let capture = crate::capture::read(&file, None).unwrap();
+    let capture = read_file(&file).unwrap();
     assert_eq!(capture.skipped.malformed, 2);
     assert_eq!(segments(&capture.flows[0]), [">y"]);
 }
@@ -521,24 +900,12 @@ fn pcapng_damaged_packets_are_skipped() {
 
 #[test]
 fn rejects_other_files() {
-    assert_eq!(
-        crate::capture::read(b"", None),
-        Err(CaptureError::NotACapture)
-    );
-    assert_eq!(
-        crate::capture::read(b"MQTT", None),
-        Err(CaptureError::NotACapture)
-    );
+    assert!(matches!(read_file(b""), Err(CaptureError::NotACapture)));
+    assert!(matches!(read_file(b"MQTT"), Err(CaptureError::NotACapture)));
     let header = &raw_pcap(&[])[..20];
-    assert_eq!(
-        crate::capture::read(header, None),
-        Err(CaptureError::BrokenHeader)
-    );
+    assert!(matches!(read_file(header), Err(CaptureError::BrokenHeader)));
     let header = &section(false, 1)[..20];
-    assert_eq!(
-        crate::capture::read(header, None),
-        Err(CaptureError::BrokenHeader)
-    );
+    assert!(matches!(read_file(header), Err(CaptureError::BrokenHeader)));
 }
 
 #[test]
@@ -546,16 +913,16 @@ fn a_truncated_file_gives_what_precedes() {
     let file = raw_pcap(&[up(101, b"ab"), up(103, b"cd")]);
     let second = raw_pcap(&[up(101, b"ab")]).len();
     for length in second + 1..file.len() {
-        let capture = crate::capture::read(&file[..length], None).unwrap();
-        assert_eq!(capture.broken_at, Some(second));
+        let capture = read_file(&file[..length]).unwrap();
+        assert_eq!(capture.broken_at, Some(second as u64));
         assert_eq!(segments(&capture.flows[0]), [">ab"]);
     }
     let file = [section(true, 101), enhanced(true, 0, 0, &up(101, b"ab"))].concat();
     let whole = file.len();
     let file = [file, enhanced(true, 0, 0, &up(103, b"cd"))].concat();
     for length in whole + 1..file.len() {
-        let capture = crate::capture::read(&file[..length], None).unwrap();
-        assert_eq!(capture.broken_at, Some(whole));
+        let capture = read_file(&file[..length]).unwrap();
+        assert_eq!(capture.broken_at, Some(whole as u64));
         assert_eq!(segments(&capture.flows[0]), [">ab"]);
     }
 }
@@ -565,18 +932,15 @@ fn stops_at_impossible_lengths() {
     let mut file = raw_pcap(&[up(101, b"ab")]);
     let end = file.len();
     file.extend([0xff; 40]);
-    assert_eq!(
-        crate::capture::read(&file, None).unwrap().broken_at,
-        Some(end)
-    );
+    assert_eq!(read_file(&file).unwrap().broken_at, Some(end as u64));
 
     for length in [0_u32, 4, 8, 13, u32::MAX] {
         let start = section(false, 101);
         let bad = [6_u32.to_le_bytes(), length.to_le_bytes(), [0; 4], [0; 4]].concat();
         let file = [&start[..], &bad].concat();
         assert_eq!(
-            crate::capture::read(&file, None).unwrap().broken_at,
-            Some(start.len())
+            read_file(&file).unwrap().broken_at,
+            Some(start.len() as u64)
         );
     }
 }
@@ -593,7 +957,7 @@ fn no_single_byte_causes_a_panic() {
             for byte in [0x00, 0x01, 0x7f, 0x80, 0xff] {
                 let mut damaged = file.clone();
                 damaged[at] = byte;
-                let _ = crate::capture::read(&damaged, None);
+                let _ = read_file(&damaged);
             }
         }
     }

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mqtt_wire::Sender;
 use mqtt_wire::will::Ending;
 use serde_json::json;
 
-use super::line::Line;
 use super::queue::{Content, End, Message, Queue};
 use crate::cli::ProxyOptions;
 use crate::event::{Event, LiveEvent, Status, Totals, Verdict};
 use crate::live::{Live, STALL};
-use crate::report::{self, UNSURE};
+use crate::names;
+use crate::report::{self, Closing, Lines, Moment, Name, UNSURE};
+use crate::watch::Beginning;
 
 /// Shows what passes.
 pub struct Screen<'a> {
@@ -31,7 +31,7 @@ pub struct Screen<'a> {
 struct Session {
     live: Live,
     totals: Totals,
-    client: SocketAddr,
+    name: Name,
     began: Instant,
     /// A side reset the connection, which ended both directions.
     is_reset: bool,
@@ -58,12 +58,12 @@ impl<'a> Screen<'a> {
             }
             if now.saturating_duration_since(last_check) >= STALL / 4 {
                 last_check = now;
-                for (number, session) in &mut self.sessions {
+                for session in self.sessions.values_mut() {
                     let time = now.saturating_duration_since(session.began);
-                    let mut line = Line::new(&mut self.out, self.options, *number, session.client);
-                    session
-                        .live
-                        .report_stalled(time, &mut |event| line.live_event(time, &event))?;
+                    let (at, show) = (moment(time), &self.options.show);
+                    let Session { live, name, .. } = session;
+                    let mut lines = Lines::new(&mut self.out, name, show.view(), show.json);
+                    live.report_stalled(time, &mut |event| lines.live_event(at, &event))?;
                 }
             }
             self.out.flush()?;
@@ -74,16 +74,22 @@ impl<'a> Screen<'a> {
     fn message(&mut self, message: Message) -> io::Result<()> {
         let number = message.connection;
         if let Content::Opened(client) = message.content {
+            let name = Name {
+                number,
+                client: client.to_string(),
+                server: self.options.upstream.clone(),
+            };
+            let show = &self.options.show;
+            Lines::new(&mut self.out, &name, show.view(), show.json).opened(Moment::default())?;
             let session = Session {
-                live: Live::new(self.options.mqtt, self.options.show.rules()),
+                live: Live::new(Beginning::Seen, self.options.mqtt, show.rules()),
                 totals: Totals::default(),
-                client,
+                name,
                 began: message.time,
                 is_reset: false,
             };
             self.sessions.insert(number, session);
-            let mut line = Line::new(&mut self.out, self.options, number, client);
-            return line.opened();
+            return Ok(());
         }
         if let Content::SkippedConnections(number) = message.content {
             return self.skipped_connections(number);
@@ -92,20 +98,27 @@ impl<'a> Screen<'a> {
             return Ok(());
         };
         let time = message.time.saturating_duration_since(session.began);
-        let mut line = Line::new(&mut self.out, self.options, number, session.client);
+        let (at, options) = (moment(time), &self.options.show);
         let Session {
             live,
             totals,
             is_reset,
+            name,
             ..
         } = session;
+        let mut lines = Lines::new(&mut self.out, name, options.view(), options.json);
         let mut show = |event: LiveEvent<'_>| {
             match &event {
                 LiveEvent::Packet(event) => count(totals, event),
                 LiveEvent::OtherProtocol(_) => totals.status = Status::NotMqtt,
-                LiveEvent::Lost(_) | LiveEvent::TooLong { .. } | LiveEvent::Skipped { .. } => {}
+                LiveEvent::Lost(_)
+                | LiveEvent::TooLong { .. }
+                | LiveEvent::Skipped { .. }
+                | LiveEvent::Missing { .. }
+                | LiveEvent::Unread { .. }
+                | LiveEvent::Changed(_) => {}
             }
-            line.live_event(time, &event)
+            lines.live_event(at, &event)
         };
         match message.content {
             Content::Bytes {
@@ -137,19 +150,28 @@ impl<'a> Screen<'a> {
                 *is_reset |= matches!(end, End::Reset(_));
                 if is_end {
                     live.close(ending(sender, end));
-                    line.ended(time, sender, end)?;
+                    let (verdict, text) = end_text(sender, end);
+                    lines.ended(at, sender, verdict, &text)?;
                 }
                 Ok(())
             }
             Content::Failed(error) => {
-                line.failed(time, &error)?;
+                lines.failed(at, &error)?;
                 self.failure = Some(error);
                 Ok(())
             }
             Content::Closed => {
                 // unless something more exact is known
                 live.close(Ending::NetworkFailure);
-                line.closed(time, totals, live.will())?;
+                lines.closed(
+                    at,
+                    &Closing {
+                        totals,
+                        will: live.will(),
+                        has_ended: true,
+                        note: String::new(),
+                    },
+                )?;
                 self.status = totals.status;
                 self.sessions.remove(&number);
                 Ok(())
@@ -173,6 +195,22 @@ fn count(totals: &mut Totals, event: &Event<'_>) {
     let record = event.record();
     if let Some(record) = record.filter(|it| !matches!(it.verdict, Verdict::Incomplete(_))) {
         totals.add(record);
+    }
+}
+
+fn moment(time: Duration) -> Moment {
+    Moment { time, packet: None }
+}
+
+/// The verdict in JSON, and a text.
+fn end_text(sender: Sender, end: End) -> (&'static str, String) {
+    let from = names::sender(sender);
+    match end {
+        End::Closed | End::Refused => ("closed", format!("the {from} closes the connection")),
+        End::Reset(error) => (
+            "reset",
+            format!("the connection of the {from} failed: {error}"),
+        ),
     }
 }
 

@@ -16,14 +16,11 @@ use crate::stream::Stream;
 use crate::text::count;
 use crate::will::Outcome;
 
-/// Writes the verdict on all packets, a `name` of the connection, and the numbers of packets.
-pub fn totals(out: &mut dyn Write, totals: &Totals, name: Option<&str>) -> io::Result<()> {
+/// Writes the verdict on all packets, and the numbers of packets.
+pub fn totals(out: &mut dyn Write, totals: &Totals) -> io::Result<()> {
     let (style, word) = status_word(totals);
     paint(out, style, word)?;
     write!(out, "  ")?;
-    if let Some(name) = name {
-        write!(out, "{name}: ")?;
-    }
     let (refused, breaking) = (totals.refused, totals.breaking);
     match (refused, breaking) {
         (0, 0) => {}
@@ -64,13 +61,9 @@ pub fn dialect(
 }
 
 /// Writes that bytes are not MQTT, and the reason.
-pub fn not_mqtt(out: &mut dyn Write, name: Option<&str>, reason: &str) -> io::Result<()> {
+pub fn not_mqtt(out: &mut dyn Write, reason: &str) -> io::Result<()> {
     paint(out, BAD, "NOT MQTT")?;
-    write!(out, "  ")?;
-    if let Some(name) = name {
-        write!(out, "{name}: ")?;
-    }
-    writeln!(out, "{reason}")
+    writeln!(out, "  {reason}")
 }
 
 /// Writes a note if the order of the two directions was not recorded.

@@ -15,13 +15,13 @@ use crate::will::Outcome;
 
 /// An event as an object. The caller may add members.
 pub fn event(event: &Event<'_>, view: View) -> serde_json::Result<Value> {
-    let (verdict, length) = match event {
-        Event::Packet(record) => return packet(record, view),
-        Event::Unread { length, .. } => ("unread", json!(length)),
-        Event::Missing { length, .. } => ("missing", json!(length)),
-    };
-    let from = names::sender(event.sender());
-    Ok(json!({"verdict": verdict, "from": from, "length": length}))
+    match event {
+        Event::Packet(record) => packet(record, view),
+        Event::Unread { sender, length } => {
+            let from = names::sender(*sender);
+            Ok(json!({"verdict": "unread", "from": from, "length": length}))
+        }
+    }
 }
 
 /// A packet as an object.

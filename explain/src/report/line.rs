@@ -1,7 +1,6 @@
 //! Packets and other events, a line each.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use mqtt_wire::{DecodeError, Sender, Version};
 
@@ -61,9 +60,10 @@ fn packet(out: &mut dyn Write, record: &Record<'_>, view: View) -> io::Result<()
 pub fn event(out: &mut dyn Write, event: &Event<'_>, view: View) -> io::Result<()> {
     let offset = match event {
         Event::Packet(record) => record.offset.to_string(),
-        Event::Unread { .. } | Event::Missing { .. } => String::new(),
+        Event::Unread { .. } => String::new(),
     };
-    paint(out, FAINT, &format!("{offset:>8}  "))?;
+    // the space keeps a long number apart from the column before it
+    paint(out, FAINT, &format!(" {offset:>7}  "))?;
     write!(out, "{} ", arrow(event.sender()))?;
     match event {
         Event::Packet(record) => {
@@ -75,10 +75,6 @@ pub fn event(out: &mut dyn Write, event: &Event<'_>, view: View) -> io::Result<(
             notes(out, record)
         }
         Event::Unread { length, .. } => unread(out, *length),
-        Event::Missing { length, .. } => {
-            let text = format!("{length} bytes are missing from the capture\n");
-            paint(out, UNSURE, &text)
-        }
     }
 }
 
@@ -95,13 +91,6 @@ pub fn unread(out: &mut dyn Write, length: usize) -> io::Result<()> {
     let length = count(length, "byte");
     let text = format!("{length} not decoded: no packet begins there\n");
     paint(out, UNSURE, &text)
-}
-
-/// Writes the number of a packet in a capture, or of a connection, and the time.
-pub fn place(out: &mut dyn Write, number: u64, time: Duration) -> io::Result<()> {
-    let seconds = time.as_secs_f64();
-    let text = format!("{:>6} {seconds:>11.6}", format!("#{number}"));
-    paint(out, FAINT, &text)
 }
 
 /// Writes the waived errors of a packet and its breaches, a line each.

@@ -67,7 +67,7 @@ pub fn summary(packet: &Packet<'_>, version: Version, view: View) -> String {
         }
         Packet::SubAck(suback) | Packet::UnsubAck(suback) => {
             let id = suback.packet_id.get();
-            format!("{name} id {id}{}", codes(suback, packet, view))
+            format!("{name} id {id}{}", codes(suback, packet, version, view))
         }
         Packet::Unsubscribe(unsubscribe) => {
             let filters = unsubscribe
@@ -142,12 +142,16 @@ pub fn will_summary(will: &Will<'_>, limit: usize) -> String {
     )
 }
 
-fn codes(suback: &SubAck<'_>, packet: &Packet<'_>, view: View) -> String {
+fn codes(suback: &SubAck<'_>, packet: &Packet<'_>, version: Version, view: View) -> String {
     let codes = suback.reason_codes.iter().map(|code| match (packet, code) {
         (Packet::SubAck(_), ReasonCode::GRANTED_QOS_0) => String::from("QoS 0"),
         (Packet::SubAck(_), ReasonCode::GrantedQos1) => String::from("QoS 1"),
         (Packet::SubAck(_), ReasonCode::GrantedQos2) => String::from("QoS 2"),
-        (_, code) => format!("0x{:02X} {code}", code as u8),
+        (_, code) => {
+            let byte = u8::from(code);
+            let meaning = names::code_byte(byte, packet.packet_type(), version);
+            format!("0x{byte:02X} {meaning}")
+        }
     });
     list(codes, view) + &properties(&suback.properties)
 }
