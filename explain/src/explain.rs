@@ -7,10 +7,11 @@ use mqtt_wire::Sender;
 use serde_json::{Value, json};
 
 use crate::capture::{self, Capture, Flow};
-use crate::cli::Explain;
+use crate::cli::{COMMANDS, Explain};
 use crate::conversation::{Conversation, Transcript};
 use crate::event::{Arrival, Event, Record, Status, TimedEvent, Totals, Verdict};
 use crate::files::{read_file, read_stdin};
+use crate::input::Content;
 use crate::order::Order;
 use crate::report::{self, FAINT, View, paint};
 use crate::stream::Stream;
@@ -81,37 +82,67 @@ impl Source {
             (Some(path), _) => read_file(path)?,
             (None, []) => read_paste()?,
             (None, [dash]) if dash == "-" => read_paste()?,
-            (None, [path]) if Path::new(path).is_file() && hex::decode(path).is_none() => {
-                read_file(Path::new(path))?
-            }
-            (None, bytes) => bytes.join(" ").into_bytes(),
+            (None, words) => return Self::of_words(words, options),
         };
         Self::parse(text, options)
     }
 
+    /// Reads bytes on the command line, or the file of this name.
+    fn of_words(words: &[String], options: &Explain) -> io::Result<Self> {
+        let is_file = |word: &&String| Path::new(word).exists();
+        let mut names = words.iter().filter(|word| !hex::is_digits(word));
+        match (words, names.find(is_file)) {
+            ([word], None) if is_file(&word) => Err(unreadable(format!(
+                "`{word}` is hex, and also a file: write `0x{word}` or `--file {word}`"
+            ))),
+            ([path], Some(_)) => Self::parse(read_file(Path::new(path))?, options),
+            (_, Some(path)) => Err(unreadable(format!(
+                "`{path}` is a file among other words: name one file, or two with --c2s and --s2c"
+            ))),
+            (words, None) => Self::parse(words.join(" ").into_bytes(), options)
+                .map_err(|error| unreadable(format!("{error}{}", no_such_name(words)))),
+        }
+    }
+
     /// Finds the bytes in the content of a file, or in pasted text.
     pub fn parse(text: Vec<u8>, options: &Explain) -> io::Result<Self> {
-        let unreadable = |error: String| io::Error::new(io::ErrorKind::InvalidData, error);
         let found = match input::parse(&text) {
             Ok(found) => found,
             // the text is in no known form, but it is the beginning of another protocol
             Err(_) if other_protocol::detect(&text).is_some() => return Ok(Self::Stream(text)),
-            Err(error) => {
-                let may_be_a_path = options.file.is_none() && options.input.len() == 1;
-                let no_file = if may_be_a_path {
-                    "; no file has this name"
-                } else {
-                    ""
-                };
-                return Err(unreadable(format!("{error}{no_file}")));
-            }
+            Err(error) => return Err(unreadable(error)),
         };
-        if found.format != input::Format::Capture {
-            return Ok(Self::Stream(found.bytes));
-        }
-        capture::read(&found.bytes, options.port)
-            .map(Self::Capture)
-            .map_err(|error| unreadable(error.to_string()))
+        Ok(match found.content {
+            Content::Bytes(bytes) => Self::Stream(bytes),
+            Content::Sides { client, server } => Self::Streams { client, server },
+            Content::Capture(file) => {
+                Self::Capture(capture::read(&file, options.port).map_err(unreadable)?)
+            }
+        })
+    }
+}
+
+fn unreadable(error: impl ToString) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+}
+
+/// For an error about words on the command line: one that looks like a name may be mistyped.
+fn no_such_name(words: &[String]) -> String {
+    let Some(word) = words
+        .first()
+        .filter(|word| !word.contains(char::is_whitespace))
+    else {
+        return String::new();
+    };
+    let near = |name: &&&str| strsim::osa_distance(word, name) <= 2;
+    let nearest = COMMANDS
+        .iter()
+        .filter(near)
+        .min_by_key(|it| strsim::osa_distance(word, it));
+    match nearest {
+        Some(command) => format!("; no file or command has this name; did you mean `{command}`?"),
+        None if words.len() == 1 => String::from("; no file or command has this name"),
+        None => String::new(),
     }
 }
 
