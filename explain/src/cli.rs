@@ -20,13 +20,15 @@ use crate::report::View;
 /// and side are detected. Passwords and authentication data are hidden.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_long_help = AFTER_HELP)]
-#[command(disable_help_subcommand = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
     #[command(flatten)]
     pub explain: Explain,
 }
+
+/// The names of the commands.
+pub const COMMANDS: [&str; 4] = ["judge", "encode", "proxy", "help"];
 
 const AFTER_HELP: &str = "\
 Examples:

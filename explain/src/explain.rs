@@ -7,10 +7,11 @@ use mqtt_wire::Sender;
 use serde_json::json;
 
 use crate::capture;
-use crate::cli::Explain;
+use crate::cli::{COMMANDS, Explain};
 use crate::conversation::{Conversation, Transcript};
 use crate::event::{Event, Record, Status, Totals, Verdict};
 use crate::files::{Opened, read_file};
+use crate::input::Content;
 use crate::order::Order;
 use crate::report::{self, View};
 use crate::stream::Stream;
@@ -73,48 +74,86 @@ impl Source {
                 server: side(&options.s2c)?,
             });
         }
-        let opened = match (&options.file, &options.input[..]) {
-            (Some(path), _) => Opened::file(path, capture::MAGIC_LEN)?,
-            (None, []) => open_paste()?,
-            (None, [dash]) if dash == "-" => open_paste()?,
-            (None, [path]) if Path::new(path).is_file() && hex::decode(path).is_none() => {
-                Opened::file(Path::new(path), capture::MAGIC_LEN)?
-            }
-            (None, bytes) => return Self::parse(bytes.join(" ").into_bytes(), options),
-        };
+        match (&options.file, &options.input[..]) {
+            (Some(path), _) => Self::of_file(path),
+            (None, []) => Self::of_opened(open_paste()?),
+            (None, [dash]) if dash == "-" => Self::of_opened(open_paste()?),
+            (None, words) => Self::of_words(words),
+        }
+    }
+
+    fn of_file(path: &Path) -> io::Result<Self> {
+        Self::of_opened(Opened::file(path, capture::MAGIC_LEN)?)
+    }
+
+    /// A capture is read as it is printed; anything else is read first.
+    fn of_opened(opened: Opened) -> io::Result<Self> {
         if capture::is_capture(&opened.head) {
             return Ok(Self::Capture {
                 len: opened.len,
                 input: Box::new(opened.into_reader()),
             });
         }
-        Self::parse(opened.read_all()?, options)
+        Self::parse(opened.read_all()?)
+    }
+
+    /// Reads bytes on the command line, or the file of this name.
+    fn of_words(words: &[String]) -> io::Result<Self> {
+        let is_file = |word: &&String| Path::new(word).exists();
+        let mut names = words.iter().filter(|word| !hex::is_digits(word));
+        match (words, names.find(is_file)) {
+            ([word], None) if is_file(&word) => Err(unreadable(format!(
+                "`{word}` is hex, and also a file: write `0x{word}` or `--file {word}`"
+            ))),
+            ([path], Some(_)) => Self::of_file(Path::new(path)),
+            (_, Some(path)) => Err(unreadable(format!(
+                "`{path}` is a file among other words: name one file, or two with --c2s and --s2c"
+            ))),
+            (words, None) => Self::parse(words.join(" ").into_bytes())
+                .map_err(|error| unreadable(format!("{error}{}", no_such_name(words)))),
+        }
     }
 
     /// Finds the bytes in the content of a file, or in pasted text.
-    pub fn parse(text: Vec<u8>, options: &Explain) -> io::Result<Self> {
-        let unreadable = |error: String| io::Error::new(io::ErrorKind::InvalidData, error);
+    pub fn parse(text: Vec<u8>) -> io::Result<Self> {
         let found = match input::parse(&text) {
             Ok(found) => found,
             // the text is in no known form, but it is the beginning of another protocol
             Err(_) if other_protocol::detect(&text).is_some() => return Ok(Self::Stream(text)),
-            Err(error) => {
-                let may_be_a_path = options.file.is_none() && options.input.len() == 1;
-                let no_file = if may_be_a_path {
-                    "; no file has this name"
-                } else {
-                    ""
-                };
-                return Err(unreadable(format!("{error}{no_file}")));
-            }
+            Err(error) => return Err(unreadable(error)),
         };
-        if found.format != input::Format::Capture {
-            return Ok(Self::Stream(found.bytes));
-        }
-        Ok(Self::Capture {
-            len: None,
-            input: Box::new(Cursor::new(found.bytes)),
+        Ok(match found.content {
+            Content::Bytes(bytes) => Self::Stream(bytes),
+            Content::Sides { client, server } => Self::Streams { client, server },
+            Content::Capture(file) => Self::Capture {
+                len: None,
+                input: Box::new(Cursor::new(file)),
+            },
         })
+    }
+}
+
+fn unreadable(error: impl ToString) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+}
+
+/// For an error about words on the command line: one that looks like a name may be mistyped.
+fn no_such_name(words: &[String]) -> String {
+    let Some(word) = words
+        .first()
+        .filter(|word| !word.contains(char::is_whitespace))
+    else {
+        return String::new();
+    };
+    let near = |name: &&&str| strsim::osa_distance(word, name) <= 2;
+    let nearest = COMMANDS
+        .iter()
+        .filter(near)
+        .min_by_key(|it| strsim::osa_distance(word, it));
+    match nearest {
+        Some(command) => format!("; no file or command has this name; did you mean `{command}`?"),
+        None if words.len() == 1 => String::from("; no file or command has this name"),
+        None => String::new(),
     }
 }
 

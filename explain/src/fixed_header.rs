@@ -3,7 +3,7 @@
 //! [`FrameRef::split`](mqtt_wire::FrameRef::split) reads the fixed header of a packet that follows
 //! the rules. The functions here read as much as is there, whatever it is.
 
-use mqtt_wire::PacketType;
+use mqtt_wire::{Dialect, FrameRef, NextFrame, PacketType, Sender, Version};
 
 /// The longest fixed header.
 pub const MAX_LEN: usize = 5;
@@ -77,6 +77,32 @@ pub fn is_length_in_one_byte(bytes: &[u8]) -> bool {
         [_, length @ 0x80..=0xff, 0, ..] => bytes.len() == 2 + usize::from(*length),
         _ => false,
     }
+}
+
+/// Whether bytes are whole packets with fixed headers that a dialect allows. Their bodies may be
+/// wrong.
+pub fn is_packets(bytes: &[u8], dialect: Dialect) -> bool {
+    let mut rest = bytes;
+    while let Ok(NextFrame::Frame(frame)) = FrameRef::split(rest, dialect, u32::MAX) {
+        rest = rest.get(frame.bytes().len()..).unwrap_or_default();
+        if rest.is_empty() {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether bytes are likely to be MQTT: whole packets in some dialect, or a CONNECT that may be
+/// wrong or incomplete.
+pub fn is_likely_mqtt(bytes: &[u8]) -> bool {
+    let after_length = len(bytes).and_then(|len| bytes.get(len..));
+    let names = ["MQTT", "MQIsdp"].map(|name| [&[0, name.len() as u8], name.as_bytes()].concat());
+    let has_name = |body: &[u8]| names.iter().any(|name| body.starts_with(name));
+    starts_with_connect(bytes) && after_length.is_some_and(has_name)
+        || Version::ALL.into_iter().any(|version| {
+            let dialect = |sender| Dialect::new(version, sender);
+            is_packets(bytes, dialect(Sender::Client)) || is_packets(bytes, dialect(Sender::Server))
+        })
 }
 
 /// Finds the beginnings of packets in a stream without decoding them.

@@ -44,6 +44,6 @@ pub fn main() -> ExitCode {
 /// Wrong options, an input of no known form, and errors of `out`.
 pub fn explain_bytes(args: &[&str], input: Vec<u8>, out: &mut dyn Write) -> io::Result<()> {
     let options = Cli::try_parse_from(args).map_err(io::Error::other)?.explain;
-    let source = Source::parse(input, &options)?;
+    let source = Source::parse(input)?;
     explain::print(source, &options, Box::new(out)).map(drop)
 }

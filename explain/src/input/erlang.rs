@@ -1,13 +1,14 @@
 //! Binaries of Erlang and Elixir.
 
 use super::error::InputError;
+use super::found::Found;
 use super::string::unescape;
 
-/// The bytes, if the text has a binary.
-pub(super) fn parse(text: &str) -> Option<Result<Vec<u8>, InputError>> {
+/// `<<16,12,0,4,"MQTT">>`, also in a log.
+pub(super) fn read(text: &str) -> Option<Result<Found, InputError>> {
     let (before, after) = text.split_once("<<")?;
     let is_code = !before.contains(['"', '\'', '\\']);
-    is_code.then(|| elements(text, text.len() - after.len()))
+    is_code.then(|| elements(text, text.len() - after.len()).map(Found::Bytes))
 }
 
 /// Reads the elements that begin at `start`, after the `<<`.

@@ -1,66 +1,183 @@
 //! Hex dumps with offsets.
 
+use std::fmt;
+
 use super::error::InputError;
-use super::text::lines;
+use super::found::{Dialogue, Found};
+use super::text::{lines, strip_0x};
+use crate::fixed_header::is_likely_mqtt;
 use crate::hex;
 
 /// The most bytes to which the `*` lines of a hex dump may expand.
 pub(super) const MAX_EXPANDED: usize = 64 << 20;
 
-/// The content of a hex dump.
-pub(super) struct Dump {
-    /// Where it begins in the text.
-    pub offset: usize,
-    /// The bytes of each packet.
-    pub packets: Vec<Vec<u8>>,
+/// The notation of the bytes in a dump.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Notation {
+    Hex,
+    /// `xxd -b`
+    Bits,
+    /// `od`, `od -b`, `hexdump -b`
+    Octal,
+    /// `od -t u1`, `hexdump -d`, `x/ub` of gdb
+    Decimal,
+    /// `od -c`, `hexdump -c`
+    Characters,
 }
 
-/// The packets, if the text is a hex dump.
-pub(super) fn parse(text: &str) -> Option<Result<Dump, InputError>> {
-    let lines: Vec<DumpLine<'_>> = lines(text)
-        .filter_map(|(at, line)| DumpLine::new(at, line))
+impl fmt::Display for Notation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Notation::Hex => "hex",
+            Notation::Bits => "bits",
+            Notation::Octal => "octal",
+            Notation::Decimal => "decimal",
+            Notation::Characters => "characters",
+        })
+    }
+}
+
+/// A dump with offsets: `xxd` and `xxd -b`, `hexdump` and `od` in all their notations, `x/xb` of gdb
+/// and the like, `tcpdump -x` and `-X`, and the dumps of Wireshark, also of Follow Stream.
+pub(super) fn read(text: &str) -> Option<Result<Found, InputError>> {
+    let lines: Vec<_> = lines(text).collect();
+    let Some((first, second)) = split_sides(&lines) else {
+        return Some(read_packets(text, &lines)?.map(Found::Packets));
+    };
+    let side = |lines| Some(read_packets(text, lines)?.map(|packets| packets.concat()));
+    Some(match (side(&first)?, side(&second)?) {
+        (Ok(first), Ok(second)) => Ok(Found::Dialogue(Dialogue { first, second })),
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    })
+}
+
+type Line<'t> = (usize, &'t str);
+
+/// The lines of both sides in a dump of Follow Stream, which indents those of the second side. The
+/// offsets of each side begin with zero.
+fn split_sides<'t>(lines: &[Line<'t>]) -> Option<(Vec<Line<'t>>, Vec<Line<'t>>)> {
+    let mut dump = lines
+        .iter()
+        .filter_map(|(at, line)| DumpLine::new(*at, line));
+    let outer = indent(lines.iter().find(|(_, line)| begins_dump(line))?.1);
+    let is_first = |line: &str| indent(line) == outer;
+    let has_second = lines
+        .iter()
+        .any(|(_, line)| begins_dump(line) && !is_first(line));
+    if !has_second || dump.any(|line| line.colon) {
+        return None;
+    }
+    let is_dump = |line: &Line<'t>| DumpLine::new(line.0, line.1).is_some();
+    Some(
+        lines
+            .iter()
+            .filter(|line| is_dump(line))
+            .partition(|line| is_first(line.1)),
+    )
+}
+
+fn begins_dump(line: &str) -> bool {
+    DumpLine::new(0, line).is_some_and(|line| {
+        line.offset.bytes().all(|digit| digit == b'0') && line.first_group() == Some(2)
+    })
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// The bytes of each packet, if the lines are a dump.
+fn read_packets(text: &str, lines: &[Line<'_>]) -> Option<Result<Vec<Vec<u8>>, InputError>> {
+    let all: Vec<DumpLine<'_>> = lines
+        .iter()
+        .filter_map(|(at, line)| DumpLine::new(*at, line))
         .collect();
-    let colon = lines.iter().any(|line| line.colon);
-    let first = lines.iter().find(|line| line.colon == colon)?;
+    let colon = all.iter().any(|line| line.colon);
+    let first = all.iter().find(|line| line.colon == colon)?;
     // Without a colon, the offset can be hex digits like the others.
     let certain = colon
+        || first.offset == "0000000"
         || (first.offset.bytes().all(|digit| digit == b'0')
             && (first.offset.len() >= 6
                 || first.rest.starts_with("  ")
                 || first.rest.starts_with('\t'))
             && matches!(first.first_group(), Some(2 | 4)));
-    if !certain && lines.len() < 2 {
+    if !certain && all.len() < 2 {
         return None;
     }
-
-    // Offsets of seven digits are octal (`od`), hexadecimal (`hexdump`) or decimal (`od -A d`).
-    // With the wrong one, the offsets do not agree with the number of bytes.
-    let radixes: &[u32] = match (first.offset.len(), first.first_group()) {
-        (7, Some(2)) if !colon => &[8, 10, 16],
-        (7, _) if !colon => &[16, 8, 10],
-        _ => &[16],
+    let group = first.rest.split_whitespace().next().unwrap_or_default();
+    let is_bits = group.len() == 8 && group.bytes().all(|digit| matches!(digit, b'0' | b'1'));
+    let notations: &[Notation] = if is_bits {
+        &[Notation::Bits, Notation::Hex]
+    } else {
+        &[
+            Notation::Hex,
+            Notation::Octal,
+            Notation::Characters,
+            Notation::Decimal,
+        ]
     };
-    let attempts = [1, usize::MAX]
-        .into_iter()
-        .flat_map(|surplus| radixes.iter().map(move |&radix| (radix, surplus)));
-    let mut packets = Err(None);
-    for (radix, surplus) in attempts {
-        packets = read_dump(text, colon, radix, surplus)
-            .map_err(|error| packets.err().flatten().or(Some(error)));
-        if packets.is_ok() {
+    let mut readings = Vec::new();
+    let mut first_error = None;
+    // the padding of an incomplete word
+    let padding = (group.len() / 2).max(2) - 1;
+    for surplus in [padding, usize::MAX] {
+        for notation in notations {
+            match read_notation(text, lines, first, colon, *notation, surplus) {
+                // Lines with nothing else than digits have no offsets.
+                Ok(packets) if packets.iter().all(Vec::is_empty) => {}
+                Ok(packets) => readings.push((*notation, packets)),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+            if *notation == Notation::Hex && !readings.is_empty() {
+                break;
+            }
+        }
+        if !readings.is_empty() {
             break;
         }
     }
-    match packets {
-        // Lines with nothing else than digits have no offsets.
-        Ok(packets) if packets.iter().all(Vec::is_empty) => None,
-        Ok(packets) => Some(Ok(Dump {
-            offset: first.at,
-            packets,
-        })),
-        Err(error) if certain => error.map(Err),
-        Err(_) => None,
+    // `od -b` and `od -c` can print the same
+    readings.dedup_by(|(_, packets), (_, before)| packets == before);
+    if let [(one, _), (other, _)] = readings[..] {
+        readings.retain(|(_, packets)| is_likely_mqtt(&packets.concat()));
+        if readings.len() != 1 {
+            let problem = format!("this dump can be {one} or {other}; print it in hex");
+            return Some(Err(InputError::new(text, first.at, problem)));
+        }
     }
+    match readings.pop() {
+        Some((_, packets)) => Some(Ok(packets)),
+        None if certain => first_error.map(Err),
+        None => None,
+    }
+}
+
+/// Reads all lines in a notation, and finds out in which notation the offsets are.
+fn read_notation(
+    text: &str,
+    lines: &[Line<'_>],
+    first: &DumpLine<'_>,
+    colon: bool,
+    notation: Notation,
+    surplus: usize,
+) -> Result<Vec<Vec<u8>>, InputError> {
+    // Offsets of seven digits are octal (`od`), hexadecimal (`hexdump`) or decimal (`od -A d`).
+    // With the wrong one, the offsets do not agree with the number of bytes.
+    let radixes: &[u32] = match (first.offset.len(), first.first_group()) {
+        (7, Some(4)) if !colon && notation == Notation::Hex => &[16, 8, 10],
+        (7, _) if !colon => &[8, 10, 16],
+        _ => &[16],
+    };
+    let mut first_error = None;
+    for radix in radixes {
+        match read_dump(text, lines, colon, notation, *radix, surplus) {
+            Ok(packets) => return Ok(packets),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    let none = || InputError::new(text, first.at, "not a hex dump");
+    Err(first_error.unwrap_or_else(none))
 }
 
 /// Reads all lines. Where the offset begins again at zero, another packet begins.
@@ -69,7 +186,9 @@ pub(super) fn parse(text: &str) -> Option<Result<Dump, InputError>> {
 /// byte is the padding of an incomplete word, more are characters that look like hex digits.
 fn read_dump(
     text: &str,
+    lines: &[Line<'_>],
     colon: bool,
+    notation: Notation,
     radix: u32,
     surplus: usize,
 ) -> Result<Vec<Vec<u8>>, InputError> {
@@ -83,7 +202,7 @@ fn read_dump(
     let mut repeated = None;
     let mut foreign = None;
 
-    for (at, line) in lines(text) {
+    for &(at, line) in lines {
         if line.trim() == "*" {
             repeated = repeated.or(Some(at));
             continue;
@@ -147,7 +266,7 @@ fn read_dump(
             return Err(InputError::new(text, dump.at, problem));
         }
         last_line = bytes.len();
-        bytes.extend(dump.bytes(text)?);
+        bytes.extend(dump.bytes(text, notation)?);
     }
     if let Some(at) = repeated {
         return Err(InputError::new(text, at, "no offset follows the `*`"));
@@ -174,6 +293,11 @@ impl<'t> DumpLine<'t> {
             .find(|c: char| !c.is_ascii_hexdigit())
             .unwrap_or(digits.len());
         let (offset, rest) = digits.split_at_checked(end)?;
+        // gdb has a symbol after the address: `0x55d0 <packet+8>:`
+        let symbol = rest.strip_prefix(" <").and_then(|it| it.split_once(">:"));
+        let rest = symbol.map_or(rest, |_| {
+            rest.get(rest.find(">:").unwrap_or(0) + 1..).unwrap_or(rest)
+        });
         let colon = rest.starts_with(':');
         let rest = rest.strip_prefix(':').unwrap_or(rest);
         let separated = rest.is_empty() || rest.starts_with(char::is_whitespace);
@@ -192,11 +316,38 @@ impl<'t> DumpLine<'t> {
         hex::is_digits(group).then_some(group.len())
     }
 
+    fn bytes(&self, text: &str, notation: Notation) -> Result<Vec<u8>, InputError> {
+        let problem = match notation {
+            Notation::Hex => return self.hex_bytes(text),
+            Notation::Bits => "not groups of eight bits",
+            Notation::Octal => "not octal numbers",
+            Notation::Decimal => "not decimal numbers",
+            Notation::Characters => "not characters as od prints them",
+        };
+        let bytes = match notation {
+            Notation::Characters => characters(self.rest),
+            // the characters are after two spaces
+            Notation::Bits => self.rest.trim_start().split("  ").next().and_then(|bits| {
+                let octets = bits.split_whitespace().filter(|it| it.len() == 8);
+                let octets = octets.map(|it| u8::from_str_radix(it, 2).ok());
+                octets.collect()
+            }),
+            _ => self
+                .rest
+                .split_whitespace()
+                .map(|word| number(word, notation))
+                .try_fold(Vec::new(), |mut bytes, number| {
+                    bytes.extend(number?);
+                    Some(bytes)
+                }),
+        };
+        bytes.ok_or_else(|| InputError::new(text, self.rest_at, problem))
+    }
+
     /// The bytes between the offset and the characters.
-    fn bytes(&self, text: &str) -> Result<Vec<u8>, InputError> {
+    fn hex_bytes(&self, text: &str) -> Result<Vec<u8>, InputError> {
         let mut bytes = Vec::new();
         let mut all_pairs = true;
-        let mut all_words = true;
         let mut rest = self.rest;
         loop {
             let group_on = rest.trim_start();
@@ -205,7 +356,8 @@ impl<'t> DumpLine<'t> {
             if group.is_empty() {
                 break;
             }
-            let pairs = hex::decode(group);
+            let number = strip_0x(group);
+            let pairs = hex::decode(number.unwrap_or(group));
             let hex = pairs.is_some();
             if !bytes.is_empty() {
                 // `hexdump -C` and others have a second space in the middle of the line.
@@ -218,19 +370,57 @@ impl<'t> DumpLine<'t> {
                     break;
                 }
             }
-            let Some(pairs) = pairs else {
+            let Some(mut pairs) = pairs else {
                 let at = self.rest_at + self.rest.len() - group_on.len();
                 return Err(InputError::new(text, at, "not pairs of hex digits"));
             };
+            // numbers of the machine, which is little-endian: those of gdb, `hexdump`, `od -x`
+            if number.is_some() || (group.len() >= 4 && !self.colon) {
+                pairs.reverse();
+            }
             bytes.extend(pairs);
             all_pairs &= group.len() == 2;
-            all_words &= group.len() == 4;
             rest = group_on.get(group.len()..).unwrap_or_default();
-        }
-        // `hexdump` and `od -x` print numbers of the machine, which is little-endian.
-        if all_words && !self.colon {
-            bytes.chunks_exact_mut(2).for_each(<[u8]>::reverse);
         }
         Ok(bytes)
     }
+}
+
+/// A byte as three octal or at most three decimal digits, or a little-endian word as six octal or five decimal ones.
+fn number(word: &str, notation: Notation) -> Option<Vec<u8>> {
+    let radix = if notation == Notation::Octal { 8 } else { 10 };
+    let has_zeros = word.len() > 1 && word.starts_with('0');
+    match (notation, word.len()) {
+        (Notation::Octal, 3) => {}
+        (Notation::Decimal, 1..=3) if !has_zeros => {}
+        (Notation::Octal, 6) | (Notation::Decimal, 5) => {
+            let word = u16::from_str_radix(word, radix).ok()?;
+            return Some(word.to_le_bytes().into());
+        }
+        _ => return None,
+    }
+    u8::from_str_radix(word, radix).ok().map(|byte| vec![byte])
+}
+
+/// Cells of four columns: a character, an escape, or three octal digits.
+fn characters(cells: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for cell in cells.trim_end().as_bytes().chunks(4) {
+        bytes.push(match cell {
+            b"  \\0" => 0,
+            b"  \\a" => 0x07,
+            b"  \\b" => 0x08,
+            b"  \\t" => b'\t',
+            b"  \\n" => b'\n',
+            b"  \\v" => 0x0b,
+            b"  \\f" => 0x0c,
+            b"  \\r" => b'\r',
+            [b' ', b' ', b' ', character @ b' '..=b'~'] => *character,
+            [b' ', octal @ ..] if octal.len() == 3 => {
+                u8::from_str_radix(std::str::from_utf8(octal).ok()?, 8).ok()?
+            }
+            _ => return None,
+        });
+    }
+    Some(bytes)
 }

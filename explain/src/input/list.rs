@@ -1,12 +1,19 @@
 //! Lists of numbers.
 
 use super::error::InputError;
+use super::found::Found;
 use super::string::unescape;
 use super::text::{in_quotes, strip_0x};
 use crate::hex;
 
-/// The bytes, if the text has a list.
-pub(super) fn parse(text: &str) -> Option<Result<Vec<u8>, InputError>> {
+/// Numbers in brackets or braces as in most languages (`[16, 12, 0]`, `xxd -i`,
+/// `uint8_t x[] = { 0x10, 12, 'M' };`), in Kotlin's `byteArrayOf(0x10, 12)`, or without them if a
+/// number begins with `0x`.
+pub(super) fn read(text: &str) -> Option<Result<Found, InputError>> {
+    parse(text).map(|bytes| bytes.map(Found::Bytes))
+}
+
+fn parse(text: &str) -> Option<Result<Vec<u8>, InputError>> {
     let code = blank_out(text);
     if code.contains('\\') {
         return None; // An escaped string; its brackets are characters.
@@ -35,7 +42,7 @@ pub(super) fn parse(text: &str) -> Option<Result<Vec<u8>, InputError>> {
 }
 
 /// The same text at the same offsets, with blanks instead of comments and quoted text.
-fn blank_out(text: &str) -> String {
+pub(super) fn blank_out(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -81,21 +88,34 @@ fn quoted_length(text: &str) -> Result<usize, usize> {
     Err(text.len())
 }
 
-/// The ranges between brackets or braces that have no others inside.
+/// The ranges between brackets or braces that have no others inside, and between the parentheses of
+/// `byteArrayOf( )`.
 fn bracketed(code: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut open = None;
+    let mut call = None;
     for (at, c) in code.char_indices() {
         match c {
             '[' | '{' => open = Some(at + 1),
             ']' | '}' => found.extend(open.take().map(|start| (start, at))),
+            '(' if code.get(..at).is_some_and(|it| it.ends_with("rrayOf")) => call = Some(at + 1),
+            // the `)` of `.toByte()` is not the end
+            ')' if !code.get(..at).is_some_and(|it| it.ends_with('(')) => {
+                found.extend(call.take().map(|start| (start, at)));
+            }
             _ => {}
         }
     }
     found
 }
 
-fn elements(text: &str, code: &str, start: usize, end: usize) -> Result<Vec<u8>, InputError> {
+/// The numbers in a range of a text. `code` is the text without comments (see [`blank_out`]).
+pub(super) fn elements(
+    text: &str,
+    code: &str,
+    start: usize,
+    end: usize,
+) -> Result<Vec<u8>, InputError> {
     let mut bytes = Vec::new();
     let mut at = start;
     let is_separator = |c: char| c.is_whitespace() || matches!(c, ',' | ';');
@@ -113,6 +133,7 @@ fn elements(text: &str, code: &str, start: usize, end: usize) -> Result<Vec<u8>,
 }
 
 fn element_bytes(element: &str, bytes: &mut Vec<u8>) -> Result<(), &'static str> {
+    let element = element.trim_end_matches(".toByte()");
     // A cast: `(byte) 0x90`.
     let element = match element.strip_prefix('(') {
         Some(cast) => cast.split_once(')').map_or(element, |(_, value)| value),
@@ -143,6 +164,10 @@ fn element_bytes(element: &str, bytes: &mut Vec<u8>) -> Result<(), &'static str>
         };
         let value = hex::decode(&padded).filter(|value| !value.is_empty());
         bytes.extend(value.ok_or("an odd number of hex digits")?);
+        return Ok(());
+    } else if let Some(digits) = element.strip_prefix("0b") {
+        let value = u8::from_str_radix(digits, 2);
+        bytes.push(value.map_err(|_| "not a binary number")?);
         return Ok(());
     }
     let digits = element

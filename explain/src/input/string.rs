@@ -1,10 +1,15 @@
 //! Strings with escapes.
 
 use super::error::InputError;
+use super::found::Found;
 use super::hex_digits;
 
-/// The bytes, if the text has a string with escapes.
-pub(super) fn parse(text: &str) -> Option<Result<Vec<u8>, InputError>> {
+/// `b'\x10\x0cMQTT'`, `"\x10" "\x0c\0MQTT"`, also without quotes.
+pub(super) fn read(text: &str) -> Option<Result<Found, InputError>> {
+    parse(text).map(|bytes| bytes.map(Found::Bytes))
+}
+
+fn parse(text: &str) -> Option<Result<Vec<u8>, InputError>> {
     let backslash = text.find('\\')?;
     match text.find(['"', '\'']) {
         Some(quote) if quote < backslash => Some(quoted_strings(text, quote)),
