@@ -5,6 +5,7 @@ mod details;
 mod hex_dump;
 pub mod json;
 mod line;
+mod page;
 mod style;
 mod summary;
 mod tree;
