@@ -159,7 +159,7 @@ pub enum Command {
     Proxy(ProxyOptions),
 }
 
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct Explain {
     /// The bytes in hex, or a file; by default or for `-`, the standard input
     ///
@@ -239,7 +239,7 @@ pub struct ProxyOptions {
 }
 
 /// How packets are decoded and shown.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct ShowOptions {
     /// Accepts packets that break these rules, and lists the broken rules
     #[arg(
@@ -271,7 +271,7 @@ pub struct ShowOptions {
 
     /// Shows passwords and authentication data
     #[arg(long)]
-    show_secrets: bool,
+    pub show_secrets: bool,
 
     /// Prints a line of JSON for each packet
     #[arg(long)]
@@ -280,6 +280,10 @@ pub struct ShowOptions {
     /// Colours; `auto` means on a terminal, unless NO_COLOR is set
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     color: Color,
+
+    /// Adds the members that the page needs to `--json`.
+    #[arg(skip)]
+    pub for_page: bool,
 }
 
 impl ShowOptions {
@@ -301,6 +305,7 @@ impl ShowOptions {
             } else {
                 Secrets::Hide
             },
+            for_page: self.for_page,
         }
     }
 
@@ -336,8 +341,9 @@ impl From<Side> for Sender {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Default, PartialEq, ValueEnum)]
 enum Color {
+    #[default]
     Auto,
     Always,
     Never,
@@ -345,6 +351,15 @@ enum Color {
 
 /// The exit status for wrong usage, or input that cannot be read.
 pub const UNUSABLE: u8 = 64;
+
+impl From<Sender> for Side {
+    fn from(sender: Sender) -> Self {
+        match sender {
+            Sender::Client => Self::Client,
+            Sender::Server => Self::Server,
+        }
+    }
+}
 
 impl From<Status> for ExitCode {
     fn from(status: Status) -> Self {

@@ -1,7 +1,7 @@
 //! `mqtt-explain`: explains MQTT bytes, and shows which byte breaks which rule.
 //!
-//! This is the program as a library, for `main.rs` and for fuzzing. Only the command line is
-//! stable.
+//! This is the program as a library, for `main.rs`, for the page in a browser and for fuzzing. Only
+//! the command line is stable.
 //!
 //! The modules are layers, and a module imports only from those above it in this list:
 //!
@@ -31,6 +31,7 @@
 //! proxy           `mqtt-explain proxy`
 //! replay          the connections of a capture, printed as they are read
 //! explain         the command without a name: explains bytes, streams and captures
+//! page            explanations for the page in a browser
 //! program         runs the command that the command line names
 //! ```
 
@@ -52,6 +53,7 @@ mod live;
 mod names;
 mod order;
 mod other_protocol;
+pub mod page;
 mod program;
 mod proxy;
 mod replay;

@@ -470,8 +470,9 @@ fn asks_for_mqtt_over_websocket(bytes: &[u8]) -> bool {
 
 /// Shows on the standard error how much of a large file was read, if the output goes elsewhere.
 struct Progress {
-    len: Option<u64>,
-    last: Instant,
+    /// The length of the file and the time of the last line; `None` without progress. There is no
+    /// clock in a browser, and no progress.
+    shown: Option<(u64, Instant)>,
 }
 
 impl Progress {
@@ -479,21 +480,20 @@ impl Progress {
     const INTERVAL: Duration = Duration::from_secs(2);
 
     fn new(len: Option<u64>) -> Self {
+        let len = len.filter(|len| *len >= Self::LARGE && !io::stdout().is_terminal());
         Self {
-            len: len.filter(|len| *len >= Self::LARGE && !io::stdout().is_terminal()),
-            last: Instant::now(),
+            shown: len.map(|len| (len, Instant::now())),
         }
     }
 
     fn show(&mut self, read: u64) {
         const MEGABYTE: u64 = 1_000_000;
-        let Some(len) = self.len else {
-            return;
-        };
-        if self.last.elapsed() >= Self::INTERVAL {
-            self.last = Instant::now();
-            let (read, len) = (read / MEGABYTE, len / MEGABYTE);
-            eprintln!("mqtt-explain: {read} of {len} MB read");
+        if let Some((len, last)) = &mut self.shown {
+            if last.elapsed() >= Self::INTERVAL {
+                *last = Instant::now();
+                let (read, len) = (read / MEGABYTE, *len / MEGABYTE);
+                eprintln!("mqtt-explain: {read} of {len} MB read");
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ mod details;
 mod hex_dump;
 pub mod json;
 mod line;
+mod page;
 mod session;
 mod style;
 mod summary;

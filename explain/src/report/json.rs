@@ -6,6 +6,7 @@ use mqtt_wire::{DecodeError, Dialect, Packet, Waivers};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::page::PageObject;
 use super::view::View;
 use crate::dissect::{Field, Secrets, dissect};
 use crate::event::{Event, Record, Verdict};
@@ -51,6 +52,7 @@ pub fn packet(record: &Record<'_>, view: View) -> serde_json::Result<Value> {
             .iter()
             .map(|field| FieldObject::new(field, record.bytes, view))
             .collect(),
+        page: view.for_page.then(|| PageObject::new(record, view)),
     })?;
     if view.secrets == Secrets::Hide {
         object.get_mut("packet").into_iter().for_each(hide_secrets);
@@ -69,6 +71,8 @@ struct PacketObject<'a> {
     waived: Vec<ErrorObject>,
     breaches: Option<Vec<BreachObject>>,
     fields: Vec<FieldObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<PageObject>,
 }
 
 #[derive(Serialize)]

@@ -24,34 +24,31 @@ pub fn verdict(
     view: View,
 ) -> io::Result<()> {
     match record.verdict {
-        Verdict::Accept(packet) => {
-            match only {
-                // few programs speak 3.1, and it has few rules
-                Some(Version::V3_1) => paint(out, UNSURE, "VALID IN 3.1 ONLY")?,
-                _ if !record.waived.is_empty() => paint(out, UNSURE, WITH_WAIVER)?,
-                _ => paint(out, GOOD, "VALID")?,
-            }
-            let summary = summary(&packet, record.dialect.version(), view);
-            writeln!(out, "  {summary}")
-        }
-        Verdict::Reject(error) => {
-            paint(out, BAD, "INVALID")?;
-            writeln!(out, "  {}", refusal(record, error))
-        }
-        Verdict::Incomplete(missing) => {
-            paint(out, UNSURE, "INCOMPLETE")?;
-            writeln!(out, "  {}", incomplete(record, missing))
-        }
+        Verdict::Accept(_) => match only {
+            // few programs speak 3.1, and it has few rules
+            Some(Version::V3_1) => paint(out, UNSURE, "VALID IN 3.1 ONLY")?,
+            _ if !record.waived.is_empty() => paint(out, UNSURE, WITH_WAIVER)?,
+            _ => paint(out, GOOD, "VALID")?,
+        },
+        Verdict::Reject(_) => paint(out, BAD, "INVALID")?,
+        Verdict::Incomplete(_) => paint(out, UNSURE, "INCOMPLETE")?,
+    }
+    writeln!(out, "  {}", sentence(record, view))
+}
+
+/// A packet in one line, without the verdict.
+pub fn sentence(record: &Record<'_>, view: View) -> String {
+    match record.verdict {
+        Verdict::Accept(packet) => summary(&packet, record.dialect.version(), view),
+        Verdict::Reject(error) => refusal(record, error),
+        Verdict::Incomplete(missing) => incomplete(record, missing),
     }
 }
 
 /// Writes a packet, without the verdict if it is valid.
 fn packet(out: &mut dyn Write, record: &Record<'_>, view: View) -> io::Result<()> {
     match record.verdict {
-        Verdict::Accept(packet) => {
-            let summary = summary(&packet, record.dialect.version(), view);
-            writeln!(out, "{summary}")
-        }
+        Verdict::Accept(_) => writeln!(out, "{}", sentence(record, view)),
         Verdict::Reject(_) | Verdict::Incomplete(_) => verdict(out, record, None, view),
     }
 }

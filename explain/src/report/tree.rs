@@ -12,26 +12,55 @@ use crate::dissect::{Field, Value};
 /// The fields of a packet, with a mark on the one at fault.
 pub struct Tree<'a> {
     pub packet: &'a [u8],
-    pub secret: &'a [bool],
+    pub fields: &'a [Field],
+    pub secret: Vec<bool>,
     pub fault: Option<Mark<'a>>,
     pub view: View,
 }
 
-impl Tree<'_> {
+/// A line of the tree.
+pub struct Row<'a> {
+    pub field: &'a Field,
+    pub depth: usize,
+    /// The value for people to read; may be empty.
+    pub text: String,
+    pub note: Option<&'a str>,
+}
+
+impl<'a> Tree<'a> {
     /// The number of bytes that fit into their column.
     const BYTES: usize = 8;
 
-    pub fn write(&self, out: &mut dyn Write, fields: &[Field], depth: usize) -> io::Result<()> {
-        for field in fields {
-            self.write_field(out, field, depth)?;
-            if !field.folded || self.fault.as_ref().is_some_and(|it| it.is_inside(field)) {
-                self.write(out, &field.children, depth + 1)?;
-            }
-        }
-        Ok(())
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.rows()
+            .iter()
+            .try_for_each(|row| self.write_row(out, row))
     }
 
-    fn write_field(&self, out: &mut dyn Write, field: &Field, depth: usize) -> io::Result<()> {
+    /// The lines, without the parts of folded fields unless one of them is at fault.
+    pub fn rows(&self) -> Vec<Row<'_>> {
+        let mut rows = Vec::new();
+        self.add_rows(self.fields, 0, &mut rows);
+        rows
+    }
+
+    fn add_rows<'t>(&'t self, fields: &'a [Field], depth: usize, rows: &mut Vec<Row<'t>>) {
+        let fault = self.fault.as_ref();
+        for field in fields {
+            rows.push(Row {
+                field,
+                depth,
+                text: field.text(self.packet, self.view.limit(64), self.view.secrets),
+                note: fault.and_then(|mark| mark.note(field)),
+            });
+            if !field.folded || fault.is_some_and(|mark| mark.is_inside(field)) {
+                self.add_rows(&field.children, depth + 1, rows);
+            }
+        }
+    }
+
+    fn write_row(&self, out: &mut dyn Write, row: &Row<'_>) -> io::Result<()> {
+        let field = row.field;
         if field.is_bits() {
             write!(out, "{:34}", "")?;
         } else {
@@ -41,8 +70,7 @@ impl Tree<'_> {
             let bytes = if branch { 0..0 } else { field.span.clone() };
             write!(out, "{:26}", self.bytes(bytes))?;
         }
-        write!(out, "{:1$}", "", depth * 2)?;
-        let text = field.text(self.packet, self.view.limit(64), self.view.secrets);
+        write!(out, "{:1$}", "", row.depth * 2)?;
         if field.is_bits() {
             write!(out, "{} = ", field.draw_bits(self.packet))?;
         }
@@ -51,14 +79,14 @@ impl Tree<'_> {
             _ => NAME,
         };
         paint(out, style, &field.name)?;
-        if !text.is_empty() {
+        if !row.text.is_empty() {
             write!(out, ": ")?;
             match field.value {
-                Value::Words(_) => write!(out, "{text}")?,
-                _ => paint(out, TEXT, &text)?,
+                Value::Words(_) => write!(out, "{}", row.text)?,
+                _ => paint(out, TEXT, &row.text)?,
             }
         }
-        if let Some(note) = self.fault.as_ref().and_then(|mark| mark.note(field)) {
+        if let Some(note) = row.note {
             paint(out, BAD, &format!("   <- {note}"))?;
         }
         writeln!(out)

@@ -9,6 +9,8 @@ pub struct View {
     /// The fields of every packet, not only of refused ones.
     pub tree: bool,
     pub secrets: Secrets,
+    /// More members in JSON, for the page.
+    pub for_page: bool,
 }
 
 impl View {
