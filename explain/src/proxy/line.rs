@@ -116,7 +116,9 @@ impl<'a> Line<'a> {
         if self.options.show.json {
             return self.object(time, json!({"verdict": "failed", "message": text}));
         }
-        self.note(time, Sender::Client, BAD, &text)
+        write!(self.out, "#{}  ", self.number)?;
+        paint(self.out, BAD, "FAILED")?;
+        writeln!(self.out, "  {text}\n")
     }
 
     /// Writes the result of the whole connection.

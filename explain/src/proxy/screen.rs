@@ -35,6 +35,8 @@ struct Session {
     began: Instant,
     /// A side reset the connection, which ended both directions.
     is_reset: bool,
+    /// The connection could not be forwarded.
+    is_failed: bool,
 }
 
 impl<'a> Screen<'a> {
@@ -80,6 +82,7 @@ impl<'a> Screen<'a> {
                 client,
                 began: message.time,
                 is_reset: false,
+                is_failed: false,
             };
             self.sessions.insert(number, session);
             let mut line = Line::new(&mut self.out, self.options, number, client);
@@ -97,6 +100,7 @@ impl<'a> Screen<'a> {
             live,
             totals,
             is_reset,
+            is_failed,
             ..
         } = session;
         let mut show = |event: LiveEvent<'_>| {
@@ -142,8 +146,14 @@ impl<'a> Screen<'a> {
                 Ok(())
             }
             Content::Failed(error) => {
+                *is_failed = true;
                 line.failed(time, &error)?;
                 self.failure = Some(error);
+                Ok(())
+            }
+            // the line about the failure is the last one
+            Content::Closed if *is_failed && !self.options.show.json => {
+                self.sessions.remove(&number);
                 Ok(())
             }
             Content::Closed => {
