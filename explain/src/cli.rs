@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use mqtt_wire::{OptionalRules, Sender, Version, Waivers};
 
 use crate::decode_rules::DecodeRules;
@@ -28,7 +28,12 @@ pub struct Cli {
 }
 
 /// The names of the commands.
-pub const COMMANDS: [&str; 4] = ["judge", "encode", "proxy", "help"];
+pub fn command_names() -> Vec<String> {
+    let mut cli = Cli::command();
+    cli.build();
+    let names = cli.get_subcommands().map(|it| it.get_name().to_owned());
+    names.collect()
+}
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -78,6 +83,38 @@ or \"open\" if the capture ends before the connection, has the totals and the \"
 The last line has the verdict \"capture\", with the number of \"packets\" and \"connections\", and of the
 packets that were \"not_read\".";
 
+const ENCODE_EXAMPLES: &str = r#"Examples of each packet type, in 5.0. "properties" may be left out, and before 5.0 have to be.
+Data is hex: a payload, a password, Correlation Data and Authentication Data.
+
+With --mqtt 5.0 --from client:
+  {"type": "CONNECT", "version": "5.0", "clean_start": true, "keep_alive": 60,
+   "properties": [{"session_expiry_interval": 3600}], "client_id": "sensor",
+   "will": {"qos": 1, "retain": true, "properties": [{"will_delay_interval": 5}],
+            "topic": "status", "payload": "6f6666"},
+   "user_name": "me", "password": "736563726574"}
+  {"type": "PUBLISH", "qos": 1, "dup": false, "packet_id": 1, "retain": false,
+   "topic_name": "a/b", "properties": [{"message_expiry_interval": 60}], "payload": "6869"}
+  {"type": "PUBACK", "packet_id": 1, "reason_code": "0x00"}
+  {"type": "PUBREC", "packet_id": 2, "reason_code": "0x97",
+   "properties": [{"reason_string": "quota"}]}
+  {"type": "PUBREL", "packet_id": 2, "reason_code": "0x00"}
+  {"type": "PUBCOMP", "packet_id": 2, "reason_code": "0x00"}
+  {"type": "SUBSCRIBE", "packet_id": 3, "properties": [{"subscription_identifier": 7}],
+   "subscriptions": [{"filter": "a/#", "qos": 1, "no_local": false,
+                      "retain_as_published": false, "retain_handling": 0}]}
+  {"type": "UNSUBSCRIBE", "packet_id": 4, "topic_filters": ["a/#"]}
+  {"type": "PINGREQ"}
+  {"type": "DISCONNECT", "reason_code": "0x04"}
+  {"type": "AUTH", "reason_code": "0x18",
+   "properties": [{"authentication_method": "SCRAM"}, {"authentication_data": "6869"}]}
+
+With --mqtt 5.0 --from server:
+  {"type": "CONNACK", "session_present": false, "reason_code": "0x00",
+   "properties": [{"receive_maximum": 20}, {"user_property": ["name", "value"]}]}
+  {"type": "SUBACK", "packet_id": 3, "reason_codes": ["0x01"]}
+  {"type": "UNSUBACK", "packet_id": 4, "reason_codes": ["0x00"]}
+  {"type": "PINGRESP"}"#;
+
 #[derive(Subcommand)]
 pub enum Command {
     /// Reads packets as lines of JSON and prints verdicts, to test other codecs
@@ -106,7 +143,9 @@ pub enum Command {
     /// Both kinds of line can have "waivers": ["NAME"] (see --waive). The answer then lists the
     /// errors that a waiver covered: "waived": [like "error"].
     ///
-    /// The answer to an unreadable line is {"id", "verdict": "error", "message"}.
+    /// The answer to an unreadable line is {"id", "verdict": "error", "message"}. The message has
+    /// the number of the line, and the member that is wrong, unknown or there twice. Blank lines
+    /// have no answers.
     ///
     /// Exit status:
     ///    0  all lines were read
@@ -121,7 +160,8 @@ pub enum Command {
     ///
     /// The input is the output of `--json` or of `judge`, or packets in the form of their member
     /// "packet", one after the other or in a list. Each packet is written in its shortest form.
-    /// The first packet that breaks a rule or has an unknown member ends the output.
+    /// The first packet that breaks a rule, or has a member that is unknown or there twice, ends
+    /// the output.
     ///
     /// Version and side come from "dialect", or from "version" and "from". If they are absent,
     /// they come from the options, or the packet allows only one.
@@ -130,7 +170,7 @@ pub enum Command {
     ///    0  everything is written
     ///    1  a packet breaks a rule, or the input says that it was refused
     ///   64  wrong usage, or the input cannot be read
-    #[command(verbatim_doc_comment)]
+    #[command(verbatim_doc_comment, after_long_help = ENCODE_EXAMPLES)]
     Encode(EncodeOptions),
 
     /// Forwards connections to a server, and shows their packets live
@@ -163,9 +203,11 @@ pub enum Command {
 pub struct Explain {
     /// The bytes in hex, or a file; by default or for `-`, the standard input
     ///
-    /// Files and the standard input may hold raw bytes, a pcap or pcapng capture, or text: hex,
-    /// xxd, hexdump -C, tcpdump -x, a list of numbers as in most languages, an Erlang binary, a
-    /// string with escapes, or base64.
+    /// Files and the standard input may hold raw bytes or a pcap or pcapng capture, both also with
+    /// gzip, or text: hex in any grouping, in code, in JSON or in a log; a dump of xxd, hexdump, od,
+    /// gdb, tcpdump -x, ngrep -x or socat -x; strace; Follow Stream of Wireshark; a table of Saleae
+    /// Logic; a list of numbers as in most languages; bits, decimal and octal numbers; an Erlang
+    /// binary; a string with escapes; or base64. Text with two readings is an error.
     #[arg(value_name = "BYTES|FILE")]
     pub input: Vec<String>,
 

@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use mqtt_wire::{Dialect, EncodeError, Sender, Version};
 use mqtt_wire_testkit as model;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::cli::{EncodeOptions, UNUSABLE};
 use crate::files::{read_file, read_stdin};
 use crate::hex;
+use crate::json_input::{self, UniqueMembers};
 use crate::names::{read_sender, read_version};
 
 /// Encodes all packets of the input. Returns the exit status.
@@ -43,7 +44,7 @@ fn encode_all(
     options: &EncodeOptions,
     out: &mut impl Write,
 ) -> Result<(), (String, Fault)> {
-    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<UniqueMembers>();
     loop {
         let end_of_last = values.byte_offset();
         let line = || {
@@ -55,9 +56,12 @@ fn encode_all(
         };
         let items = match values.next() {
             None => return Ok(()),
-            Some(Err(error)) => return Err((line(), Fault::NotJson(error))),
-            Some(Ok(Value::Array(items))) => items,
-            Some(Ok(value)) => {
+            Some(Err(error)) => {
+                let place = format!("line {}", error.line());
+                return Err((place, Fault::Unreadable(json_input::describe(&error))));
+            }
+            Some(Ok(UniqueMembers(Value::Array(items)))) => items,
+            Some(Ok(UniqueMembers(value))) => {
                 encode_one(value, options, out).map_err(|fault| (line(), fault))?;
                 continue;
             }
@@ -94,12 +98,6 @@ impl Sent {
     /// Reads a packet, or an object that contains one, as `--json` and `judge` write it. Returns
     /// `None` for a packet of the side that is not wanted.
     fn read(json: Value, options: &EncodeOptions) -> Result<Option<Self>, Fault> {
-        #[derive(Deserialize)]
-        struct Names {
-            version: Option<String>,
-            from: Option<String>,
-        }
-
         if json.get("type").is_some() {
             let packet = read_packet(json, "")?;
             return Ok(Some(Self {
@@ -112,40 +110,41 @@ impl Sent {
             let message = "expected a packet, or an object with the member `packet`";
             Fault::Unreadable(message.to_owned())
         };
-        if !json.is_object() {
+        let Value::Object(mut members) = json else {
             return Err(neither());
+        };
+        let packet = members.remove("packet").filter(|it| !it.is_null());
+        if packet.is_some() {
+            refuse_others(&members, &MEMBERS, "")?;
         }
-        let names = json.get("dialect").unwrap_or(&json);
-        let names =
-            Names::deserialize(names).map_err(|error| Fault::Unreadable(error.to_string()))?;
+        let verdict = members.get("verdict").and_then(Value::as_str);
+        let verdict = verdict.map(String::from);
+        let (path, names) = match members.remove("dialect") {
+            Some(Value::Object(names)) => ("dialect.", names),
+            _ => ("", members),
+        };
+        if !path.is_empty() {
+            refuse_others(&names, &["version", "from"], path)?;
+        }
+        let unreadable = |message| Fault::Unreadable(format!("{path}{message}"));
+        let names: Names = json_input::read(names.into(), "").map_err(unreadable)?;
+        let in_member = |name, problem| unreadable(format!("{name}: {problem}"));
         let version = names.version.as_deref().map(read_version).transpose();
-        let version = version.map_err(Fault::Unreadable)?;
+        let version = version.map_err(|problem| in_member("version", problem))?;
         let sender = names.from.as_deref().map(read_sender).transpose();
-        let sender = sender.map_err(Fault::Unreadable)?;
-        if sender.is_some()
-            && options
-                .from
-                .map(Sender::from)
-                .is_some_and(|side| Some(side) != sender)
-        {
+        let sender = sender.map_err(|problem| in_member("from", problem))?;
+        let wanted = options.from.map(Sender::from);
+        if sender.is_some() && wanted.is_some() && sender != wanted {
             return Ok(None);
         }
-        let verdict = json
-            .get("verdict")
-            .and_then(Value::as_str)
-            .map(String::from);
-        let packet = match json {
-            Value::Object(mut members) => members.remove("packet"),
-            _ => None,
-        };
         match (packet, verdict) {
-            (Some(packet), _) if !packet.is_null() => Ok(Some(Self {
-                packet: read_packet(packet, "packet.")?,
+            (Some(packet), _) => Ok(Some(Self {
+                packet: read_packet(packet, "packet")?,
                 version,
                 sender,
             })),
-            (_, Some(verdict)) => Err(Fault::NoPacket(verdict)),
-            _ => Err(neither()),
+            (None, Some(verdict)) => Err(Fault::NoPacket(verdict)),
+            (None, None) => Err(neither()),
         }
     }
 
@@ -169,30 +168,55 @@ impl Sent {
     }
 }
 
-fn read_packet(json: Value, place: &str) -> Result<model::Packet, Fault> {
-    serde_path_to_error::deserialize(json).map_err(|error| {
-        let path = error.path().to_string();
-        let place = match path.as_str() {
-            "." => place.trim_end_matches('.').to_owned(),
-            path => format!("{place}{path}"),
-        };
-        let error = error.into_inner().to_string();
-        let hint = if error.contains("\"hidden (") {
-            " (write the JSON with --show-secrets)"
-        } else {
-            ""
-        };
-        Fault::Unreadable(match place.as_str() {
-            "" => format!("{error}{hint}"),
-            place => format!("{place}: {error}{hint}"),
-        })
+/// The members that `--json` and `judge` write beside "packet".
+const MEMBERS: [&str; 17] = [
+    "dialect",
+    "version",
+    "from",
+    "id",
+    "verdict",
+    "error",
+    "reencoded",
+    "rest",
+    "waived",
+    "breaches",
+    "fields",
+    "stream_offset",
+    "length",
+    "connection",
+    "capture_packet",
+    "seconds",
+    "number",
+];
+
+fn refuse_others(members: &Map<String, Value>, known: &[&str], path: &str) -> Result<(), Fault> {
+    match members.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(Fault::Unreadable(format!(
+            "{path}{name}: unknown member `{name}`"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The version and side of a packet.
+#[derive(Deserialize)]
+struct Names {
+    version: Option<String>,
+    from: Option<String>,
+}
+
+fn read_packet(json: Value, path: &str) -> Result<model::Packet, Fault> {
+    json_input::read(json, path).map_err(|mut message| {
+        if message.contains("\"hidden (") {
+            message.push_str(" (write the JSON with --show-secrets)");
+        }
+        Fault::Unreadable(message)
     })
 }
 
 /// Why a packet was not written.
 #[derive(Debug)]
 enum Fault {
-    NotJson(serde_json::Error),
     Unreadable(String),
     Missing(&'static str),
     NoPacket(String),
@@ -203,7 +227,6 @@ enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotJson(error) => write!(f, "not JSON: {error}"),
             Self::Unreadable(message) => f.write_str(message),
             Self::Missing(message) => f.write_str(message),
             Self::NoPacket(verdict) => write!(f, "nothing to encode: the verdict is {verdict:?}"),

@@ -7,7 +7,7 @@ use mqtt_wire::Sender;
 use serde_json::json;
 
 use crate::capture;
-use crate::cli::{COMMANDS, Explain};
+use crate::cli::{Explain, command_names};
 use crate::conversation::{Conversation, Transcript};
 use crate::event::{Event, Record, Status, Totals, Verdict};
 use crate::files::{Opened, read_file};
@@ -16,6 +16,9 @@ use crate::order::Order;
 use crate::report::{self, View};
 use crate::stream::Stream;
 use crate::{hex, input, other_protocol, replay};
+
+/// The most characters of a word that may be the name of a file.
+const MAX_NAME: usize = 255;
 
 /// Reads the input that the options name, and prints the explanation.
 pub fn run(options: &Explain) -> io::Result<Status> {
@@ -100,17 +103,17 @@ impl Source {
     /// Reads bytes on the command line, or the file of this name.
     fn of_words(words: &[String]) -> io::Result<Self> {
         let is_file = |word: &&String| Path::new(word).exists();
-        let mut names = words.iter().filter(|word| !hex::is_digits(word));
+        let mut names = words.iter().filter(|word| hex::decode(word).is_none());
         match (words, names.find(is_file)) {
-            ([word], None) if is_file(&word) => Err(unreadable(format!(
-                "`{word}` is hex, and also a file: write `0x{word}` or `--file {word}`"
-            ))),
             ([path], Some(_)) => Self::of_file(Path::new(path)),
             (_, Some(path)) => Err(unreadable(format!(
                 "`{path}` is a file among other words: name one file, or two with --c2s and --s2c"
             ))),
+            ([word], None) if is_file(&word) => Err(unreadable(format!(
+                "`{word}` is hex, and also a file: write `0x{word}` or `--file {word}`"
+            ))),
             (words, None) => Self::parse(words.join(" ").into_bytes())
-                .map_err(|error| unreadable(format!("{error}{}", no_such_name(words)))),
+                .map_err(|error| unreadable(format!("{}{error}", no_such_name(words)))),
         }
     }
 
@@ -137,22 +140,20 @@ fn unreadable(error: impl ToString) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error.to_string())
 }
 
-/// For an error about words on the command line: one that looks like a name may be mistyped.
+/// The beginning of an error about words that are no bytes: the first one may be a mistyped name.
 fn no_such_name(words: &[String]) -> String {
-    let Some(word) = words
-        .first()
-        .filter(|word| !word.contains(char::is_whitespace))
-    else {
+    let Some(word) = words.first().filter(|word| word.len() <= MAX_NAME) else {
         return String::new();
     };
-    let near = |name: &&&str| strsim::osa_distance(word, name) <= 2;
-    let nearest = COMMANDS
-        .iter()
-        .filter(near)
-        .min_by_key(|it| strsim::osa_distance(word, it));
-    match nearest {
-        Some(command) => format!("; no file or command has this name; did you mean `{command}`?"),
-        None if words.len() == 1 => String::from("; no file or command has this name"),
+    let distance = |command: &String| strsim::osa_distance(word, command);
+    let nearest = command_names().into_iter().min_by_key(distance);
+    match nearest.filter(|command| distance(command) <= 2) {
+        Some(command) => {
+            format!("no file or command is named `{word}`; did you mean `{command}`? As bytes: ")
+        }
+        None if words.len() == 1 && !word.contains(char::is_whitespace) => {
+            format!("no file or command is named `{word}`. As bytes: ")
+        }
         None => String::new(),
     }
 }

@@ -21,6 +21,18 @@ pub fn decode(digits: &str) -> Option<Vec<u8>> {
     digits.as_bytes().chunks(2).map(byte).collect()
 }
 
+/// Why a text is not an even number of hex digits.
+pub fn problem(text: &str) -> String {
+    match text
+        .chars()
+        .enumerate()
+        .find(|(_, c)| !c.is_ascii_hexdigit())
+    {
+        Some((at, c)) => format!("{c:?} at character {at} is not a hex digit"),
+        None => String::from("an odd number of hex digits"),
+    }
+}
+
 /// Whether a text has no other characters than hex digits.
 pub fn is_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -39,5 +51,8 @@ mod tests {
         for text in ["3", "300", "zz", "é0"] {
             assert_eq!(decode(text), None, "{text}");
         }
+        assert_eq!(problem("éz"), "'é' at character 0 is not a hex digit");
+        assert_eq!(problem("30 0"), "' ' at character 2 is not a hex digit");
+        assert_eq!(problem("300"), "an odd number of hex digits");
     }
 }

@@ -7,22 +7,31 @@ use std::io::{self, BufRead, Write};
 use std::time::Duration;
 
 use mqtt_wire::monitor::Breach;
-use mqtt_wire::{DecodeError, Dialect, FrameRef, NextFrame, Packet, Waivers};
+use mqtt_wire::{DecodeError, Dialect, FrameRef, NextFrame, Packet, Sender, Waivers};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::decode_rules::{NeededWaivers, decode};
 use crate::hex;
+use crate::json_input::{self, UniqueMembers};
 use crate::names::{read_sender, read_version};
 use crate::report::json::{BreachObject, ErrorObject};
 use crate::watch::{self, Beginning};
 
-/// Writes an answer to each line of `input`. Returns whether all lines could be read.
+/// Writes an answer to each line of `input` that is not blank. Returns whether all of them could be
+/// read.
 pub fn run(mut input: impl BufRead, mut output: impl Write) -> io::Result<bool> {
     let mut all_read = true;
     let mut line = Vec::new();
-    while input.read_until(b'\n', &mut line)? != 0 {
-        match Question::read(&line) {
+    for number in 1.. {
+        line.clear();
+        if input.read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        match Question::read(number, &line) {
             Ok(question) => serde_json::to_writer(&mut output, &question.answer())?,
             Err(unreadable) => {
                 all_read = false;
@@ -31,7 +40,6 @@ pub fn run(mut input: impl BufRead, mut output: impl Write) -> io::Result<bool> 
         }
         output.write_all(b"\n")?;
         output.flush()?;
-        line.clear();
     }
     Ok(all_read)
 }
@@ -55,11 +63,18 @@ struct Sent {
 }
 
 impl Question {
-    fn read(line: &[u8]) -> Result<Self, Unreadable> {
-        let json: Value = serde_json::from_slice(line)
-            .map_err(|error| Unreadable::new(Value::Null, format!("not JSON: {error}")))?;
-        let id = json.get("id").cloned().unwrap_or_default();
-        match read_packets(json) {
+    fn read(number: u64, line: &[u8]) -> Result<Self, Unreadable> {
+        // the answer needs the id even if something is wrong
+        let id = serde_json::from_slice(line).ok();
+        let id = id.and_then(|json: Value| json.get("id").cloned());
+        let id = id.unwrap_or_default();
+        let packets = match serde_json::from_slice(line) {
+            Ok(UniqueMembers(json)) => {
+                read_packets(json).map_err(|message| format!("line {number}: {message}"))
+            }
+            Err(error) => Err(format!("line {number}, {}", json_input::describe(&error))),
+        };
+        match packets {
             Ok(packets) => Ok(Self { id, packets }),
             Err(message) => Err(Unreadable::new(id, message)),
         }
@@ -79,43 +94,73 @@ impl Question {
 
 fn read_packets(json: Value) -> Result<Packets, String> {
     #[derive(Deserialize)]
-    #[serde(expecting = "an object")]
-    struct Line {
+    #[serde(deny_unknown_fields)]
+    struct PacketLine {
+        #[serde(rename = "id")]
+        _id: Option<Value>,
         version: String,
         #[serde(default)]
         waivers: Vec<String>,
+        from: String,
+        hex: String,
     }
 
     #[derive(Deserialize)]
-    #[serde(expecting = "an object")]
+    #[serde(deny_unknown_fields)]
+    struct ConversationLine {
+        #[serde(rename = "id")]
+        _id: Option<Value>,
+        version: String,
+        #[serde(default)]
+        waivers: Vec<String>,
+        packets: Vec<Map<String, Value>>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
     struct Piece {
         from: String,
         hex: String,
         milliseconds: Option<u64>,
     }
 
-    let line = Line::deserialize(&json).map_err(|error| error.to_string())?;
-    let version = read_version(&line.version)?;
-    let mut waivers = Waivers::NONE;
-    for name in &line.waivers {
-        let waiver = Waivers::from_name(name).ok_or_else(|| format!("unknown waiver {name:?}"))?;
-        waivers = waivers | waiver;
+    if !json.is_object() {
+        return Err(String::from("expected an object"));
     }
-    let sent = |piece: Piece| -> Result<Sent, String> {
+    let at = |place: &str, problem: String| format!("{place}: {problem}");
+    if json.get("packets").is_none() {
+        let line: PacketLine = json_input::read(json, "")?;
+        let dialect = read_dialect(&line.version, &line.waivers)?;
+        let sender = read_sender(&line.from).map_err(|problem| at("from", problem))?;
+        let bytes = hex::decode(&line.hex).ok_or_else(|| at("hex", hex::problem(&line.hex)))?;
+        return Ok(Packets::One(dialect(sender), bytes));
+    }
+    let line: ConversationLine = json_input::read(json, "")?;
+    let dialect = read_dialect(&line.version, &line.waivers)?;
+    let sent = |(index, piece): (usize, Map<String, Value>)| -> Result<Sent, String> {
+        let piece: Piece = json_input::read(piece.into(), &format!("packets[{index}]"))?;
+        let at = |member, problem| at(&format!("packets[{index}].{member}"), problem);
+        let sender = read_sender(&piece.from).map_err(|problem| at("from", problem))?;
+        let bytes = hex::decode(&piece.hex).ok_or_else(|| at("hex", hex::problem(&piece.hex)))?;
         Ok(Sent {
-            dialect: Dialect::new(version, read_sender(&piece.from)?).waiving(waivers),
-            bytes: hex::decode(&piece.hex).ok_or("bad hex")?,
+            dialect: dialect(sender),
+            bytes,
             time: piece.milliseconds.map(Duration::from_millis),
         })
     };
-    if let Some(packets) = json.get("packets") {
-        let pieces = Vec::<Piece>::deserialize(packets).map_err(|error| error.to_string())?;
-        let packets = pieces.into_iter().map(sent).collect::<Result<_, _>>()?;
-        return Ok(Packets::Conversation(packets));
+    let packets = line.packets.into_iter().enumerate().map(sent);
+    packets.collect::<Result<_, _>>().map(Packets::Conversation)
+}
+
+/// The dialect of each side.
+fn read_dialect(version: &str, waivers: &[String]) -> Result<impl Fn(Sender) -> Dialect, String> {
+    let version = read_version(version).map_err(|problem| format!("version: {problem}"))?;
+    let mut waived = Waivers::NONE;
+    for (index, name) in waivers.iter().enumerate() {
+        let unknown = || format!("waivers[{index}]: unknown waiver {name:?}");
+        waived = waived | Waivers::from_name(name).ok_or_else(unknown)?;
     }
-    let piece = Piece::deserialize(&json).map_err(|error| error.to_string())?;
-    let Sent { dialect, bytes, .. } = sent(piece)?;
-    Ok(Packets::One(dialect, bytes))
+    Ok(move |sender| Dialect::new(version, sender).waiving(waived))
 }
 
 #[derive(Serialize)]
@@ -342,15 +387,13 @@ mod tests {
     }
 
     #[test]
-    fn answers_every_line() {
+    fn answers_every_line_that_is_not_blank() {
         let lines = [
             r#"{"id":1,"version":"3.1.1","from":"client","hex":"c000"}"#,
             "not json",
             "",
             r#"{"id":2,"version":"4","from":"client","hex":"c000"}"#,
-            r#"{"id":3,"version":"3.1.1","hex":"c000"}"#,
-            r#"{"id":4,"version":"3.1.1","from":"client","hex":"c00"}"#,
-            r#"{"id":5,"version":"3.1.1","from":"client","hex":"zz"}"#,
+            r#"{"id":3,"version":"3.1.1","from":"client","hex":"zz"}"#,
             r#"[6]"#,
             r#"{"version":"3.1.1","from":"client","hex":""}"#,
         ];
@@ -364,15 +407,84 @@ mod tests {
         let expected = [
             (id(1), "accept"),
             (Value::Null, "error"),
-            (Value::Null, "error"),
             (id(2), "error"),
             (id(3), "error"),
-            (id(4), "error"),
-            (id(5), "error"),
             (Value::Null, "error"),
             (Value::Null, "incomplete"),
         ];
         assert_eq!(verdicts, expected);
-        assert!(answers[4]["message"].as_str().unwrap().contains("from"));
+    }
+
+    #[test]
+    fn names_the_place_of_a_mistake() {
+        for (line, message) in [
+            ("not json", ", column 2: not JSON: expected ident"),
+            ("[6]", ": expected an object"),
+            (
+                r#"{"version":"5.0","packets":[["client","c000",null]]}"#,
+                ": packets[0]: invalid type: sequence, expected an object",
+            ),
+            (
+                r#"{"version":"5.0","from":"client","hex":"c000","hex":"d000"}"#,
+                ", column 51: duplicate member `hex`",
+            ),
+            (
+                r#"{"version":"5.0","from":"client","hxe":"c000"}"#,
+                ": hxe: unknown member `hxe`, expected one of `id`, `version`, `waivers`, `from`, `hex`",
+            ),
+            (
+                r#"{"version":"5.0","hex":"c000"}"#,
+                ": missing member `from`",
+            ),
+            (
+                r#"{"version":"4","from":"client","hex":"c000"}"#,
+                r#": version: unknown version "4""#,
+            ),
+            (
+                r#"{"version":"5.0","from":"broker","hex":"c000"}"#,
+                r#": from: unknown sender "broker""#,
+            ),
+            (
+                r#"{"version":"5.0","from":"client","hex":7}"#,
+                ": hex: invalid type: integer `7`, expected a string",
+            ),
+            (
+                r#"{"version":"5.0","from":"client","hex":"c0 00"}"#,
+                ": hex: ' ' at character 2 is not a hex digit",
+            ),
+            (
+                r#"{"version":"5.0","from":"client","hex":"c00"}"#,
+                ": hex: an odd number of hex digits",
+            ),
+            (
+                r#"{"version":"5.0","waivers":["ACK_FLAGS","X"],"from":"client","hex":"c000"}"#,
+                r#": waivers[1]: unknown waiver "X""#,
+            ),
+            (
+                r#"{"version":"5.0","from":"client","packets":[]}"#,
+                ": from: unknown member `from`, expected one of `id`, `version`, `waivers`, `packets`",
+            ),
+            (
+                r#"{"version":"5.0","packets":[{"from":"client","hex":"c000","time":1}]}"#,
+                ": packets[0].time: unknown member `time`, expected one of `from`, `hex`, `milliseconds`",
+            ),
+            (
+                r#"{"version":"5.0","packets":[{"from":"client","hex":"c000"},{"from":"x","hex":""}]}"#,
+                r#": packets[1].from: unknown sender "x""#,
+            ),
+            (
+                r#"{"version":"5.0","packets":[{"from":"client","hex":"zz"}]}"#,
+                ": packets[0].hex: 'z' at character 0 is not a hex digit",
+            ),
+            (
+                r#"{"version":"5.0","packets":[7]}"#,
+                ": packets[0]: invalid type: integer `7`, expected an object",
+            ),
+        ] {
+            // the blank lines have no answers, and count
+            let (answers, _) = ask(&format!("\n \n{line}\n"));
+            assert_eq!(answers.len(), 1);
+            assert_eq!(answers[0]["message"], format!("line 3{message}"));
+        }
     }
 }

@@ -11,6 +11,7 @@
 //! text            numbers, texts and data in readable form
 //! fixed_header    the fixed header of a packet that may be wrong or incomplete
 //! names           the names of versions, sides and codes
+//! json_input      JSON that people write
 //! other_protocol  signs that bytes are not MQTT
 //! capture         pcap and pcapng: from a file to the bytes of TCP connections
 //! input           pasted text to bytes, one file for each form
@@ -48,6 +49,7 @@ mod fixed_header;
 mod hex;
 mod hint;
 mod input;
+mod json_input;
 mod judge;
 mod live;
 mod names;

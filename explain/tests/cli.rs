@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{explain, file, hex};
+use common::{explain, file, hex, temporary};
 use mqtt_wire::{DecodeError, Dialect, ErrorKind, Packet, Version};
 use serde_json::Value;
 
@@ -188,6 +188,106 @@ fn reads_every_form_from_the_standard_input() {
         let text = String::from_utf8_lossy(form);
         let expected = "VALID  PUBLISH \"a/b\" QoS 0, \"hello\"";
         assert!(run.output.starts_with(expected), "{text}: {}", run.output);
+    }
+}
+
+#[test]
+fn a_mistyped_word_is_an_error_with_a_suggestion() {
+    let no_form = "not hex, base64 or another known form at offset";
+    for (word, expected) in [
+        (
+            "prxy",
+            format!(
+                "no file or command is named `prxy`; did you mean `proxy`? As bytes: {no_form} 0: `prxy`"
+            ),
+        ),
+        (
+            "jugde",
+            format!(
+                "no file or command is named `jugde`; did you mean `judge`? As bytes: {no_form} 0: `jugde`"
+            ),
+        ),
+        (
+            "dump",
+            format!("no file or command is named `dump`. As bytes: {no_form} 1: `ump`"),
+        ),
+        (
+            "no/such.pcap",
+            format!(
+                "no file or command is named `no/such.pcap`. As bytes: {no_form} 0: `no/such.pcap`"
+            ),
+        ),
+        (
+            "101800044d51545404o2",
+            format!(
+                "no file or command is named `101800044d51545404o2`. As bytes: {no_form} 18: `o2`"
+            ),
+        ),
+    ] {
+        let run = explain([word], b"");
+        assert_eq!(run.errors, format!("mqtt-explain: {expected}\n"));
+        assert_eq!((run.output.as_str(), run.status), ("", 64));
+    }
+    // several words are not a name
+    let run = explain(["10", "0z"], b"");
+    assert_eq!(run.errors, format!("mqtt-explain: {no_form} 4: `z`\n"));
+    // a folder
+    let run = explain([env!("CARGO_TARGET_TMPDIR")], b"");
+    assert!(run.errors.contains("Is a directory"), "{}", run.errors);
+    assert_eq!(run.status, 64);
+}
+
+#[test]
+fn a_word_that_is_hex_and_a_file_is_an_error() {
+    let folder = temporary("hex-names");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("c000"), PUBLISH).unwrap();
+    let run = |args: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_mqtt-explain");
+        let mut command = std::process::Command::new(program);
+        let done = command.args(args).current_dir(&folder).output().unwrap();
+        let text = [done.stdout, done.stderr].concat();
+        String::from_utf8(text).unwrap()
+    };
+    assert_eq!(
+        run(&["c000"]),
+        "mqtt-explain: `c000` is hex, and also a file: write `0xc000` or `--file c000`\n"
+    );
+    assert!(run(&["0xc000"]).starts_with("VALID  PINGREQ"));
+    assert!(run(&["--file", "c000"]).starts_with("VALID  PUBLISH"));
+    assert!(run(&["./c000"]).starts_with("VALID  PUBLISH"));
+    assert!(run(&["d000"]).starts_with("VALID  PINGRESP"));
+    assert_eq!(
+        run(&["./c000", "d000"]),
+        "mqtt-explain: `./c000` is a file among other words: \
+         name one file, or two with --c2s and --s2c\n"
+    );
+}
+
+#[test]
+fn help_is_a_command() {
+    let run = explain(["help", "proxy"], b"");
+    assert!(run.output.contains("--upstream"), "{}", run.output);
+    assert_eq!(run.status, 0);
+    assert_eq!(
+        explain(["help"], b"").output,
+        explain(["--help"], b"").output
+    );
+}
+
+#[test]
+fn explains_both_sides_of_a_paste() {
+    let text = "\
+00000000  10 0d 00 04 4d 51 54 54  04 02 00 3c 00 01 70      ....MQTT ...<..p
+    00000000  20 02 00 00                                         ...
+0000000F  c0 00                                              ..
+    00000004  d0 00                                              ..
+";
+    let run = explain([], text.as_bytes());
+    let expected = "VALID  4 packets, MQTT 3.1.1\n";
+    assert!(run.output.starts_with(expected), "{}", run.output);
+    for line in ["→ CONNECT", "← CONNACK", "→ PINGREQ", "← PINGRESP"] {
+        assert!(run.output.contains(line), "{}", run.output);
     }
 }
 

@@ -4,8 +4,8 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{Run, explain, file, hex};
-use mqtt_wire::{Dialect, ErrorKind, FrameRef, NextFrame, Packet, Version};
+use common::{Run, Start, explain, file, hex, pcap};
+use mqtt_wire::{Dialect, ErrorKind, FrameRef, NextFrame, Packet, PacketType, Sender, Version};
 use serde_json::{Value, json};
 
 fn encode<'a>(args: impl IntoIterator<Item = &'a str>, json: &str) -> Run {
@@ -256,15 +256,23 @@ fn names_the_wrong_member() {
         ),
         (
             json!({"dialect": {"version": "4"}, "packet": {}}),
-            "line 1: unknown version \"4\"",
+            "line 1: dialect.version: unknown version \"4\"",
         ),
         (
             json!({"from": "broker", "packet": {}}),
-            "line 1: unknown sender \"broker\"",
+            "line 1: from: unknown sender \"broker\"",
         ),
         (
             json!({"from": 7, "packet": {}}),
-            "line 1: invalid type: integer `7`, expected a string",
+            "line 1: from: invalid type: integer `7`, expected a string",
+        ),
+        (
+            json!({"versoin": "5.0", "packet": {"type": "PINGREQ"}}),
+            "line 1: versoin: unknown member `versoin`",
+        ),
+        (
+            json!({"dialect": {"form": "client"}, "packet": {"type": "PINGREQ"}}),
+            "line 1: dialect.form: unknown member `form`",
         ),
         (
             json!([{"type": "PINGREQ"}, {"type": "PING"}]),
@@ -283,11 +291,24 @@ fn names_the_wrong_member() {
         assert_eq!(run.errors, format!("mqtt-explain: {message}\n"));
         assert_eq!(run.status, 64);
     }
-    let run = encode([], "\n{\"type\":");
-    assert_eq!(
-        (run.status, &run.errors[..30]),
-        (64, "mqtt-explain: line 2: not JSON")
-    );
+    for (text, message) in [
+        (
+            "\n{\"type\":",
+            "line 2: column 8: not JSON: EOF while parsing a value",
+        ),
+        (
+            r#"{"type": "PINGREQ", "type": "PINGRESP"}"#,
+            "line 1: column 26: duplicate member `type`",
+        ),
+        (
+            "{\"type\": \"PINGREQ\"}\n\n{\"packet\": {\"qos\": 1,\n \"qos\": 2}}",
+            "line 4: column 6: duplicate member `qos`",
+        ),
+    ] {
+        let run = encode(["--mqtt", "5", "--hex"], text);
+        assert_eq!(run.errors, format!("mqtt-explain: {message}\n"));
+        assert_eq!(run.status, 64);
+    }
 }
 
 #[test]
@@ -308,4 +329,44 @@ fn refuses_hidden_and_refused_packets() {
         "mqtt-explain: line 1: nothing to encode: the verdict is \"reject\"\n"
     );
     assert_eq!(run.status, 1);
+}
+
+#[test]
+fn packets_of_a_capture_can_be_encoded() {
+    let connect = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c";
+    let segments: [(u32, Sender, &[u8]); 2] = [
+        (0, Sender::Client, connect),
+        (1, Sender::Server, b"\x20\x02\0\0"),
+    ];
+    let capture = file("encode.pcap", &pcap(Start::Captured, &segments));
+    let explained = explain(["--json", &capture], b"");
+    let run = encode(["--hex"], &explained.output);
+    let expected = format!("{}\n20020000\n", hex(connect));
+    assert_eq!((run.output, run.errors.as_str()), (expected, ""));
+}
+
+/// The help has a JSON object for each packet type, after a line with the options for it.
+#[test]
+fn the_examples_of_the_help_can_be_encoded() {
+    let help = explain(["encode", "--help"], b"").output;
+    let (_, examples) = help.split_once("Examples").unwrap();
+    let mut names = Vec::new();
+    for (from, marker) in [("client", "--from client:"), ("server", "--from server:")] {
+        let (_, block) = examples.split_once(marker).unwrap();
+        let block = block.split("--from").next().unwrap();
+        let end = block.rfind('}').unwrap() + 1;
+        let values = serde_json::Deserializer::from_str(&block[..end]).into_iter::<Value>();
+        for value in values.map(Result::unwrap) {
+            let run = encode(
+                ["--mqtt", "5.0", "--from", from, "--hex"],
+                &value.to_string(),
+            );
+            assert_eq!(run.status, 0, "{value}: {}", run.errors);
+            names.push(value["type"].as_str().unwrap().to_owned());
+        }
+    }
+    names.sort();
+    let mut all = PacketType::ALL.map(|it| it.name());
+    all.sort_unstable();
+    assert_eq!(names, all);
 }

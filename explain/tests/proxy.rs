@@ -459,8 +459,21 @@ fn reports_an_unreachable_server() {
     let proxy = Proxy::start(nobody, &["--once"]);
     assert_eq!(read_all(&proxy.connect()), b"");
     let run = proxy.finish();
-    let text = format!("cannot reach {nobody}: ");
-    assert!(run.output.contains(&text), "{}", run.output);
+    let text = format!("#1  FAILED  cannot reach {nobody}: ");
+    let lines: Vec<&str> = run.output.lines().collect();
+    assert!(lines[1].starts_with(&text), "{}", run.output);
+    // and no verdict on packets
+    assert_eq!(lines[2..], [""]);
+    assert!(run.errors.contains(&format!("cannot reach {nobody}: ")));
+    assert_eq!(run.status, 64);
+
+    let proxy = Proxy::start(nobody, &["--once", "--json"]);
+    assert_eq!(read_all(&proxy.connect()), b"");
+    let run = proxy.finish();
+    let verdicts = objects(&run.output)
+        .into_iter()
+        .map(|it| it["verdict"].clone());
+    assert_eq!(verdicts.collect::<Vec<_>>(), ["opened", "failed", "ended"]);
     assert_eq!(run.status, 64);
 }
 

@@ -35,6 +35,8 @@ struct Session {
     began: Instant,
     /// A side reset the connection, which ended both directions.
     is_reset: bool,
+    /// The connection could not be forwarded.
+    is_failed: bool,
 }
 
 impl<'a> Screen<'a> {
@@ -87,6 +89,7 @@ impl<'a> Screen<'a> {
                 name,
                 began: message.time,
                 is_reset: false,
+                is_failed: false,
             };
             self.sessions.insert(number, session);
             return Ok(());
@@ -104,6 +107,7 @@ impl<'a> Screen<'a> {
             totals,
             is_reset,
             name,
+            is_failed,
             ..
         } = session;
         let mut lines = Lines::new(&mut self.out, name, options.view(), options.json);
@@ -156,8 +160,14 @@ impl<'a> Screen<'a> {
                 Ok(())
             }
             Content::Failed(error) => {
+                *is_failed = true;
                 lines.failed(at, &error)?;
                 self.failure = Some(error);
+                Ok(())
+            }
+            // the line about the failure is the last one
+            Content::Closed if *is_failed && !self.options.show.json => {
+                self.sessions.remove(&number);
                 Ok(())
             }
             Content::Closed => {

@@ -163,7 +163,9 @@ impl<'a> Lines<'a> {
         if self.is_json {
             return self.object(at, json!({"verdict": "failed", "message": text}));
         }
-        self.note(at, Sender::Client, BAD, &text)
+        write!(self.out, "#{}  ", self.name.number)?;
+        paint(self.out, BAD, "FAILED")?;
+        writeln!(self.out, "  {text}\n")
     }
 
     /// Writes the result of the whole connection.
