@@ -87,6 +87,9 @@ fn encode_one(json: Value, options: &EncodeOptions, out: &mut impl Write) -> Res
     written.map_err(Fault::Output)
 }
 
+/// The verdicts of lines about whole connections, which hold no packet.
+const OF_CONNECTIONS: [&str; 4] = ["opened", "closed", "ended", "capture"];
+
 /// A packet, and the version and side that its JSON names.
 struct Sent {
     packet: model::Packet,
@@ -96,7 +99,7 @@ struct Sent {
 
 impl Sent {
     /// Reads a packet, or an object that contains one, as `--json` and `judge` write it. Returns
-    /// `None` for a packet of the side that is not wanted.
+    /// `None` for a packet of the side that is not wanted, and for a line about a connection.
     fn read(json: Value, options: &EncodeOptions) -> Result<Option<Self>, Fault> {
         if json.get("type").is_some() {
             let packet = read_packet(json, "")?;
@@ -143,6 +146,7 @@ impl Sent {
                 version,
                 sender,
             })),
+            (None, Some(verdict)) if OF_CONNECTIONS.contains(&verdict.as_str()) => Ok(None),
             (None, Some(verdict)) => Err(Fault::NoPacket(verdict)),
             (None, None) => Err(neither()),
         }

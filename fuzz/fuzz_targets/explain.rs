@@ -33,7 +33,10 @@ fuzz_target!(|input: &[u8]| {
     let [options, bytes @ ..] = input else {
         return;
     };
-    // a `*` in a hex dump repeats lines; another test limits the output for it
+    // a `*` in a hex dump repeats lines, and gzip repeats bytes; other limits are for them
+    if bytes.starts_with(b"\x1f\x8b") {
+        return;
+    }
     if bytes
         .split(|byte| *byte == b'\n')
         .any(|line| line.trim_ascii() == b"*")

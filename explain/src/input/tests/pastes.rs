@@ -603,3 +603,32 @@ fn unpacks_gzip_and_names_other_compression() {
         "the file is compressed with zstd; unpack it first"
     );
 }
+
+#[test]
+fn the_readme_has_all_forms_in_their_order() {
+    let readme = include_str!("../../../README.md");
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| "));
+    let names: Vec<&str> = rows.filter_map(|row| row.split(" |").next()).collect();
+    let start = names.iter().position(|name| *name == "form").unwrap();
+    let forms = FORMS.iter().map(|form| form.name);
+    assert_eq!(names[start + 1..], forms.collect::<Vec<_>>());
+}
+
+#[test]
+fn the_examples_of_the_readme_are_read() {
+    for (text, form) in [
+        (r#"write(3, "\300\0", 2) = 2"#, "strace"),
+        (r#"bytes.fromhex("c000")"#, "hex in code"),
+        (r#"{"hex": "c000"}"#, "hex in code"),
+        ("<<192,0>>", "Erlang binary"),
+        ("{0xc0, 0}", "list of numbers"),
+        (r#""\300\0""#, "escaped string"),
+        ("0b11000000, 0b0", "bits"),
+        ("192 0", "decimal numbers"),
+        ("300 000", "octal numbers"),
+        ("c0:00", "hex"),
+        ("wAA=", "base64"),
+    ] {
+        assert_found(text, form, &[0xc0, 0]);
+    }
+}
