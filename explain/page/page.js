@@ -2,7 +2,8 @@
 // The page: reads the input, asks the worker, and shows the answer. Everything that comes from the
 // input becomes text by `textContent`, never HTML.
 
-const MOST_INPUT = 1 << 20;
+const MOST_INPUT = 1 << 20; // bytes of a file
+const MOST_TEXT = 3 * MOST_INPUT; // the same in hex with spaces
 const MOST_LINK = 16000;
 const MOST_BYTES = 1024; // shown in one packet
 const MOST_ROWS = 1000;
@@ -99,18 +100,15 @@ function readQuestion() {
   const encoder = new TextEncoder();
   const client = file ?? encoder.encode(clientBox.value.trim() && clientBox.value);
   const server = encoder.encode(serverBox.value.trim() && serverBox.value);
-  const question = {
-    inputs: [client, server],
+  if (client.length + server.length > (file ? MOST_INPUT : MOST_TEXT)) {
+    return { error: "More than a megabyte is too much for the page. The program mqtt-explain has no limit." };
+  }
+  return {
+    inputs: client.length + server.length === 0 ? [] : [client, server],
     version: Number($("version").value),
     side: Number($("side").value),
     secrets: $("secrets").checked,
   };
-  if (client.length + server.length > MOST_INPUT) {
-    return { error: "More than a megabyte is too much for the page. The program mqtt-explain has no limit." };
-  }
-  if (client.length === 0 && server.length === 0) question.inputs = [];
-  else if (client.length === 0) Object.assign(question, { inputs: [server, client], side: 2 });
-  return question;
 }
 
 /** Replaces the input. Version and side are those of the select boxes. */
@@ -211,15 +209,17 @@ function show(result) {
   if (!events[shown]?.page) shown = Math.max(0, events.findIndex(isBad));
   if (!events[shown]?.page) shown = events.findIndex((it) => it.page);
   showVerdict();
-  fill($("notes"), (result.notes ?? []).map((note) => element("li", { text: note })));
+  $("notes").replaceChildren(...(result.notes ?? []).map((note) => element("li", { text: note })));
+  $("notes").hidden = !result.notes?.length;
   showPackets();
   showPacket();
   const link = result.streams?.length ? location.href.replace(/#.*/s, "") + linkHash() : "";
   $("link").value = link.length > MOST_LINK ? "These bytes are too long for a link." : link;
+  $("copy").textContent = "Copy";
   $("copy").disabled = link.length > MOST_LINK;
   $("share").hidden = link === "";
   $("report").hidden = !result.report;
-  $("report").querySelector("pre").textContent = (result.report ?? "").replace(/\x1b\[[0-9;]*m/g, "");
+  $("report").querySelector("pre").textContent = withoutColours(result.report ?? "");
   if (focus) document.querySelector(`[data-key="${focus}"]`)?.focus();
   if (events.length) performance.mark("explained");
 }
@@ -233,15 +233,30 @@ function showVerdict() {
     [status, word, sentence] = ["error", "Cannot read this", answer.error];
   } else if (answer.status) {
     [status, word] = [answer.status, STATUS[answer.status]];
-    const head = answer.report.split("\n", 1)[0].replace(/\x1b\[[0-9;]*m/g, "");
-    sentence = head.replace(/^[A-Z0-9. ]+? {2}/, "");
-    const connections = new Set(events.map((it) => it.connection));
-    if (connections.size > 1) sentence = `${connections.size} connections`;
-    if (/^VALID (WITH|IN)/.test(head)) word = head.match(/^.+?(?= {2})/)[0].toLowerCase().replace(/^v/, "V");
+    const report = withoutColours(answer.report);
+    if (report.startsWith("VALID IN 3.1 ONLY")) word = "Valid in 3.1 only";
+    if (events.length === 1) sentence = events[0].page?.sentence ?? events[0].message;
+    else if (events.length === 0) sentence = report.split("\n", 1)[0];
+    else sentence = totals();
   }
   box.className = status;
-  fill(box, [element("strong", { text: word }), element("span", { text: sentence })]);
+  box.replaceChildren(element("strong", { text: word }), element("span", { text: sentence }));
 }
+
+/** "3 packets: 1 refused, 1 breaks a rule of the conversation" */
+function totals() {
+  const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+  const connections = new Set(events.map((it) => it.connection)).size;
+  const refused = events.filter((it) => it.verdict === "reject").length;
+  const breaking = events.filter((it) => it.breaches?.length > 0).length;
+  const faults = [];
+  if (refused > 0) faults.push(`${refused} refused`);
+  if (breaking > 0) faults.push(`${breaking} ${breaking === 1 ? "breaks" : "break"} a rule of the conversation`);
+  const packets = count(events.filter((it) => it.page).length, "packet");
+  return (connections > 1 ? `${connections} connections, ` : "") + [packets, faults.join(", ")].filter(Boolean).join(": ");
+}
+
+const withoutColours = (text) => text.replace(/\x1b\[[0-9;]*m/g, "");
 
 function showPackets() {
   const items = events.map((event, index) => {
@@ -251,7 +266,8 @@ function showPackets() {
     const connection = event.connection !== events[index - 1]?.connection && event.connection;
     if (connection) parts.unshift(element("small", { text: `${connection} `, class: "connection" }));
     if (event.seconds !== undefined) parts.push(element("small", { text: `${event.seconds.toFixed(6)} s ` }));
-    const text = event.page?.sentence ?? event.message ?? `${event.length ?? ""} bytes: ${event.verdict}`;
+    const length = event.length === undefined ? "" : `, ${event.length} bytes`;
+    const text = event.page?.sentence ?? event.message ?? event.verdict + length;
     parts.push(document.createTextNode(text));
     if (isBad(event)) parts.push(element("em", { text: event.verdict === "reject" ? " invalid" : " breaks a rule" }));
     const button = element("button", { type: "button", children: parts, key: `packet-${index}` });
@@ -265,7 +281,7 @@ function showPackets() {
     return element("li", { class: isBad(event) ? "bad" : "", children: [button] });
   });
   $("packets").hidden = items.length < 2;
-  fill($("packets").querySelector("ol"), items.length < 2 ? [] : items);
+  $("packets").querySelector("ol").replaceChildren(...(items.length < 2 ? [] : items));
 }
 
 function showPacket() {
@@ -309,7 +325,7 @@ function showBytes({ page }, bytes, fault) {
   if (part.length < bytes.length) {
     lines.push(element("p", { text: `Bytes ${start} to ${start + part.length - 1} of ${bytes.length} are shown.` }));
   }
-  fill($("bytes"), lines);
+  $("bytes").replaceChildren(...lines);
 }
 
 /** The innermost field of each byte. */
@@ -327,7 +343,7 @@ function showEditors(event, bytes) {
   if (flags) boxes.push(bitsEditor(flags.offset, bytes, rows, "Connect Flags"));
   const owner = ownersOf(rows, bytes.length)[edited];
   if (bytes.length > 0) boxes.push(byteEditor(edited, bytes, rows, owner?.name ?? "", edited === flags?.offset));
-  fill($("editors"), boxes);
+  $("editors").replaceChildren(...boxes);
 }
 
 const isConnectFlags = (row) => row.name === "Connect Flags" && row.bits === 255 && row.length === 1;
@@ -381,7 +397,7 @@ function showFindings({ findings, nearest }) {
     const rule = element("details", { children: [head, element("p", { text: finding.rule })] });
     return element("div", { class: "rule", children: [label, rule] });
   });
-  fill($("findings"), items);
+  $("findings").replaceChildren(...items);
 }
 
 function nearestButton(offset, value) {
@@ -406,8 +422,8 @@ function showRows(rows, all) {
     item.dataset.row = index;
     return item;
   });
-  if (rows.length < all) items.push(element("p", { text: `${all - rows.length} more fields are not shown.` }));
-  fill($("fields"), items);
+  $("fields-title").textContent = rows.length < all ? `Fields (the first ${rows.length} of ${all})` : "Fields";
+  $("fields").replaceChildren(...items);
 }
 
 /** "..01 0..." */
@@ -479,7 +495,8 @@ function moveFocus(group, from, step) {
 }
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -8, ArrowDown: 8, Home: -Infinity, End: Infinity };
-let typed = "";
+/** The first of two hex digits, and the byte that it is meant for. */
+let typed = { digit: "", cell: null };
 
 $("bytes").onkeydown = (event) => {
   const cell = event.target.closest(".byte");
@@ -487,15 +504,13 @@ $("bytes").onkeydown = (event) => {
   const step = STEPS[event.key];
   if (step !== undefined) {
     event.preventDefault();
-    typed = "";
     moveFocus($("bytes"), cell, step);
   } else if (/^[0-9a-f]$/i.test(event.key)) {
-    typed += event.key;
-    if (typed.length < 2) return;
-    const byte = parseInt(typed, 16);
-    typed = "";
+    const digit = typed.cell === cell ? typed.digit : "";
+    typed = { digit: digit ? "" : event.key, cell };
+    if (!digit) return;
     edited = Number(cell.dataset.offset);
-    splice(edited, 1, [byte]);
+    splice(edited, 1, [parseInt(digit + event.key, 16)]);
   }
 };
 
@@ -531,11 +546,6 @@ function element(name, { text = "", class: className = "", type, key, hidden, ch
   return made;
 }
 
-function fill(parent, children) {
-  parent.replaceChildren(...children);
-  if (parent.tagName === "UL") parent.hidden = children.length === 0;
-}
-
 // ---- what the user does
 
 for (const box of [clientBox, serverBox]) {
@@ -565,7 +575,8 @@ $("to-gallery").onclick = () => {
 };
 $("copy").onclick = async () => {
   $("link").select();
-  await navigator.clipboard.writeText($("link").value);
+  await navigator.clipboard?.writeText($("link").value);
+  $("copy").textContent = "Copied";
 };
 for (const id of ["bytes", "fields", "editors"]) {
   $(id).onmouseover = mark;
@@ -580,7 +591,7 @@ document.ondrop = (event) => {
 onhashchange = readHash;
 
 const vectors = JSON.parse($("vectors").textContent);
-fill($("gallery"), vectors.map((vector) => {
+$("gallery").append(...vectors.map((vector) => {
   const parts = [element("b", { text: vector.title }), element("small", { text: `MQTT ${vector.label}` }), element("span", { text: vector.comment })];
   const button = element("button", { type: "button", children: parts });
   button.onclick = () => {

@@ -304,6 +304,14 @@ async function useThePage(page) {
   await page.keyboard.type("01");
   await page.waitForFunction(() => document.getElementById("server").value === "20 02 01 00");
 
+  // the server alone
+  await open(page, "#s2c=20020000");
+  assert.equal(await verdict(page), "Valid");
+  await page.locator('[data-key="byte-3"]').focus();
+  await page.keyboard.type("06");
+  await expectVerdict(page, "Invalid");
+  assert.match(await page.inputValue("#link"), /#c2s=&s2c=20020006$/);
+
   // text of a peer is never HTML
   const topic = Buffer.from('<img src="x" onerror="document.title=1">').toString("hex");
   await open(page, `#hex=30${(2 + topic.length / 2).toString(16)}00${(topic.length / 2).toString(16)}${topic}`);

@@ -16,7 +16,7 @@ use crate::hex;
 pub enum Pasted {
     /// One side of a connection, or a capture.
     One(Vec<u8>),
-    /// Both sides of a connection, neither of them in a capture.
+    /// Both sides of a connection, neither of them in a capture. One may be empty.
     Both {
         /// The bytes that the client sent.
         client: Vec<u8>,
@@ -101,6 +101,7 @@ fn read(pasted: &Pasted, settings: &Explain) -> io::Result<Source> {
         Pasted::Both { client, server } => (client, server),
     };
     let side = |name, bytes: &Vec<u8>| match Source::parse(bytes.clone(), settings) {
+        _ if bytes.is_empty() => Ok(Vec::new()),
         Ok(Source::Stream(bytes)) => Ok(bytes),
         Ok(_) => Err(io::Error::other(format!(
             "from the {name}: not bytes of one side"
@@ -218,6 +219,18 @@ mod tests {
         let packets = objects(&explanation);
         assert_eq!(packets.len(), 4);
         assert_eq!(packets[3]["breaches"][0]["kind"], "AfterDisconnect");
+    }
+
+    #[test]
+    fn explains_the_server_alone() {
+        let server = Pasted::Both {
+            client: Vec::new(),
+            server: b"20 02 00 00".to_vec(),
+        };
+        let explanation = explain(&server, Options::default()).unwrap();
+        assert_eq!(explanation.status, "valid");
+        assert_eq!(explanation.streams, ["", "20020000"]);
+        assert_eq!(objects(&explanation)[0]["dialect"]["from"], "server");
     }
 
     #[test]
