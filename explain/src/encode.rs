@@ -88,7 +88,7 @@ fn encode_one(json: Value, options: &EncodeOptions, out: &mut impl Write) -> Res
 }
 
 /// The verdicts of lines about whole connections, which hold no packet.
-const OF_CONNECTIONS: [&str; 4] = ["opened", "closed", "ended", "capture"];
+const OF_CONNECTIONS: [&str; 5] = ["opened", "open", "closed", "ended", "capture"];
 
 /// A packet, and the version and side that its JSON names.
 struct Sent {
