@@ -1,0 +1,64 @@
+//! The public types of `rumqttc`, read and written by `mqtt-wire`: the code to copy into a port.
+//!
+//! [`v4::read`] and [`v5::read`] replace `Packet::read`, and `write` replaces `Packet::write`. The
+//! results are equal, but packets that break a rule of the standard are errors.
+
+pub mod v4;
+pub mod v5;
+
+use std::fmt;
+
+use mqtt_wire::{BinaryData, DecodeError, EncodeError, ErrorKind, PacketId};
+
+/// The reason why a packet was not read or written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Error {
+    /// The peer broke a rule. [`DecodeError::answer`] has the bytes to send.
+    Decode(DecodeError),
+    /// The packet to write breaks a rule.
+    Encode(EncodeError),
+    /// A value of the packet to write breaks a rule.
+    Value(ErrorKind),
+    /// One of the two has no type or value for this.
+    NoCounterpart,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decode(error) => error.fmt(f),
+            Self::Encode(error) => error.fmt(f),
+            Self::Value(kind) => kind.fmt(f),
+            Self::NoCounterpart => f.write_str("the packet cannot be converted"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<EncodeError> for Error {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self::Value(kind)
+    }
+}
+
+fn packet_id(number: u16) -> Result<PacketId, Error> {
+    PacketId::new(number).ok_or(Error::Value(ErrorKind::PacketIdZero))
+}
+
+/// `rumqttc` has passwords of text alone.
+fn password(password: BinaryData<'_>) -> Result<String, Error> {
+    String::from_utf8(password.as_bytes().to_vec()).map_err(|_| Error::NoCounterpart)
+}

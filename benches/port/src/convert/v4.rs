@@ -1,0 +1,211 @@
+//! `rumqttc::mqttbytes::v4`: MQTT 3.1.1.
+
+use bytes::BytesMut;
+use mqtt_wire::{
+    Ack, BinaryData, ConnAck, Connect, Delivery, Dialect, Disconnect, Frame, Framed, Packet,
+    PacketId, Publish, ReasonCode, ReasonCodes, ReturnCode, SubAck, Subscribe, Subscription,
+    Subscriptions, TopicFilter, TopicFilters, TopicName, Unsubscribe, Utf8Str, Version, Will,
+};
+use rumqttc::mqttbytes::{Protocol, QoS, v4};
+use smallvec::SmallVec;
+
+use super::{Error, packet_id, password};
+
+/// Reads the packet at the beginning of `stream` and removes it; `None` if it is not complete.
+/// `max_len` limits the whole packet.
+pub fn read(
+    stream: &mut BytesMut,
+    dialect: Dialect,
+    max_len: u32,
+) -> Result<Option<v4::Packet>, Error> {
+    let Framed::Frame(frame) = Frame::split(stream, dialect, max_len)? else {
+        return Ok(None);
+    };
+    Ok(Some(match frame.decode(dialect)? {
+        Packet::Connect(packet) => {
+            let login = v4::Login {
+                username: packet.user_name.map(String::from).unwrap_or_default(),
+                password: packet.password.map_or(Ok(String::new()), password)?,
+            };
+            v4::Packet::Connect(v4::Connect {
+                protocol: Protocol::V4,
+                keep_alive: packet.keep_alive,
+                client_id: packet.client_id.into(),
+                clean_session: packet.clean_start,
+                last_will: packet.will.map(|will| v4::LastWill {
+                    topic: will.topic.into(),
+                    message: frame.share(will.payload.as_bytes()),
+                    qos: from_qos(will.qos),
+                    retain: will.retain,
+                }),
+                login: (login != v4::Login::new("", "")).then_some(login),
+            })
+        }
+        Packet::ConnAck(packet) => v4::Packet::ConnAck(v4::ConnAck {
+            session_present: packet.session_present,
+            code: match ReturnCode::try_from(packet.reason_code) {
+                Ok(ReturnCode::Accepted) => v4::ConnectReturnCode::Success,
+                Ok(ReturnCode::UnacceptableProtocolVersion) => {
+                    v4::ConnectReturnCode::RefusedProtocolVersion
+                }
+                Ok(ReturnCode::IdentifierRejected) => v4::ConnectReturnCode::BadClientId,
+                Ok(ReturnCode::ServerUnavailable) => v4::ConnectReturnCode::ServiceUnavailable,
+                Ok(ReturnCode::BadUserNameOrPassword) => v4::ConnectReturnCode::BadUserNamePassword,
+                Ok(ReturnCode::NotAuthorized) => v4::ConnectReturnCode::NotAuthorized,
+                Err(_) => return Err(Error::NoCounterpart),
+            },
+        }),
+        Packet::Publish(packet) => v4::Packet::Publish(v4::Publish {
+            dup: packet.delivery.dup(),
+            qos: from_qos(packet.delivery.qos()),
+            retain: packet.retain,
+            topic: packet.topic_name.map(String::from).unwrap_or_default(),
+            pkid: packet.delivery.packet_id().map_or(0, PacketId::get),
+            payload: frame.share(packet.payload),
+        }),
+        Packet::PubAck(packet) => v4::Packet::PubAck(v4::PubAck::new(packet.packet_id.get())),
+        Packet::PubRec(packet) => v4::Packet::PubRec(v4::PubRec::new(packet.packet_id.get())),
+        Packet::PubRel(packet) => v4::Packet::PubRel(v4::PubRel::new(packet.packet_id.get())),
+        Packet::PubComp(packet) => v4::Packet::PubComp(v4::PubComp::new(packet.packet_id.get())),
+        Packet::Subscribe(packet) => {
+            let filters = packet.subscriptions.iter().map(|subscription| {
+                let qos = from_qos(subscription.options.qos);
+                v4::SubscribeFilter::new(subscription.filter.into(), qos)
+            });
+            v4::Packet::Subscribe(v4::Subscribe {
+                pkid: packet.packet_id.get(),
+                filters: filters.collect(),
+            })
+        }
+        Packet::SubAck(packet) => {
+            let codes = packet.reason_codes.iter().map(|code| match code {
+                ReasonCode::GrantedQos2 => v4::SubscribeReasonCode::Success(QoS::ExactlyOnce),
+                ReasonCode::GrantedQos1 => v4::SubscribeReasonCode::Success(QoS::AtLeastOnce),
+                ReasonCode::Success => v4::SubscribeReasonCode::Success(QoS::AtMostOnce),
+                _ => v4::SubscribeReasonCode::Failure,
+            });
+            v4::Packet::SubAck(v4::SubAck::new(packet.packet_id.get(), codes.collect()))
+        }
+        Packet::Unsubscribe(packet) => v4::Packet::Unsubscribe(v4::Unsubscribe {
+            pkid: packet.packet_id.get(),
+            topics: packet.topic_filters.iter().map(String::from).collect(),
+        }),
+        Packet::UnsubAck(packet) => v4::Packet::UnsubAck(v4::UnsubAck::new(packet.packet_id.get())),
+        Packet::PingReq => v4::Packet::PingReq,
+        Packet::PingResp => v4::Packet::PingResp,
+        Packet::Disconnect(_) => v4::Packet::Disconnect,
+        Packet::Auth(_) => return Err(Error::NoCounterpart),
+    }))
+}
+
+/// Appends the packet to `buffer` and returns its length.
+pub fn write(packet: &v4::Packet, dialect: Dialect, buffer: &mut BytesMut) -> Result<usize, Error> {
+    let packet = match packet {
+        v4::Packet::Connect(packet) => {
+            let mut connect = Connect::new(Version::V3_1_1, Utf8Str::new(&packet.client_id)?);
+            if packet.protocol == Protocol::V5 {
+                connect.version = Version::V5;
+            }
+            connect.clean_start = packet.clean_session;
+            connect.keep_alive = packet.keep_alive;
+            if let Some(last) = &packet.last_will {
+                let topic = TopicName::new(&last.topic)?;
+                connect.will = Some(Will {
+                    qos: to_qos(last.qos),
+                    retain: last.retain,
+                    ..Will::new(topic, BinaryData::new(&last.message)?)
+                });
+            }
+            if let Some(login) = &packet.login {
+                if !login.username.is_empty() {
+                    connect.user_name = Some(Utf8Str::new(&login.username)?);
+                }
+                if !login.password.is_empty() {
+                    connect.password = Some(BinaryData::new(login.password.as_bytes())?);
+                }
+            }
+            Packet::from(connect)
+        }
+        v4::Packet::ConnAck(packet) => {
+            let mut connack = ConnAck::new(match packet.code {
+                v4::ConnectReturnCode::Success => ReasonCode::Success,
+                v4::ConnectReturnCode::RefusedProtocolVersion => {
+                    ReasonCode::UnsupportedProtocolVersion
+                }
+                v4::ConnectReturnCode::BadClientId => ReasonCode::ClientIdentifierNotValid,
+                v4::ConnectReturnCode::ServiceUnavailable => ReasonCode::ServerUnavailable,
+                v4::ConnectReturnCode::BadUserNamePassword => ReasonCode::BadUserNameOrPassword,
+                v4::ConnectReturnCode::NotAuthorized => ReasonCode::NotAuthorized,
+            });
+            connack.session_present = packet.session_present;
+            Packet::from(connack)
+        }
+        v4::Packet::Publish(packet) => {
+            let delivery = match packet.qos {
+                QoS::AtMostOnce => Delivery::AtMostOnce,
+                qos => Delivery::new(to_qos(qos), packet_id(packet.pkid)?).with_dup(packet.dup),
+            };
+            Packet::from(Publish {
+                delivery,
+                retain: packet.retain,
+                ..Publish::new(TopicName::new(&packet.topic)?, &packet.payload)
+            })
+        }
+        v4::Packet::PubAck(packet) => Packet::PubAck(Ack::new(packet_id(packet.pkid)?)),
+        v4::Packet::PubRec(packet) => Packet::PubRec(Ack::new(packet_id(packet.pkid)?)),
+        v4::Packet::PubRel(packet) => Packet::PubRel(Ack::new(packet_id(packet.pkid)?)),
+        v4::Packet::PubComp(packet) => Packet::PubComp(Ack::new(packet_id(packet.pkid)?)),
+        v4::Packet::Subscribe(packet) => {
+            let mut list = SmallVec::<[_; 16]>::new();
+            for filter in &packet.filters {
+                let qos = to_qos(filter.qos);
+                list.push(Subscription::new(TopicFilter::new(&filter.path)?, qos));
+            }
+            let list = Subscriptions::new(&list);
+            let subscribe = Subscribe::new(packet_id(packet.pkid)?, list);
+            return Ok(Packet::from(subscribe).encode(dialect, buffer)?);
+        }
+        v4::Packet::SubAck(packet) => {
+            let codes = packet.return_codes.iter().map(|code| match code {
+                v4::SubscribeReasonCode::Success(qos) => to_qos(*qos).into(),
+                v4::SubscribeReasonCode::Failure => ReasonCode::UnspecifiedError,
+            });
+            let codes: SmallVec<[_; 32]> = codes.collect();
+            let suback = SubAck::new(packet_id(packet.pkid)?, ReasonCodes::new(&codes));
+            return Ok(Packet::SubAck(suback).encode(dialect, buffer)?);
+        }
+        v4::Packet::Unsubscribe(packet) => {
+            let mut list = SmallVec::<[_; 16]>::new();
+            for topic in &packet.topics {
+                list.push(TopicFilter::new(topic)?);
+            }
+            let list = TopicFilters::new(&list);
+            let unsubscribe = Unsubscribe::new(packet_id(packet.pkid)?, list);
+            return Ok(Packet::from(unsubscribe).encode(dialect, buffer)?);
+        }
+        v4::Packet::UnsubAck(packet) => {
+            let packet_id = packet_id(packet.pkid)?;
+            Packet::UnsubAck(SubAck::new(packet_id, ReasonCodes::EMPTY))
+        }
+        v4::Packet::PingReq => Packet::PingReq,
+        v4::Packet::PingResp => Packet::PingResp,
+        v4::Packet::Disconnect => Packet::from(Disconnect::new(ReasonCode::NORMAL_DISCONNECTION)),
+    };
+    Ok(packet.encode(dialect, buffer)?)
+}
+
+fn from_qos(qos: mqtt_wire::QoS) -> QoS {
+    match qos {
+        mqtt_wire::QoS::AtMostOnce => QoS::AtMostOnce,
+        mqtt_wire::QoS::AtLeastOnce => QoS::AtLeastOnce,
+        mqtt_wire::QoS::ExactlyOnce => QoS::ExactlyOnce,
+    }
+}
+
+fn to_qos(qos: QoS) -> mqtt_wire::QoS {
+    match qos {
+        QoS::AtMostOnce => mqtt_wire::QoS::AtMostOnce,
+        QoS::AtLeastOnce => mqtt_wire::QoS::AtLeastOnce,
+        QoS::ExactlyOnce => mqtt_wire::QoS::ExactlyOnce,
+    }
+}
