@@ -62,3 +62,15 @@ fn packet_id(number: u16) -> Result<PacketId, Error> {
 fn password(password: BinaryData<'_>) -> Result<String, Error> {
     String::from_utf8(password.as_bytes().to_vec()).map_err(|_| Error::NoCounterpart)
 }
+
+/// Counts the items before it collects them, so that the list allocates once.
+fn collect<T, U>(
+    items: impl Iterator<Item = T> + Clone,
+    convert: impl Fn(T) -> Result<U, Error>,
+) -> Result<Vec<U>, Error> {
+    let mut list = Vec::with_capacity(items.clone().count());
+    for item in items {
+        list.push(convert(item)?);
+    }
+    Ok(list)
+}

@@ -1,15 +1,15 @@
 //! `rumqttc::mqttbytes::v4`: MQTT 3.1.1.
 
-use bytes::BytesMut;
+use bytes::{Buf, Bytes, BytesMut};
 use mqtt_wire::{
-    Ack, BinaryData, ConnAck, Connect, Delivery, Dialect, Disconnect, Frame, Framed, Packet,
+    Ack, BinaryData, ConnAck, Connect, Delivery, Dialect, Disconnect, FrameRef, Framed, Packet,
     PacketId, Publish, ReasonCode, ReasonCodes, ReturnCode, SubAck, Subscribe, Subscription,
     Subscriptions, TopicFilter, TopicFilters, TopicName, Unsubscribe, Utf8Str, Version, Will,
 };
 use rumqttc::mqttbytes::{Protocol, QoS, v4};
 use smallvec::SmallVec;
 
-use super::{Error, packet_id, password};
+use super::{Error, collect, packet_id, password};
 
 /// Reads the packet at the beginning of `stream` and removes it; `None` if it is not complete.
 /// `max_len` limits the whole packet.
@@ -18,10 +18,28 @@ pub fn read(
     dialect: Dialect,
     max_len: u32,
 ) -> Result<Option<v4::Packet>, Error> {
-    let Framed::Frame(frame) = Frame::split(stream, dialect, max_len)? else {
+    let Framed::Frame(frame) = FrameRef::split(stream, dialect, max_len)? else {
         return Ok(None);
     };
-    Ok(Some(match frame.decode(dialect)? {
+    let len = frame.bytes().len();
+    let packet = match &frame.decode(dialect)? {
+        Packet::Publish(packet) => {
+            let publish = v4::Publish {
+                dup: packet.delivery.dup(),
+                qos: from_qos(packet.delivery.qos()),
+                retain: packet.retain,
+                topic: packet.topic_name.map(String::from).unwrap_or_default(),
+                pkid: packet.delivery.packet_id().map_or(0, PacketId::get),
+                payload: Bytes::new(),
+            };
+            let at = len - packet.payload.len();
+            let mut payload = stream.split_to(len).freeze();
+            payload.advance(at);
+            return Ok(Some(v4::Packet::Publish(v4::Publish {
+                payload,
+                ..publish
+            })));
+        }
         Packet::Connect(packet) => {
             let login = v4::Login {
                 username: packet.user_name.map(String::from).unwrap_or_default(),
@@ -34,7 +52,7 @@ pub fn read(
                 clean_session: packet.clean_start,
                 last_will: packet.will.map(|will| v4::LastWill {
                     topic: will.topic.into(),
-                    message: frame.share(will.payload.as_bytes()),
+                    message: Bytes::copy_from_slice(will.payload.as_bytes()),
                     qos: from_qos(will.qos),
                     retain: will.retain,
                 }),
@@ -55,47 +73,40 @@ pub fn read(
                 Err(_) => return Err(Error::NoCounterpart),
             },
         }),
-        Packet::Publish(packet) => v4::Packet::Publish(v4::Publish {
-            dup: packet.delivery.dup(),
-            qos: from_qos(packet.delivery.qos()),
-            retain: packet.retain,
-            topic: packet.topic_name.map(String::from).unwrap_or_default(),
-            pkid: packet.delivery.packet_id().map_or(0, PacketId::get),
-            payload: frame.share(packet.payload),
-        }),
         Packet::PubAck(packet) => v4::Packet::PubAck(v4::PubAck::new(packet.packet_id.get())),
         Packet::PubRec(packet) => v4::Packet::PubRec(v4::PubRec::new(packet.packet_id.get())),
         Packet::PubRel(packet) => v4::Packet::PubRel(v4::PubRel::new(packet.packet_id.get())),
         Packet::PubComp(packet) => v4::Packet::PubComp(v4::PubComp::new(packet.packet_id.get())),
-        Packet::Subscribe(packet) => {
-            let filters = packet.subscriptions.iter().map(|subscription| {
-                let qos = from_qos(subscription.options.qos);
-                v4::SubscribeFilter::new(subscription.filter.into(), qos)
-            });
-            v4::Packet::Subscribe(v4::Subscribe {
-                pkid: packet.packet_id.get(),
-                filters: filters.collect(),
-            })
-        }
-        Packet::SubAck(packet) => {
-            let codes = packet.reason_codes.iter().map(|code| match code {
-                ReasonCode::GrantedQos2 => v4::SubscribeReasonCode::Success(QoS::ExactlyOnce),
-                ReasonCode::GrantedQos1 => v4::SubscribeReasonCode::Success(QoS::AtLeastOnce),
-                ReasonCode::Success => v4::SubscribeReasonCode::Success(QoS::AtMostOnce),
-                _ => v4::SubscribeReasonCode::Failure,
-            });
-            v4::Packet::SubAck(v4::SubAck::new(packet.packet_id.get(), codes.collect()))
-        }
+        Packet::Subscribe(packet) => v4::Packet::Subscribe(v4::Subscribe {
+            pkid: packet.packet_id.get(),
+            filters: collect(packet.subscriptions.iter(), |it| {
+                let qos = from_qos(it.options.qos);
+                Ok(v4::SubscribeFilter::new(it.filter.into(), qos))
+            })?,
+        }),
+        Packet::SubAck(packet) => v4::Packet::SubAck(v4::SubAck {
+            pkid: packet.packet_id.get(),
+            return_codes: collect(packet.reason_codes.iter(), |code| {
+                Ok(match code {
+                    ReasonCode::GrantedQos2 => v4::SubscribeReasonCode::Success(QoS::ExactlyOnce),
+                    ReasonCode::GrantedQos1 => v4::SubscribeReasonCode::Success(QoS::AtLeastOnce),
+                    ReasonCode::Success => v4::SubscribeReasonCode::Success(QoS::AtMostOnce),
+                    _ => v4::SubscribeReasonCode::Failure,
+                })
+            })?,
+        }),
         Packet::Unsubscribe(packet) => v4::Packet::Unsubscribe(v4::Unsubscribe {
             pkid: packet.packet_id.get(),
-            topics: packet.topic_filters.iter().map(String::from).collect(),
+            topics: collect(packet.topic_filters.iter(), |filter| Ok(filter.into()))?,
         }),
         Packet::UnsubAck(packet) => v4::Packet::UnsubAck(v4::UnsubAck::new(packet.packet_id.get())),
         Packet::PingReq => v4::Packet::PingReq,
         Packet::PingResp => v4::Packet::PingResp,
         Packet::Disconnect(_) => v4::Packet::Disconnect,
         Packet::Auth(_) => return Err(Error::NoCounterpart),
-    }))
+    };
+    stream.advance(len);
+    Ok(Some(packet))
 }
 
 /// Appends the packet to `buffer` and returns its length.

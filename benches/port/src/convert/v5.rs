@@ -3,9 +3,9 @@
 
 use std::num::{NonZeroU16, NonZeroU32};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use mqtt_wire::{
-    Ack, BinaryData, ConnAck, Connect, Delivery, Dialect, Disconnect, ErrorKind, Frame, Framed,
+    Ack, BinaryData, ConnAck, Connect, Delivery, Dialect, Disconnect, ErrorKind, FrameRef, Framed,
     Packet, PacketId, Properties, Property, Publish, ReasonCode, ReasonCodes, RetainHandling,
     SubAck, Subscribe, Subscription, SubscriptionId, SubscriptionOptions, Subscriptions,
     TopicFilter, TopicFilters, TopicName, Unsubscribe, Utf8Str, Version, Will,
@@ -13,7 +13,7 @@ use mqtt_wire::{
 use rumqttc::v5::mqttbytes::{QoS, v5};
 use smallvec::SmallVec;
 
-use super::{Error, packet_id, password};
+use super::{Error, collect, packet_id, password};
 
 /// Reads the packet at the beginning of `stream` and removes it; `None` if it is not complete.
 /// `max_len` limits the whole packet.
@@ -22,17 +22,41 @@ pub fn read(
     dialect: Dialect,
     max_len: u32,
 ) -> Result<Option<v5::Packet>, Error> {
-    let Framed::Frame(frame) = Frame::split(stream, dialect, max_len)? else {
+    let Framed::Frame(frame) = FrameRef::split(stream, dialect, max_len)? else {
         return Ok(None);
     };
-    Ok(Some(match frame.decode(dialect)? {
+    let len = frame.bytes().len();
+    let packet = match &frame.decode(dialect)? {
+        Packet::Publish(packet) => {
+            let publish = v5::Publish {
+                dup: packet.delivery.dup(),
+                qos: from_qos(packet.delivery.qos()),
+                retain: packet.retain,
+                topic: Bytes::new(),
+                pkid: packet.delivery.packet_id().map_or(0, PacketId::get),
+                payload: Bytes::new(),
+                properties: v5::PublishProperties::read_from(packet.properties),
+            };
+            // the topic and the payload share the memory of the stream
+            let topic_at = len - frame.body().len() + 2;
+            let topic_len = packet.topic_name.map_or(0, |name| name.as_bytes().len());
+            let payload_at = len - packet.payload.len();
+            let mut payload = stream.split_to(len).freeze();
+            let topic = payload.slice(topic_at..topic_at + topic_len);
+            payload.advance(payload_at);
+            return Ok(Some(v5::Packet::Publish(v5::Publish {
+                topic,
+                payload,
+                ..publish
+            })));
+        }
         Packet::Connect(packet) => {
             let will = packet.will.map(|will| v5::LastWill {
-                topic: frame.share(will.topic.as_bytes()),
-                message: frame.share(will.payload.as_bytes()),
+                topic: Bytes::copy_from_slice(will.topic.as_bytes()),
+                message: Bytes::copy_from_slice(will.payload.as_bytes()),
                 qos: from_qos(will.qos),
                 retain: will.retain,
-                properties: v5::LastWillProperties::read_from(will.properties, &frame),
+                properties: v5::LastWillProperties::read_from(will.properties),
             });
             let login = v5::Login {
                 username: packet.user_name.map(String::from).unwrap_or_default(),
@@ -42,7 +66,7 @@ pub fn read(
                 keep_alive: packet.keep_alive,
                 client_id: packet.client_id.into(),
                 clean_start: packet.clean_start,
-                properties: v5::ConnectProperties::read_from(packet.properties, &frame),
+                properties: v5::ConnectProperties::read_from(packet.properties),
             };
             let login = (login != v5::Login::new("", "")).then_some(login);
             v5::Packet::Connect(connect, will, login)
@@ -50,81 +74,63 @@ pub fn read(
         Packet::ConnAck(packet) => v5::Packet::ConnAck(v5::ConnAck {
             session_present: packet.session_present,
             code: v5::ConnectReturnCode::from_reason(packet.reason_code)?,
-            properties: v5::ConnAckProperties::read_from(packet.properties, &frame),
-        }),
-        Packet::Publish(packet) => v5::Packet::Publish(v5::Publish {
-            dup: packet.delivery.dup(),
-            qos: from_qos(packet.delivery.qos()),
-            retain: packet.retain,
-            topic: packet
-                .topic_name
-                .map(|name| frame.share(name.as_bytes()))
-                .unwrap_or_default(),
-            pkid: packet.delivery.packet_id().map_or(0, PacketId::get),
-            payload: frame.share(packet.payload),
-            properties: v5::PublishProperties::read_from(packet.properties, &frame),
+            properties: v5::ConnAckProperties::read_from(packet.properties),
         }),
         Packet::PubAck(packet) => v5::Packet::PubAck(v5::PubAck {
             pkid: packet.packet_id.get(),
             reason: v5::PubAckReason::from_reason(packet.reason_code)?,
-            properties: v5::PubAckProperties::read_from(packet.properties, &frame),
+            properties: v5::PubAckProperties::read_from(packet.properties),
         }),
         Packet::PubRec(packet) => v5::Packet::PubRec(v5::PubRec {
             pkid: packet.packet_id.get(),
             reason: v5::PubRecReason::from_reason(packet.reason_code)?,
-            properties: v5::PubRecProperties::read_from(packet.properties, &frame),
+            properties: v5::PubRecProperties::read_from(packet.properties),
         }),
         Packet::PubRel(packet) => v5::Packet::PubRel(v5::PubRel {
             pkid: packet.packet_id.get(),
             reason: v5::PubRelReason::from_reason(packet.reason_code)?,
-            properties: v5::PubRelProperties::read_from(packet.properties, &frame),
+            properties: v5::PubRelProperties::read_from(packet.properties),
         }),
         Packet::PubComp(packet) => v5::Packet::PubComp(v5::PubComp {
             pkid: packet.packet_id.get(),
             reason: v5::PubCompReason::from_reason(packet.reason_code)?,
-            properties: v5::PubCompProperties::read_from(packet.properties, &frame),
+            properties: v5::PubCompProperties::read_from(packet.properties),
         }),
         Packet::Subscribe(packet) => v5::Packet::Subscribe(v5::Subscribe {
             pkid: packet.packet_id.get(),
-            filters: packet.subscriptions.iter().map(filter).collect(),
-            properties: v5::SubscribeProperties::read_from(packet.properties, &frame),
+            filters: collect(packet.subscriptions.iter(), |it| Ok(filter(it)))?,
+            properties: v5::SubscribeProperties::read_from(packet.properties),
         }),
-        Packet::SubAck(packet) => {
-            let codes = packet.reason_codes.iter().map(|code| match code {
+        Packet::SubAck(packet) => v5::Packet::SubAck(v5::SubAck {
+            pkid: packet.packet_id.get(),
+            return_codes: collect(packet.reason_codes.iter(), |code| match code {
                 ReasonCode::Success => Ok(v5::SubscribeReasonCode::Success(QoS::AtMostOnce)),
                 ReasonCode::GrantedQos1 => Ok(v5::SubscribeReasonCode::Success(QoS::AtLeastOnce)),
                 ReasonCode::GrantedQos2 => Ok(v5::SubscribeReasonCode::Success(QoS::ExactlyOnce)),
                 failure => v5::SubscribeReasonCode::from_reason(failure),
-            });
-            v5::Packet::SubAck(v5::SubAck {
-                pkid: packet.packet_id.get(),
-                return_codes: codes.collect::<Result<_, _>>()?,
-                properties: v5::SubAckProperties::read_from(packet.properties, &frame),
-            })
-        }
+            })?,
+            properties: v5::SubAckProperties::read_from(packet.properties),
+        }),
         Packet::Unsubscribe(packet) => v5::Packet::Unsubscribe(v5::Unsubscribe {
             pkid: packet.packet_id.get(),
-            filters: packet.topic_filters.iter().map(String::from).collect(),
-            properties: v5::UnsubscribeProperties::read_from(packet.properties, &frame),
+            filters: collect(packet.topic_filters.iter(), |filter| Ok(filter.into()))?,
+            properties: v5::UnsubscribeProperties::read_from(packet.properties),
         }),
-        Packet::UnsubAck(packet) => {
-            let codes = packet.reason_codes.iter();
-            v5::Packet::UnsubAck(v5::UnsubAck {
-                pkid: packet.packet_id.get(),
-                reasons: codes
-                    .map(v5::UnsubAckReason::from_reason)
-                    .collect::<Result<_, _>>()?,
-                properties: v5::UnsubAckProperties::read_from(packet.properties, &frame),
-            })
-        }
+        Packet::UnsubAck(packet) => v5::Packet::UnsubAck(v5::UnsubAck {
+            pkid: packet.packet_id.get(),
+            reasons: collect(packet.reason_codes.iter(), v5::UnsubAckReason::from_reason)?,
+            properties: v5::UnsubAckProperties::read_from(packet.properties),
+        }),
         Packet::PingReq => v5::Packet::PingReq(v5::PingReq),
         Packet::PingResp => v5::Packet::PingResp(v5::PingResp),
         Packet::Disconnect(packet) => v5::Packet::Disconnect(v5::Disconnect {
             reason_code: v5::DisconnectReasonCode::from_reason(packet.reason_code)?,
-            properties: v5::DisconnectProperties::read_from(packet.properties, &frame),
+            properties: v5::DisconnectProperties::read_from(packet.properties),
         }),
         Packet::Auth(_) => return Err(Error::NoCounterpart),
-    }))
+    };
+    stream.advance(len);
+    Ok(Some(packet))
 }
 
 /// Appends the packet to `buffer` and returns its length.
@@ -404,7 +410,7 @@ fn properties<'l, 'a, P: Group>(
 /// A struct with the properties of one packet type.
 trait Group: Sized {
     /// `None` if there are no properties.
-    fn read_from(properties: Properties<'_>, frame: &Frame) -> Option<Self>;
+    fn read_from(properties: Properties<'_>) -> Option<Self>;
     fn list<'a>(&'a self, list: &mut List<'a>) -> Result<(), Error>;
 }
 
@@ -413,7 +419,7 @@ trait Group: Sized {
 macro_rules! groups {
     ($($type:ident { $($id:ident $field:ident),*; $($later_id:ident $later:ident),* })*) => {
         $(impl Group for v5::$type {
-            fn read_from(properties: Properties<'_>, frame: &Frame) -> Option<Self> {
+            fn read_from(properties: Properties<'_>) -> Option<Self> {
                 if properties.is_empty() {
                     return None;
                 }
@@ -424,10 +430,10 @@ macro_rules! groups {
                 };
                 for property in properties {
                     match property {
-                        $(Property::$id(value) => group.$field.read(value, frame),)*
-                        $(Property::$later_id(value) => group.$later.read(value, frame),)*
+                        $(Property::$id(value) => group.$field.read(value),)*
+                        $(Property::$later_id(value) => group.$later.read(value),)*
                         Property::UserProperty(name, value) => {
-                            group.user_properties.read((name, value), frame);
+                            group.user_properties.read((name, value));
                         }
                         _ => (), // this packet has no other properties
                     }
@@ -509,7 +515,7 @@ groups! {
 
 /// A field that holds the value `V` of a property.
 trait Field<'a, V> {
-    fn read(&mut self, value: V, frame: &Frame);
+    fn read(&mut self, value: V);
     fn each(&'a self, push: impl FnMut(V)) -> Result<(), Error>;
 }
 
@@ -517,7 +523,7 @@ trait Field<'a, V> {
 macro_rules! fields {
     ($($number:ty: $value:ty, $read:expr, $write:expr;)*) => {
         $(impl Field<'_, $value> for Option<$number> {
-            fn read(&mut self, value: $value, _: &Frame) {
+            fn read(&mut self, value: $value) {
                 *self = Some($read(value));
             }
 
@@ -546,7 +552,7 @@ fn subscription_id(number: usize) -> Option<SubscriptionId> {
 }
 
 impl Field<'_, SubscriptionId> for Vec<usize> {
-    fn read(&mut self, id: SubscriptionId, _: &Frame) {
+    fn read(&mut self, id: SubscriptionId) {
         self.push(id.get() as usize);
     }
 
@@ -559,7 +565,7 @@ impl Field<'_, SubscriptionId> for Vec<usize> {
 }
 
 impl<'a> Field<'a, (Utf8Str<'a>, Utf8Str<'a>)> for Vec<(String, String)> {
-    fn read(&mut self, (name, value): (Utf8Str<'a>, Utf8Str<'a>), _: &Frame) {
+    fn read(&mut self, (name, value): (Utf8Str<'a>, Utf8Str<'a>)) {
         self.push((name.into(), value.into()));
     }
 
@@ -572,7 +578,7 @@ impl<'a> Field<'a, (Utf8Str<'a>, Utf8Str<'a>)> for Vec<(String, String)> {
 }
 
 impl<'a> Field<'a, Utf8Str<'a>> for Option<String> {
-    fn read(&mut self, text: Utf8Str<'a>, _: &Frame) {
+    fn read(&mut self, text: Utf8Str<'a>) {
         *self = Some(text.into());
     }
 
@@ -585,7 +591,7 @@ impl<'a> Field<'a, Utf8Str<'a>> for Option<String> {
 }
 
 impl<'a> Field<'a, TopicName<'a>> for Option<String> {
-    fn read(&mut self, name: TopicName<'a>, _: &Frame) {
+    fn read(&mut self, name: TopicName<'a>) {
         *self = Some(name.into());
     }
 
@@ -598,8 +604,8 @@ impl<'a> Field<'a, TopicName<'a>> for Option<String> {
 }
 
 impl<'a> Field<'a, BinaryData<'a>> for Option<Bytes> {
-    fn read(&mut self, data: BinaryData<'a>, frame: &Frame) {
-        *self = Some(frame.share(data.as_bytes()));
+    fn read(&mut self, data: BinaryData<'a>) {
+        *self = Some(Bytes::copy_from_slice(data.as_bytes()));
     }
 
     fn each(&'a self, mut push: impl FnMut(BinaryData<'a>)) -> Result<(), Error> {
