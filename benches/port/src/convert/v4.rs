@@ -24,20 +24,19 @@ pub fn read(
     let len = frame.bytes().len();
     let packet = match &frame.decode(dialect)? {
         Packet::Publish(packet) => {
-            let publish = v4::Publish {
-                dup: packet.delivery.dup(),
-                qos: from_qos(packet.delivery.qos()),
-                retain: packet.retain,
-                topic: packet.topic_name.map(String::from).unwrap_or_default(),
-                pkid: packet.delivery.packet_id().map_or(0, PacketId::get),
-                payload: Bytes::new(),
-            };
-            let at = len - packet.payload.len();
+            let (retain, delivery) = (packet.retain, packet.delivery);
+            let topic = packet.topic_name.map(String::from).unwrap_or_default();
+            // the payload shares the memory of the stream
+            let payload_at = len - packet.payload.len();
             let mut payload = stream.split_to(len).freeze();
-            payload.advance(at);
+            payload.advance(payload_at);
             return Ok(Some(v4::Packet::Publish(v4::Publish {
+                dup: delivery.dup(),
+                qos: from_qos(delivery.qos()),
+                retain,
+                topic,
+                pkid: delivery.packet_id().map_or(0, PacketId::get),
                 payload,
-                ..publish
             })));
         }
         Packet::Connect(packet) => {

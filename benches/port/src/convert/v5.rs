@@ -28,15 +28,8 @@ pub fn read(
     let len = frame.bytes().len();
     let packet = match &frame.decode(dialect)? {
         Packet::Publish(packet) => {
-            let publish = v5::Publish {
-                dup: packet.delivery.dup(),
-                qos: from_qos(packet.delivery.qos()),
-                retain: packet.retain,
-                topic: Bytes::new(),
-                pkid: packet.delivery.packet_id().map_or(0, PacketId::get),
-                payload: Bytes::new(),
-                properties: v5::PublishProperties::read_from(packet.properties),
-            };
+            let (retain, delivery) = (packet.retain, packet.delivery);
+            let properties = v5::PublishProperties::read_from(packet.properties);
             // the topic and the payload share the memory of the stream
             let topic_at = len - frame.body().len() + 2;
             let topic_len = packet.topic_name.map_or(0, |name| name.as_bytes().len());
@@ -45,9 +38,13 @@ pub fn read(
             let topic = payload.slice(topic_at..topic_at + topic_len);
             payload.advance(payload_at);
             return Ok(Some(v5::Packet::Publish(v5::Publish {
+                dup: delivery.dup(),
+                qos: from_qos(delivery.qos()),
+                retain,
                 topic,
+                pkid: delivery.packet_id().map_or(0, PacketId::get),
                 payload,
-                ..publish
+                properties,
             })));
         }
         Packet::Connect(packet) => {
