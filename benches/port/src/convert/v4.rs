@@ -110,7 +110,7 @@ pub fn read(
 
 /// Appends the packet to `buffer` and returns its length.
 pub fn write(packet: &v4::Packet, dialect: Dialect, buffer: &mut BytesMut) -> Result<usize, Error> {
-    let packet = match packet {
+    Ok(match packet {
         v4::Packet::Connect(packet) => {
             let mut connect = Connect::new(Version::V3_1_1, Utf8Str::new(&packet.client_id)?);
             if packet.protocol == Protocol::V5 {
@@ -134,7 +134,7 @@ pub fn write(packet: &v4::Packet, dialect: Dialect, buffer: &mut BytesMut) -> Re
                     connect.password = Some(BinaryData::new(login.password.as_bytes())?);
                 }
             }
-            Packet::from(connect)
+            Packet::from(connect).encode(dialect, buffer)?
         }
         v4::Packet::ConnAck(packet) => {
             let mut connack = ConnAck::new(match packet.code {
@@ -148,7 +148,7 @@ pub fn write(packet: &v4::Packet, dialect: Dialect, buffer: &mut BytesMut) -> Re
                 v4::ConnectReturnCode::NotAuthorized => ReasonCode::NotAuthorized,
             });
             connack.session_present = packet.session_present;
-            Packet::from(connack)
+            Packet::from(connack).encode(dialect, buffer)?
         }
         v4::Packet::Publish(packet) => {
             let delivery = match packet.qos {
@@ -160,11 +160,20 @@ pub fn write(packet: &v4::Packet, dialect: Dialect, buffer: &mut BytesMut) -> Re
                 retain: packet.retain,
                 ..Publish::new(TopicName::new(&packet.topic)?, &packet.payload)
             })
+            .encode(dialect, buffer)?
         }
-        v4::Packet::PubAck(packet) => Packet::PubAck(Ack::new(packet_id(packet.pkid)?)),
-        v4::Packet::PubRec(packet) => Packet::PubRec(Ack::new(packet_id(packet.pkid)?)),
-        v4::Packet::PubRel(packet) => Packet::PubRel(Ack::new(packet_id(packet.pkid)?)),
-        v4::Packet::PubComp(packet) => Packet::PubComp(Ack::new(packet_id(packet.pkid)?)),
+        v4::Packet::PubAck(packet) => {
+            Packet::PubAck(Ack::new(packet_id(packet.pkid)?)).encode(dialect, buffer)?
+        }
+        v4::Packet::PubRec(packet) => {
+            Packet::PubRec(Ack::new(packet_id(packet.pkid)?)).encode(dialect, buffer)?
+        }
+        v4::Packet::PubRel(packet) => {
+            Packet::PubRel(Ack::new(packet_id(packet.pkid)?)).encode(dialect, buffer)?
+        }
+        v4::Packet::PubComp(packet) => {
+            Packet::PubComp(Ack::new(packet_id(packet.pkid)?)).encode(dialect, buffer)?
+        }
         v4::Packet::Subscribe(packet) => {
             let mut list = SmallVec::<[_; 16]>::new();
             for filter in &packet.filters {
@@ -173,7 +182,7 @@ pub fn write(packet: &v4::Packet, dialect: Dialect, buffer: &mut BytesMut) -> Re
             }
             let list = Subscriptions::new(&list);
             let subscribe = Subscribe::new(packet_id(packet.pkid)?, list);
-            return Ok(Packet::from(subscribe).encode(dialect, buffer)?);
+            Packet::from(subscribe).encode(dialect, buffer)?
         }
         v4::Packet::SubAck(packet) => {
             let codes = packet.return_codes.iter().map(|code| match code {
@@ -182,7 +191,7 @@ pub fn write(packet: &v4::Packet, dialect: Dialect, buffer: &mut BytesMut) -> Re
             });
             let codes: SmallVec<[_; 32]> = codes.collect();
             let suback = SubAck::new(packet_id(packet.pkid)?, ReasonCodes::new(&codes));
-            return Ok(Packet::SubAck(suback).encode(dialect, buffer)?);
+            Packet::SubAck(suback).encode(dialect, buffer)?
         }
         v4::Packet::Unsubscribe(packet) => {
             let mut list = SmallVec::<[_; 16]>::new();
@@ -191,17 +200,17 @@ pub fn write(packet: &v4::Packet, dialect: Dialect, buffer: &mut BytesMut) -> Re
             }
             let list = TopicFilters::new(&list);
             let unsubscribe = Unsubscribe::new(packet_id(packet.pkid)?, list);
-            return Ok(Packet::from(unsubscribe).encode(dialect, buffer)?);
+            Packet::from(unsubscribe).encode(dialect, buffer)?
         }
         v4::Packet::UnsubAck(packet) => {
             let packet_id = packet_id(packet.pkid)?;
-            Packet::UnsubAck(SubAck::new(packet_id, ReasonCodes::EMPTY))
+            Packet::UnsubAck(SubAck::new(packet_id, ReasonCodes::EMPTY)).encode(dialect, buffer)?
         }
-        v4::Packet::PingReq => Packet::PingReq,
-        v4::Packet::PingResp => Packet::PingResp,
-        v4::Packet::Disconnect => Packet::from(Disconnect::new(ReasonCode::NORMAL_DISCONNECTION)),
-    };
-    Ok(packet.encode(dialect, buffer)?)
+        v4::Packet::PingReq => Packet::PingReq.encode(dialect, buffer)?,
+        v4::Packet::PingResp => Packet::PingResp.encode(dialect, buffer)?,
+        v4::Packet::Disconnect => Packet::from(Disconnect::new(ReasonCode::NORMAL_DISCONNECTION))
+            .encode(dialect, buffer)?,
+    })
 }
 
 fn from_qos(qos: mqtt_wire::QoS) -> QoS {
