@@ -8,7 +8,8 @@ pub mod v5;
 
 use std::fmt;
 
-use mqtt_wire::{BinaryData, DecodeError, EncodeError, ErrorKind, PacketId};
+use mqtt_wire::{BinaryData, DecodeError, EncodeError, ErrorKind, PacketId, ReasonCode};
+use smallvec::SmallVec;
 
 /// The reason why a packet was not read or written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,4 +74,9 @@ fn collect<T, U>(
         list.push(convert(item)?);
     }
     Ok(list)
+}
+
+/// Room for this many codes, on the stack unless there are many.
+fn reason_codes(count: usize) -> SmallVec<[ReasonCode; 32]> {
+    SmallVec::from_elem(ReasonCode::Success, count)
 }

@@ -19,7 +19,7 @@ use std::fmt::Write;
 use std::hint::black_box;
 use std::path::Path;
 
-use rows::{Row, WAYS, Way};
+use rows::Row;
 use stopwatch::{Counting, median};
 
 #[global_allocator]
@@ -89,45 +89,47 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Nanoseconds for each packet, in each round.
-type Times = [Vec<f64>; WAYS.len()];
+/// The figures of the ways of a row.
+type Figures<T> = Vec<T>;
 
-/// Measures round by round, so that other load on the machine affects all ways alike.
-fn times(rows: &[Row], rounds: usize) -> Vec<Times> {
-    let runs = |row: &Row, way| stopwatch::runs_in_slice((row.run)(way, 3).nanos);
-    let runs: Vec<_> = rows
-        .iter()
-        .map(|row| WAYS.map(|way| runs(row, way)))
-        .collect();
-    let mut times: Vec<Times> = rows.iter().map(|_| Times::default()).collect();
-    for _ in 0..rounds.max(1) {
-        for ((row, runs), times) in rows.iter().zip(&runs).zip(&mut times) {
-            for ((way, runs), times) in WAYS.into_iter().zip(runs).zip(times) {
-                times.push((row.run)(way, *runs).nanos / f64::from(row.packets));
-            }
+/// Measures nanoseconds for each packet round by round, so that other load on the machine affects all
+/// ways alike.
+fn times(rows: &[Row], rounds: usize) -> Vec<Figures<Vec<f64>>> {
+    let mut runs = Vec::new();
+    for (i, row) in rows.iter().enumerate() {
+        for &way in row.ways {
+            let count = stopwatch::runs_in_slice((row.run)(way, 3).nanos);
+            runs.push((i, way, count, Vec::new()));
         }
+    }
+    for _ in 0..rounds.max(1) {
+        for (i, way, count, rounds) in &mut runs {
+            let row = &rows[*i];
+            rounds.push((row.run)(*way, *count).nanos / f64::from(row.packets));
+        }
+    }
+    let mut times: Vec<_> = rows.iter().map(|_| Vec::new()).collect();
+    for (i, _, _, rounds) in runs {
+        times[i].push(rounds);
     }
     times
 }
 
-/// Instructions for each packet.
-fn counts(rows: &[Row], name: &str) -> Result<Vec<[f64; WAYS.len()]>, String> {
-    let args = [COUNTED, "--row", name];
-    let counts = callgrind::count(&args, "", rows.len() * WAYS.len())?;
-    let of_row = |(row, counts): (&Row, &[f64])| {
-        std::array::from_fn(|way| counts[way] / f64::from(row.packets))
+/// Counts instructions for each packet.
+fn counts(rows: &[Row], name: &str) -> Result<Vec<Figures<f64>>, String> {
+    let pieces = rows.iter().map(|row| row.ways.len()).sum();
+    let mut counts = callgrind::count(&[COUNTED, "--row", name], "", pieces)?.into_iter();
+    let mut of_row = |row: &Row| {
+        let counts = counts.by_ref().take(row.ways.len());
+        counts.map(|count| count / f64::from(row.packets)).collect()
     };
-    Ok(rows
-        .iter()
-        .zip(counts.chunks(WAYS.len()))
-        .map(of_row)
-        .collect())
+    Ok(rows.iter().map(&mut of_row).collect())
 }
 
 /// The work that [`counts`] counts.
 fn count_here(rows: &[Row]) {
     for row in rows {
-        for way in WAYS {
+        for &way in row.ways {
             callgrind::counted(|runs| {
                 black_box((row.run)(way, runs).nanos);
             });
@@ -136,38 +138,33 @@ fn count_here(rows: &[Row]) {
 }
 
 /// A line for each row. A ratio above 1 is bold.
-fn table(rows: &[Row], counts: &[[f64; WAYS.len()]], times: Option<&[Times]>) -> String {
-    let mut text =
-        String::from("| | rumqttc | copying port | port that keeps frames | allocations |\n");
+fn table(rows: &[Row], counts: &[Figures<f64>], times: Option<&[Figures<Vec<f64>>]>) -> String {
+    let mut text = String::from("| | rumqttc | copying port | frames | frames, encoded again |\n");
     text += "|---|---:|---:|---:|---:|\n";
     let shown = |ratio: f64| match ratio {
         1.005.. => format!("**{ratio:.2}**"),
         _ => format!("{ratio:.2}"),
     };
     for (i, row) in rows.iter().enumerate() {
-        let [original, ported @ ..] = &counts[i];
-        let _ = match times {
-            None => write!(text, "| {row} | {original:.0} |"),
-            Some(times) => {
-                let nanos = median(times[i][0].clone());
-                write!(text, "| {row} | {nanos:.1} ns / {original:.0} |")
-            }
-        };
-        for (way, count) in ported.iter().enumerate() {
-            let count = shown(count / original);
-            let _ = match times {
-                None => write!(text, " {count} |"),
-                Some(times) => {
-                    let [original, ported @ ..] = &times[i];
-                    let rounds = ported[way].iter().zip(original);
-                    let ratio = median(rounds.map(|(port, original)| port / original).collect());
-                    write!(text, " {} / {count} |", shown(ratio))
+        let mut cells = vec![row.to_string()];
+        for (way, count) in counts[i].iter().enumerate() {
+            let time = times.map(|times| (&times[i][way], &times[i][0]));
+            cells.push(match (way, time) {
+                (0, None) => format!("{count:.0}"),
+                (0, Some((nanos, _))) => format!("{:.1} ns / {count:.0}", median(nanos.clone())),
+                (_, None) => shown(count / counts[i][0]),
+                (_, Some((ported, original))) => {
+                    let ratios = ported.iter().zip(original).map(|(a, b)| a / b).collect();
+                    format!(
+                        "{} / {}",
+                        shown(median(ratios)),
+                        shown(count / counts[i][0])
+                    )
                 }
-            };
+            });
         }
-        let allocations = |way: Way| (row.run)(way, 1).allocations / f64::from(row.packets);
-        let [original, copying, frames] = WAYS.map(allocations);
-        let _ = writeln!(text, " {original:.0}, {copying:.0}, {frames:.0} |");
+        cells.resize(5, String::new());
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
     text
 }

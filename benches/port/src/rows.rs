@@ -16,6 +16,7 @@ use crate::stopwatch::{Stopwatch, Taken};
 pub struct Row {
     name: String,
     pub packets: u32,
+    pub ways: &'static [Way],
     check: Box<dyn Fn() -> Result<(), String>>,
     /// Reads or writes all packets, repeatedly.
     pub run: Box<dyn Fn(Way, u32) -> Taken>,
@@ -40,12 +41,14 @@ pub enum Way {
     Original,
     /// The public types of `rumqttc`, converted.
     Copying,
-    /// [`PacketBuf`], read from the same buffer. To write it, its packet is encoded again, as a program
-    /// does that changes a field, such as the Packet Identifier.
+    /// [`PacketBuf`]. To write it, its bytes are appended.
     Frames,
+    /// [`PacketBuf`], whose packet is encoded again, as a program does that changes a field of it.
+    FramesAgain,
 }
 
-pub const WAYS: [Way; 3] = [Way::Original, Way::Copying, Way::Frames];
+const READING: &[Way] = &[Way::Original, Way::Copying, Way::Frames];
+const WRITING: &[Way] = &[Way::Original, Way::Copying, Way::Frames, Way::FramesAgain];
 
 /// Each kind of packet: to read, then to write.
 pub fn all() -> Vec<Row> {
@@ -99,8 +102,9 @@ fn read<C: Codec>(name: &str, dialect: Dialect, packets: Vec<C::Packet>) -> Row 
     Row {
         name: format!("read {name}, {}", C::VERSION),
         packets: count,
+        ways: READING,
         check: Box::new(move || {
-            let [mut original, mut copying, mut frames] = WAYS.map(|_| stream(&checked));
+            let [mut original, mut copying, mut frames] = [(); 3].map(|()| stream(&checked));
             for packet in &packets {
                 let original = C::read(&mut original, |read| read == packet);
                 let copying = C::convert(&mut copying, dialect, |read| read == packet);
@@ -120,7 +124,7 @@ fn read<C: Codec>(name: &str, dialect: Dialect, packets: Vec<C::Packet>) -> Row 
             Way::Copying => time_reading(&wire, count, runs, |stream| {
                 C::convert(stream, dialect, Fields::sum)
             }),
-            Way::Frames => time_reading(&wire, count, runs, |stream| {
+            Way::Frames | Way::FramesAgain => time_reading(&wire, count, runs, |stream| {
                 keep(stream, dialect).packet().sum()
             }),
         }),
@@ -178,9 +182,10 @@ fn write<C: Codec>(name: &str, dialect: Dialect, packets: Vec<C::Packet>) -> Row
     Row {
         name: format!("write {name}, {}", C::VERSION),
         packets: packets.len() as u32,
+        ways: WRITING,
         check: Box::new(move || {
             for (packet, kept) in packets.iter().zip(&checked) {
-                let [mut original, mut copying, mut frames] = WAYS.map(|_| BytesMut::new());
+                let [mut original, mut copying, mut frames] = [(); 3].map(|()| BytesMut::new());
                 C::write(packet, &mut original);
                 C::convert_back(packet, dialect, &mut copying);
                 again(kept, &mut frames);
@@ -197,7 +202,10 @@ fn write<C: Codec>(name: &str, dialect: Dialect, packets: Vec<C::Packet>) -> Row
             Way::Copying => time_writing(packets, runs, |packet, buffer| {
                 C::convert_back(packet, dialect, buffer);
             }),
-            Way::Frames => time_writing(&kept, runs, again),
+            Way::Frames => time_writing(&kept, runs, |packet, buffer| {
+                buffer.extend_from_slice(packet.bytes());
+            }),
+            Way::FramesAgain => time_writing(&kept, runs, again),
         }),
     }
 }

@@ -9,7 +9,7 @@ use mqtt_wire::{
 use rumqttc::mqttbytes::{Protocol, QoS, v4};
 use smallvec::SmallVec;
 
-use super::{Error, collect, packet_id, password};
+use super::{Error, collect, packet_id, password, reason_codes};
 
 /// Reads the packet at the beginning of `stream` and removes it; `None` if it is not complete.
 /// `max_len` limits the whole packet.
@@ -185,11 +185,13 @@ pub fn write(packet: &v4::Packet, dialect: Dialect, buffer: &mut BytesMut) -> Re
             Packet::from(subscribe).encode(dialect, buffer)?
         }
         v4::Packet::SubAck(packet) => {
-            let codes = packet.return_codes.iter().map(|code| match code {
-                v4::SubscribeReasonCode::Success(qos) => to_qos(*qos).into(),
-                v4::SubscribeReasonCode::Failure => ReasonCode::UnspecifiedError,
-            });
-            let codes: SmallVec<[_; 32]> = codes.collect();
+            let mut codes = reason_codes(packet.return_codes.len());
+            for (ours, theirs) in codes.iter_mut().zip(&packet.return_codes) {
+                *ours = match theirs {
+                    v4::SubscribeReasonCode::Success(qos) => to_qos(*qos).into(),
+                    v4::SubscribeReasonCode::Failure => ReasonCode::UnspecifiedError,
+                };
+            }
             let suback = SubAck::new(packet_id(packet.pkid)?, ReasonCodes::new(&codes));
             Packet::SubAck(suback).encode(dialect, buffer)?
         }

@@ -13,7 +13,7 @@ use mqtt_wire::{
 use rumqttc::v5::mqttbytes::{QoS, v5};
 use smallvec::SmallVec;
 
-use super::{Error, collect, packet_id, password};
+use super::{Error, collect, packet_id, password, reason_codes};
 
 /// Reads the packet at the beginning of `stream` and removes it; `None` if it is not complete.
 /// `max_len` limits the whole packet.
@@ -213,13 +213,13 @@ pub fn write(packet: &v5::Packet, dialect: Dialect, buffer: &mut BytesMut) -> Re
             return Ok(Packet::from(subscribe).encode(dialect, buffer)?);
         }
         v5::Packet::SubAck(packet) => {
-            let mut codes = SmallVec::<[_; 32]>::new();
-            for code in &packet.return_codes {
-                codes.push(match code {
+            let mut codes = reason_codes(packet.return_codes.len());
+            for (ours, theirs) in codes.iter_mut().zip(&packet.return_codes) {
+                *ours = match theirs {
                     v5::SubscribeReasonCode::Success(qos) => to_qos(*qos).into(),
                     v5::SubscribeReasonCode::Failure => ReasonCode::UnspecifiedError,
                     failure => failure.to_reason()?,
-                });
+                };
             }
             let suback = SubAck {
                 packet_id: packet_id(packet.pkid)?,
@@ -241,9 +241,9 @@ pub fn write(packet: &v5::Packet, dialect: Dialect, buffer: &mut BytesMut) -> Re
             return Ok(Packet::from(unsubscribe).encode(dialect, buffer)?);
         }
         v5::Packet::UnsubAck(packet) => {
-            let mut codes = SmallVec::<[_; 32]>::new();
-            for reason in &packet.reasons {
-                codes.push(reason.to_reason()?);
+            let mut codes = reason_codes(packet.reasons.len());
+            for (ours, theirs) in codes.iter_mut().zip(&packet.reasons) {
+                *ours = theirs.to_reason()?;
             }
             let unsuback = SubAck {
                 packet_id: packet_id(packet.pkid)?,
