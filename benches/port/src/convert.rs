@@ -3,12 +3,15 @@
 //! [`v4::read`] and [`v5::read`] replace `Packet::read`, and `write` replaces `Packet::write`. The
 //! results are equal, but packets that break a rule of the standard are errors.
 
+#[cfg(test)]
+mod tests;
 pub mod v4;
 pub mod v5;
 
 use std::fmt;
 
-use mqtt_wire::{BinaryData, DecodeError, EncodeError, ErrorKind, PacketId, ReasonCode};
+use bytes::BytesMut;
+use mqtt_wire::{BinaryData, DecodeError, Dialect, EncodeError, ErrorKind, PacketId, ReasonCode};
 use smallvec::SmallVec;
 
 /// The reason why a packet was not read or written.
@@ -79,4 +82,23 @@ fn collect<T, U>(
 /// Room for this many codes, on the stack unless there are many.
 fn reason_codes(count: usize) -> SmallVec<[ReasonCode; 32]> {
     SmallVec::from_elem(ReasonCode::Success, count)
+}
+
+/// Removes the packet that was appended last if it is too long.
+fn limit(
+    len: usize,
+    max_len: u32,
+    dialect: Dialect,
+    buffer: &mut BytesMut,
+) -> Result<usize, Error> {
+    if len <= max_len as usize {
+        return Ok(len);
+    }
+    buffer.truncate(buffer.len() - len);
+    let needed = len as u32; // below 2^28
+    Err(Error::Encode(EncodeError::TooLarge {
+        needed,
+        max: max_len,
+        dialect,
+    }))
 }

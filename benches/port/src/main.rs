@@ -139,8 +139,10 @@ fn count_here(rows: &[Row]) {
 
 /// A line for each row. A ratio above 1 is bold.
 fn table(rows: &[Row], counts: &[Figures<f64>], times: Option<&[Figures<Vec<f64>>]>) -> String {
-    let mut text = String::from("| | rumqttc | copying port | frames | frames, encoded again |\n");
-    text += "|---|---:|---:|---:|---:|\n";
+    let mut text = String::from(
+        "| | rumqttc | copying port | frames | frames, encoded again | allocations |\n",
+    );
+    text += "|---|---:|---:|---:|---:|---:|\n";
     let shown = |ratio: f64| match ratio {
         1.005.. => format!("**{ratio:.2}**"),
         _ => format!("{ratio:.2}"),
@@ -164,7 +166,30 @@ fn table(rows: &[Row], counts: &[Figures<f64>], times: Option<&[Figures<Vec<f64>
             });
         }
         cells.resize(5, String::new());
+        let allocations = |&way| {
+            format!(
+                "{:.0}",
+                (row.run)(way, 1).allocations / f64::from(row.packets)
+            )
+        };
+        cells.push(
+            row.ways
+                .iter()
+                .map(allocations)
+                .collect::<Vec<_>>()
+                .join(", "),
+        );
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn all_ways_of_a_row_have_equal_results() {
+        for row in super::rows::all() {
+            assert_eq!(row.check(), Ok(()), "{row}");
+        }
+    }
 }

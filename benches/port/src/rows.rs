@@ -272,7 +272,7 @@ impl Codec for V4 {
 
     #[inline(always)]
     fn convert_back(packet: &v4::Packet, dialect: Dialect, buffer: &mut BytesMut) {
-        convert::v4::write(packet, dialect, buffer).expect("a valid packet");
+        convert::v4::write(packet, dialect, u32::MAX, buffer).expect("a valid packet");
     }
 }
 
@@ -303,7 +303,7 @@ impl Codec for V5 {
 
     #[inline(always)]
     fn convert_back(packet: &v5::Packet, dialect: Dialect, buffer: &mut BytesMut) {
-        convert::v5::write(packet, dialect, buffer).expect("a valid packet");
+        convert::v5::write(packet, dialect, u32::MAX, buffer).expect("a valid packet");
     }
 }
 

@@ -9,7 +9,7 @@ use mqtt_wire::{
 use rumqttc::mqttbytes::{Protocol, QoS, v4};
 use smallvec::SmallVec;
 
-use super::{Error, collect, packet_id, password, reason_codes};
+use super::{Error, collect, limit, packet_id, password, reason_codes};
 
 /// Reads the packet at the beginning of `stream` and removes it; `None` if it is not complete.
 /// `max_len` limits the whole packet.
@@ -108,8 +108,18 @@ pub fn read(
     Ok(Some(packet))
 }
 
-/// Appends the packet to `buffer` and returns its length.
-pub fn write(packet: &v4::Packet, dialect: Dialect, buffer: &mut BytesMut) -> Result<usize, Error> {
+/// Appends the packet to `buffer` and returns its length, which is at most `max_len`.
+pub fn write(
+    packet: &v4::Packet,
+    dialect: Dialect,
+    max_len: u32,
+    buffer: &mut BytesMut,
+) -> Result<usize, Error> {
+    let len = encode(packet, dialect, buffer)?;
+    limit(len, max_len, dialect, buffer)
+}
+
+fn encode(packet: &v4::Packet, dialect: Dialect, buffer: &mut BytesMut) -> Result<usize, Error> {
     Ok(match packet {
         v4::Packet::Connect(packet) => {
             let mut connect = Connect::new(Version::V3_1_1, Utf8Str::new(&packet.client_id)?);

@@ -13,7 +13,7 @@ use mqtt_wire::{
 use rumqttc::v5::mqttbytes::{QoS, v5};
 use smallvec::SmallVec;
 
-use super::{Error, collect, packet_id, password, reason_codes};
+use super::{Error, collect, limit, packet_id, password, reason_codes};
 
 /// Reads the packet at the beginning of `stream` and removes it; `None` if it is not complete.
 /// `max_len` limits the whole packet.
@@ -130,8 +130,18 @@ pub fn read(
     Ok(Some(packet))
 }
 
-/// Appends the packet to `buffer` and returns its length.
-pub fn write(packet: &v5::Packet, dialect: Dialect, buffer: &mut BytesMut) -> Result<usize, Error> {
+/// Appends the packet to `buffer` and returns its length, which is at most `max_len`.
+pub fn write(
+    packet: &v5::Packet,
+    dialect: Dialect,
+    max_len: u32,
+    buffer: &mut BytesMut,
+) -> Result<usize, Error> {
+    let len = encode(packet, dialect, buffer)?;
+    limit(len, max_len, dialect, buffer)
+}
+
+fn encode(packet: &v5::Packet, dialect: Dialect, buffer: &mut BytesMut) -> Result<usize, Error> {
     let (mut list, mut of_will) = (List::new(), List::new());
     let packet = match packet {
         v5::Packet::Connect(packet, will, login) => {
