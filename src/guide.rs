@@ -7,7 +7,8 @@
 //! | [`websocket`] | MQTT over WebSocket: subprotocol, message boundaries, text, fan-out |
 //! | [`embedded`] | a device without an allocator: slices in, slices out |
 //! | [`gateway`] | a program between two peers: translation, fan-out, devices that deviate |
-//! | [`migrating`] | users of `mqttbytes`, `rumqttc`, `mqttrs` and `mqtt-proto` |
+//! | [`migrating`] | users of `mqttbytes`, `mqttrs` and `mqtt-proto` |
+//! | [`rumqttc`] | a port from the packets of `rumqttc`: types, recipes, the measured effect |
 //! | [`comparison`] | the choice of a codec: this crate beside six others, and the case for each of them |
 //! | [`bugs`] | real parser bugs and CVEs, with the bytes and the verdict here |
 //! | [`decisions`] | the reasons for `Dialect`, for lists as views, and so on |
@@ -59,6 +60,9 @@ pub mod gateway {}
 
 #[doc = include_str!("guide/migrating.md")]
 pub mod migrating {}
+
+#[doc = include_str!("guide/rumqttc.md")]
+pub mod rumqttc {}
 
 #[doc = include_str!("guide/comparison.md")]
 pub mod comparison {}
