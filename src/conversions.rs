@@ -8,8 +8,8 @@ use crate::error::ErrorKind;
 use crate::packet::RetainHandling;
 use crate::packet_type::PacketType;
 use crate::property_id::PropertyId;
-use crate::topic::{TopicFilter, TopicName};
-use crate::wire::text::check_utf8;
+use crate::topic::{TopicFilter, TopicName, check_filter, check_topic_name};
+use crate::wire::text::{MAX_FIELD, check_text};
 
 // ---- numbers -------------------------------------------------------------------------------
 
@@ -90,26 +90,36 @@ impl FromStr for Version {
 // ---- texts and bytes -----------------------------------------------------------------------
 
 macro_rules! texts {
-    ($($name:ident)*) => {
+    ($($name:ident: $check:path;)*) => {
         $(impl<'a> TryFrom<&'a [u8]> for $name<'a> {
             type Error = ErrorKind;
 
             fn try_from(bytes: &'a [u8]) -> Result<Self, ErrorKind> {
-                check_utf8(bytes).map_err(|bad| bad.kind)?;
-                Self::new(core::str::from_utf8(bytes).unwrap_or_default())
+                if bytes.len() > MAX_FIELD {
+                    return Err(ErrorKind::FieldTooLong);
+                }
+                match $check(bytes) {
+                    Ok(()) => Ok(Self::trusted(bytes)),
+                    Err(bad) => Err(bad.kind),
+                }
             }
         }
 
         #[cfg(feature = "alloc")]
         impl From<$name<'_>> for alloc::string::String {
+            /// Checks the UTF-8 of the copy, which is aligned, and not of the text: that is faster.
             fn from(text: $name<'_>) -> Self {
-                text.as_str().into()
+                Self::from_utf8(text.as_bytes().to_vec()).unwrap_or_default()
             }
         })*
     };
 }
 
-texts!(Utf8Str TopicName TopicFilter);
+texts! {
+    Utf8Str: check_text;
+    TopicName: check_topic_name;
+    TopicFilter: check_filter;
+}
 
 impl<'a> From<TopicName<'a>> for Utf8Str<'a> {
     fn from(name: TopicName<'a>) -> Self {

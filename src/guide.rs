@@ -50,6 +50,9 @@ pub mod gateway {}
 #[doc = include_str!("guide/migrating.md")]
 pub mod migrating {}
 
+#[doc = include_str!("guide/rumqttc.md")]
+pub mod rumqttc {}
+
 #[doc = include_str!("guide/comparison.md")]
 pub mod comparison {}
 

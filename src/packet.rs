@@ -390,16 +390,19 @@ impl<'a> Packet<'a> {
     /// or does not fit into `buffer`. A buffer that grows, for example a `Vec`, has room for every
     /// packet. After an error, `buffer` is unchanged.
     #[cfg(feature = "bytes")]
+    #[inline(always)] // a caller that builds the packet knows its type
     pub fn encode(
         &self,
         dialect: Dialect,
         buffer: &mut impl bytes::BufMut,
     ) -> Result<usize, EncodeError> {
-        if let Some(ack) = self.short_ack_bytes() {
-            if buffer.remaining_mut() >= ack.len() {
-                buffer.put_slice(&ack);
-                return Ok(ack.len());
+        if let Self::PubAck(ack) | Self::PubRec(ack) | Self::PubRel(ack) | Self::PubComp(ack) = self
+        {
+            if let (Some(bytes), 4..) = (self.short_ack_bytes(), buffer.remaining_mut()) {
+                buffer.put_slice(&bytes);
+                return Ok(bytes.len());
             }
+            return encode_ack(*ack, self.packet_type(), dialect, buffer);
         }
         if let Self::Publish(publish) = self {
             let payload = publish.payload;
@@ -409,10 +412,34 @@ impl<'a> Packet<'a> {
             };
             return encode(&head, returns::Publish, dialect.plain(), payload, buffer);
         }
+        self.encode_other(dialect, buffer)
+    }
+
+    /// [`encode`](Self::encode) of a packet that needs no special case.
+    #[cfg(feature = "bytes")]
+    fn encode_other(
+        &self,
+        dialect: Dialect,
+        buffer: &mut impl bytes::BufMut,
+    ) -> Result<usize, EncodeError> {
         with_body!(self, |body, packet_type| {
             encode(body, packet_type, dialect.plain(), &[], buffer)
         })
     }
+}
+
+/// Encodes an acknowledgement of any length. It is passed by value, because the address of a packet
+/// would make the compiler write all of it to memory, also if it is short.
+#[cfg(feature = "bytes")]
+#[cold]
+fn encode_ack(
+    ack: Ack<'_>,
+    packet_type: PacketType,
+    dialect: Dialect,
+    buffer: &mut impl bytes::BufMut,
+) -> Result<usize, EncodeError> {
+    let packet_type = returns::one_of(packet_type);
+    encode(&ack, packet_type, dialect.plain(), &[], buffer)
 }
 
 /// Parses the body of a packet; every byte has to belong to a field.

@@ -80,9 +80,15 @@ impl Carrier {
     /// The carrier as a bit of a set. The Will has bit 0, which is no packet type.
     #[inline]
     pub(crate) const fn bit(self) -> u16 {
+        1 << self.index()
+    }
+
+    /// The number of the packet type; 0 for the Will.
+    #[inline]
+    pub(crate) const fn index(self) -> usize {
         match self {
-            Self::Will => 1,
-            Self::Packet(packet_type) => 1 << packet_type as u16,
+            Self::Will => 0,
+            Self::Packet(packet_type) => packet_type as usize,
         }
     }
 

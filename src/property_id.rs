@@ -213,6 +213,14 @@ impl PropertyId {
         one_sided & carrier.bit() == 0
     }
 
+    /// The properties that `sender` may put into the carrier, and those of them that may appear only
+    /// once, as sets of bits `1 << id`.
+    #[inline]
+    pub(crate) fn allowed_in(carrier: Carrier, sender: Sender) -> (u64, u64) {
+        let sets = ALLOWED.get(carrier.index()).copied().unwrap_or_default();
+        sets.get(sender as usize).copied().unwrap_or_default()
+    }
+
     /// Whether the carrier may have the property only from the other side.
     #[inline]
     pub(crate) const fn is_for_other_side(self, carrier: Carrier, sender: Sender) -> bool {
@@ -232,14 +240,51 @@ impl PropertyId {
 
     /// Whether the carrier may have the property more than once.
     #[inline]
-    pub(crate) fn repeats_in(self, carrier: Carrier) -> bool {
+    const fn repeats_in(self, carrier: Carrier) -> bool {
         match self {
             Self::UserProperty => true,
-            Self::SubscriptionIdentifier => carrier == Carrier::Packet(PacketType::Publish),
+            Self::SubscriptionIdentifier => {
+                matches!(carrier, Carrier::Packet(PacketType::Publish))
+            }
             _ => false,
         }
     }
 }
+
+/// See [`PropertyId::allowed_in`]: by carrier and by sender.
+#[allow(clippy::indexing_slicing)] // while compiling
+static ALLOWED: [[(u64, u64); 2]; 16] = {
+    let mut sets = [[(0, 0); 2]; 16];
+    let mut index = 0;
+    while index < PropertyId::ALL.len() * sets.len() {
+        let id = PropertyId::ALL[index % PropertyId::ALL.len()];
+        let carrier = match index / PropertyId::ALL.len() {
+            0 => Carrier::Will,
+            nibble => match PacketType::from_nibble(nibble as u8) {
+                Some(packet_type) => Carrier::Packet(packet_type),
+                None => panic!("0 is the only nibble that is no packet type"),
+            },
+        };
+        if let Some((_, carriers)) = TABLE[id as usize] {
+            let sets = &mut sets[carrier.index()];
+            let senders = [Sender::Server, Sender::Client];
+            let mut sender = 0;
+            while sender < senders.len() {
+                let (all, once) = &mut sets[senders[sender] as usize];
+                if carriers & carrier.bit() != 0 && !id.is_for_other_side(carrier, senders[sender])
+                {
+                    *all |= 1 << id as u64;
+                    if !id.repeats_in(carrier) {
+                        *once |= 1 << id as u64;
+                    }
+                }
+                sender += 1;
+            }
+        }
+        index += 1;
+    }
+    sets
+};
 
 /// The packets that have a property which this side must not send, by sender.
 #[allow(clippy::indexing_slicing)] // while compiling

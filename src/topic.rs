@@ -243,6 +243,17 @@ pub struct SharedSubscription<'a> {
 
 const SHARE: &[u8] = b"$share/";
 
+#[inline]
+pub(crate) fn check_topic_name(bytes: &[u8]) -> Result<(), BadText> {
+    if bytes.is_empty() {
+        return Err(BadText {
+            kind: ErrorKind::EmptyTopicName,
+            at: 0,
+        });
+    }
+    check_name(bytes)
+}
+
 /// Checks everything except that the name is not empty.
 #[inline]
 fn check_name(bytes: &[u8]) -> Result<(), BadText> {
@@ -280,7 +291,7 @@ const fn check_str(name: &str) -> Result<(), ErrorKind> {
 }
 
 #[inline]
-fn check_filter(bytes: &[u8]) -> Result<(), BadText> {
+pub(crate) fn check_filter(bytes: &[u8]) -> Result<(), BadText> {
     if is_plain_filter(bytes) {
         return Ok(());
     }

@@ -141,12 +141,11 @@ fn parse_items<'a, E: ParseFault<'a>>(
     carrier: Carrier,
     dialect: Dialect,
 ) -> Result<Seen, nom::Err<E>> {
-    let sender = dialect.sender();
-    let mut seen = Seen::default();
+    let mut seen = Seen::nothing_in(carrier, dialect.sender());
     let mut rest = block;
     while !rest.is_empty() {
         let (value, id) = parse_id(rest, carrier)?;
-        if let Err(kind) = seen.add(id, carrier, sender) {
+        if let Err(kind) = seen.add(id, carrier) {
             return fault(rest, kind, Field::Property(id), id as u32);
         }
         rest = match Property::check_value::<E>(value, id) {
@@ -265,15 +264,15 @@ struct Items<'p, 'a> {
 impl Fields for Items<'_, '_> {
     #[inline(always)]
     fn write<O: Out>(&self, mut out: O) -> Result<O, O::Error> {
-        let mut seen = Seen::default();
+        let mut seen = Seen::nothing_in(self.carrier, self.sender);
         if let Some(items) = self.properties.lent() {
             for property in items {
-                seen.check_item(property, self.carrier, self.sender)?;
+                seen.check_item(property, self.carrier)?;
                 out = property.put(out)?;
             }
         } else {
             for property in self.properties {
-                seen.check_item(&property, self.carrier, self.sender)?;
+                seen.check_item(&property, self.carrier)?;
                 out = property.put(out)?;
             }
         }
@@ -319,50 +318,72 @@ const fn length_field(carrier: Carrier) -> Field {
     }
 }
 
-/// The identifiers found in a block so far, as a bit set.
+/// The identifiers found in a block so far, and those that may follow, as sets of bits.
 #[derive(Clone, Copy, Default)]
-struct Seen(u64);
+struct Seen {
+    found: u64,
+    allowed: u64,
+    /// Those that may appear only once.
+    once: u64,
+}
 
 impl Seen {
+    /// Nothing was found yet in a block of `carrier` sent by `sender`.
     #[inline]
-    const fn has(self, id: PropertyId) -> bool {
-        self.0 & 1 << id as u64 != 0
+    fn nothing_in(carrier: Carrier, sender: Sender) -> Self {
+        let (allowed, once) = PropertyId::allowed_in(carrier, sender);
+        Self {
+            found: 0,
+            allowed,
+            once,
+        }
     }
 
-    /// Adds a property to a block of `carrier` sent by `sender`.
     #[inline]
-    fn add(&mut self, id: PropertyId, carrier: Carrier, sender: Sender) -> Result<(), ErrorKind> {
-        if id.is_for_other_side(carrier, sender) {
-            return Err(ErrorKind::PropertyWrongSender);
+    const fn has(self, id: PropertyId) -> bool {
+        self.found & 1 << id as u64 != 0
+    }
+
+    /// Adds a property.
+    #[inline]
+    fn add(&mut self, id: PropertyId, carrier: Carrier) -> Result<(), ErrorKind> {
+        let bit = 1 << id as u64;
+        if self.allowed & bit == 0 {
+            return Err(self.refuse(id, carrier));
         }
-        if self.has(id) && !id.repeats_in(carrier) {
-            return Err(ErrorKind::DuplicateProperty);
-        }
-        self.0 |= 1 << id as u64;
+        self.found |= bit;
+        self.allowed &= !(bit & self.once);
         Ok(())
+    }
+
+    /// The reason why a property is not allowed.
+    #[cold]
+    fn refuse(self, id: PropertyId, carrier: Carrier) -> ErrorKind {
+        if !id.has_carrier(carrier) {
+            ErrorKind::PropertyNotAllowed
+        } else if self.has(id) {
+            ErrorKind::DuplicateProperty
+        } else {
+            ErrorKind::PropertyWrongSender
+        }
     }
 
     /// Checks a property that is about to be written, and adds it.
     #[inline]
-    fn check_item(
-        &mut self,
-        property: &Property<'_>,
-        carrier: Carrier,
-        sender: Sender,
-    ) -> Result<(), Refusal> {
+    fn check_item(&mut self, property: &Property<'_>, carrier: Carrier) -> Result<(), Refusal> {
         let id = property.id();
-        let broken = |kind| Refusal::broken(kind, Field::Property(id), id as u32);
-        if !id.has_carrier(carrier) {
-            return Err(broken(ErrorKind::PropertyNotAllowed));
+        let broken = |kind, value| Refusal::broken(kind, Field::Property(id), value);
+        self.add(id, carrier)
+            .map_err(|kind| broken(kind, id as u32))?;
+        match property {
+            Property::MaximumQoS(QoS::ExactlyOnce) => {
+                Err(broken(ErrorKind::PropertyValue, id as u32))
+            }
+            Property::ResponseTopic(topic) if topic.as_bytes().is_empty() => {
+                Err(broken(ErrorKind::EmptyTopicName, 0))
+            }
+            _ => Ok(()),
         }
-        if matches!(property, Property::MaximumQoS(QoS::ExactlyOnce)) {
-            return Err(broken(ErrorKind::PropertyValue));
-        }
-        if matches!(property, Property::ResponseTopic(topic) if topic.as_bytes().is_empty()) {
-            let field = Field::Property(id);
-            return Err(Refusal::broken(ErrorKind::EmptyTopicName, field, 0));
-        }
-        self.add(id, carrier, sender).map_err(broken)
     }
 
     /// Checks a complete block that is about to be written.

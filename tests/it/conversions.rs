@@ -306,6 +306,21 @@ fn texts_convert_to_each_other_and_from_bytes() {
         Err(ErrorKind::Surrogate)
     );
     assert_eq!(Utf8Str::try_from(&b"\0"[..]), Err(ErrorKind::NullCharacter));
+    assert_eq!(Utf8Str::try_from(&b""[..]).unwrap(), "");
+    assert_eq!(
+        TopicName::try_from(&b""[..]),
+        Err(ErrorKind::EmptyTopicName)
+    );
+    assert_eq!(
+        TopicFilter::try_from(&b""[..]),
+        Err(ErrorKind::EmptyTopicFilter)
+    );
+    let longest = [b'a'; 65_536];
+    assert!(Utf8Str::try_from(&longest[1..]).is_ok());
+    assert_eq!(
+        Utf8Str::try_from(&longest[..]),
+        Err(ErrorKind::FieldTooLong)
+    );
 
     let data = BinaryData::new(b"on").unwrap();
     let (on, off): (&[u8], &[u8]) = (b"on", b"off");

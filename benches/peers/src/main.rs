@@ -3,18 +3,21 @@
 //! our throughput on two threads.
 //!
 //! The modules, lowest first; each imports only from those above it in this list: `fields`,
-//! `workload`, `peer`, `codecs/*`, `measure`, `codecs`, `strictness`, `count`, `table`, `growth`,
-//! `threads`, `profiles`, `summary`, `chart`, `page`.
+//! `workload`, `peer`, `codecs/*`, `stopwatch`, `measure`, `codecs`, `strictness`, `callgrind`,
+//! `count`, `table`, `growth`, `threads`, `profiles`, `summary`, `chart`, `marks`, `page`.
 
+mod callgrind;
 mod chart;
 mod codecs;
 mod count;
 mod fields;
 mod growth;
+mod marks;
 mod measure;
 mod page;
 mod peer;
 mod profiles;
+mod stopwatch;
 mod strictness;
 mod summary;
 mod table;
@@ -23,8 +26,9 @@ mod workload;
 
 use std::path::Path;
 
-use measure::{Codec, Counting};
+use measure::Codec;
 use peer::{Kind, Task};
+use stopwatch::Counting;
 use table::Table;
 use workload::Cell;
 
@@ -130,7 +134,7 @@ impl Options {
 
     /// The codecs with their checks.
     fn codecs_to_measure(&self) -> Result<Vec<Codec>, Box<dyn std::error::Error>> {
-        let vectors = strictness::vectors(Path::new(page::ROOT))?;
+        let vectors = strictness::vectors(Path::new(marks::ROOT))?;
         let mut codecs = self.codecs();
         for codec in &mut codecs {
             codec.checks = match codec.kind {
@@ -210,7 +214,7 @@ fn print(tables: &[Table]) {
 }
 
 fn strictness(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
-    let vectors = strictness::vectors(Path::new(page::ROOT))?;
+    let vectors = strictness::vectors(Path::new(marks::ROOT))?;
     let scores = strictness::judge(&options.codecs(), &vectors);
     if options.write {
         return page::write_strictness(&strictness::markdown(&scores));

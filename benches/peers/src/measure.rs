@@ -1,101 +1,11 @@
 //! Checks and times one codec on one cell.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
 use crate::fields::{Log, Sum};
 use crate::peer::{FanOut, Kind, Open, Output, Peer, Task, Verdict};
+use crate::stopwatch::{Stopwatch, Taken};
 use crate::workload::{Cell, LARGE, Version, Wire};
-
-/// The system's allocator, with a count of its allocations in each thread.
-pub struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: cell::Cell<u64> = const { cell::Cell::new(0) };
-}
-
-fn count() {
-    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-}
-
-// SAFETY: every call goes to `System` unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller upholds the conditions of `System`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: as above.
-        unsafe { System.realloc(block, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
-/// The cost of one run: the time of the fastest, because other work of the system can only add to
-/// it, and the mean number of allocations, NaN if it is unknown.
-pub struct Taken {
-    pub nanos: f64,
-    pub allocations: f64,
-}
-
-/// The runs so far. The time for reading the clock is subtracted.
-struct Stopwatch {
-    clock: Duration,
-    fastest: Duration,
-    runs: u32,
-    allocations: u64,
-}
-
-impl Stopwatch {
-    fn new() -> Self {
-        // the time to read the clock twice, which would distort small cells
-        let readings = (0..100).map(|_| Instant::now().elapsed());
-        Stopwatch {
-            clock: readings.min().unwrap_or_default(),
-            fastest: Duration::MAX,
-            runs: 0,
-            allocations: 0,
-        }
-    }
-
-    fn run(&mut self, mut work: impl FnMut()) {
-        let allocations = ALLOCATIONS.get();
-        let start = Instant::now();
-        measured(&mut work);
-        let time = start.elapsed();
-        self.allocations += ALLOCATIONS.get() - allocations;
-        self.fastest = self.fastest.min(time.saturating_sub(self.clock));
-        self.runs += 1;
-    }
-
-    fn taken(self) -> Taken {
-        Taken {
-            nanos: self.fastest.as_nanos() as f64,
-            allocations: self.allocations as f64 / f64::from(self.runs),
-        }
-    }
-}
-
-/// All measured work happens in this function, so that callgrind can count it alone.
-#[inline(never)]
-fn measured(work: &mut dyn FnMut()) {
-    work();
-}
 
 /// A [`Peer`] or [`FanOut`] whose type is erased.
 pub struct Codec {

@@ -1,4 +1,4 @@
-//! Writes measured figures into pages, between their marks. The rest of the pages is written by hand.
+//! Writes measured figures into the pages.
 
 use std::error::Error;
 use std::fs;
@@ -7,11 +7,9 @@ use std::process::Command;
 
 use crate::chart;
 use crate::growth::Growth;
+use crate::marks::{ROOT, update};
 use crate::summary;
 use crate::table::Table;
-
-/// The folder of the workspace.
-pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 pub fn write(
     times: &[Table; 4],
@@ -50,21 +48,6 @@ pub fn write_profiles(text: &str) -> Result<(), Box<dyn Error>> {
 pub fn write_strictness(text: &str) -> Result<(), Box<dyn Error>> {
     let page = Path::new(ROOT).join("src/guide/comparison.md");
     update(&page, &[("strictness".to_owned(), text.to_owned())])
-}
-
-/// Replaces the text between the marks of each name.
-fn update(path: &Path, parts: &[(String, String)]) -> Result<(), Box<dyn Error>> {
-    let mut page = fs::read_to_string(path)?;
-    for (name, text) in parts {
-        let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
-        let marks = page.find(&begin).zip(page.find(&end));
-        let Some((at, end)) = marks.filter(|(begin, end)| begin < end) else {
-            return Err(format!("{} has no place for {name}", path.display()).into());
-        };
-        page.replace_range(at + begin.len()..end, &format!("\n{}\n\n", text.trim_end()));
-    }
-    fs::write(path, page)?;
-    Ok(())
 }
 
 fn missed(tables: &[Table]) -> String {

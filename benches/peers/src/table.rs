@@ -2,16 +2,13 @@
 //! Markdown.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use crate::codecs::floor::{ASCII_FIRST, FROM_UTF8};
 use crate::count;
 use crate::measure::Codec;
 use crate::peer::{Kind, Task};
+use crate::stopwatch::{self, median};
 use crate::workload::{Cell, Version};
-
-/// The time that one codec works on one cell in one round.
-const SLICE: Duration = Duration::from_millis(2);
 
 /// The names of our rows that tables and goals mention.
 const OURS: &str = "mqtt-wire";
@@ -326,11 +323,6 @@ impl Figure {
     }
 }
 
-pub fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 /// A goal: at most this much.
 struct Goal {
     against: Against,
@@ -426,7 +418,7 @@ fn columns(runs: Vec<Runs>, cells: &[Cell]) -> Vec<Column> {
 impl Runs<'_> {
     fn calibrate(&mut self) {
         let once = self.codec.run(self.task, self.cell, 3).nanos;
-        self.runs = (SLICE.as_nanos() as f64 / once.max(1.0)).clamp(5.0, 10_000.0) as u32;
+        self.runs = stopwatch::runs_in_slice(once);
     }
 
     fn round(&mut self) {

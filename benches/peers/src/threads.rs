@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::codecs::mqtt_wire::{Copied, Lent};
 use crate::fields::Sum;
 use crate::peer::{FanOut, Open, Output, Peer};
-use crate::table::median;
+use crate::stopwatch::median;
 use crate::workload::{self, Cell, Version};
 
 /// The time of each measurement.
