@@ -14,6 +14,7 @@ mod link;
 mod packets;
 mod pcap;
 mod pcapng;
+mod raw;
 mod segment;
 mod skipped;
 mod tcp;

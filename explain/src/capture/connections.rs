@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::fragments::Fragments;
 use super::ip::{IpPayload, TcpPacket, ip_payload, tcp_packet};
-use super::link::{NoTcp, RawPacket};
+use super::raw::{NoTcp, RawPacket};
 use super::segment::{Ends, Outcome, Peer, Segment};
 use super::skipped::Skipped;
 use super::tcp::{Arrival, Connection};

@@ -10,7 +10,8 @@ use etherparse::{
 };
 use pcap_parser::Linktype;
 
-use super::link::{NoTcp, RawPacket, slice_layers};
+use super::link::slice_layers;
+use super::raw::{NoTcp, RawPacket};
 
 /// A TCP segment with the fields that reassembly needs.
 pub(super) struct TcpPacket<'a> {

@@ -1,37 +1,10 @@
 //! Packets and the kinds of links that they come from.
 
-use std::time::Duration;
-
 use etherparse::{EtherType, LaxSlicedPacket};
 use pcap_parser::Linktype;
 
+use super::raw::NoTcp;
 use super::wifi;
-
-/// A packet as it is in the file.
-pub struct RawPacket<'a> {
-    pub(super) link: Linktype,
-    pub(super) time: Duration,
-    /// How many bytes at its end were not recorded.
-    pub(super) cut: u32,
-    pub(super) bytes: &'a [u8],
-}
-
-impl RawPacket<'_> {
-    /// When it was captured, since 1970; zero if the capture has no times.
-    pub fn time(&self) -> Duration {
-        self.time
-    }
-}
-
-/// Why a packet has no TCP segment that can be used.
-pub(super) enum NoTcp {
-    OtherProtocol,
-    /// UDP with these ports.
-    Udp([u16; 2]),
-    Malformed,
-    Encrypted,
-    UnknownLink(Linktype),
-}
 
 /// Slices the headers of a packet from this kind of link.
 pub(super) fn slice_layers(link: Linktype, bytes: &[u8]) -> Result<LaxSlicedPacket<'_>, NoTcp> {

@@ -3,9 +3,9 @@
 use std::io::{self, Read};
 
 use super::error::CaptureError;
-use super::link::RawPacket;
 use super::pcap::{self, PcapFile, is_pcap};
 use super::pcapng::{self, PcapNgFile, is_pcapng};
+use super::raw::{RawPacket, RecordLen};
 
 /// Reads packets from a file or a pipe.
 pub struct PacketReader<'r> {
@@ -37,14 +37,6 @@ pub enum Next<'a> {
     /// [`PacketReader::fill`] has to read more first, which may take a while.
     NeedsInput,
     End,
-}
-
-/// The length of a record or block.
-pub(super) enum RecordLen {
-    Known(usize),
-    /// More bytes have to show it.
-    Unknown,
-    Impossible,
 }
 
 impl<'r> PacketReader<'r> {

@@ -7,8 +7,7 @@ use pcap_parser::{
     parse_pcap_header,
 };
 
-use super::link::RawPacket;
-use super::packets::RecordLen;
+use super::raw::{RawPacket, RecordLen};
 
 /// The length of the header of the file.
 pub(super) const HEADER_LEN: usize = 24;

@@ -7,8 +7,7 @@ use pcap_parser::{
     parse_sectionheaderblock, traits::PcapNGPacketBlock,
 };
 
-use super::link::RawPacket;
-use super::packets::RecordLen;
+use super::raw::{RawPacket, RecordLen};
 
 /// Whether the bytes begin like a pcapng file.
 pub(super) fn is_pcapng(file: &[u8]) -> bool {

@@ -752,7 +752,7 @@ fn memory_is_limited() {
     let mut connections = Connections::new(None, &[1883]);
     let mut flows: Vec<Flow> = Vec::new();
     for number in 0..100_000 {
-        let raw = link::RawPacket {
+        let raw = raw::RawPacket {
             link: pcap_parser::Linktype::RAW,
             time: Duration::ZERO,
             cut: 0,

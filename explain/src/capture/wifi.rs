@@ -1,6 +1,6 @@
 //! The data frames of IEEE 802.11, with or without a radiotap header.
 
-use super::link::NoTcp;
+use super::raw::NoTcp;
 
 /// The payload of a data frame behind a radiotap header, beginning with its EtherType.
 pub(super) fn payload_after_radiotap(bytes: &[u8]) -> Result<&[u8], NoTcp> {
