@@ -19,7 +19,8 @@ cargo package --quiet --locked --allow-dirty --package mqtt-wire --package mqtt-
 
 # The library and the test kit alone: other members and tests may need later versions.
 git ls-files -z src README.md Cargo.toml testkit | xargs -0 cp --parents --target-directory="$work"
-sed -i '/^\[dev-dependencies\]/,$d; s/^members = .*/members = ["testkit"]/' "$work/Cargo.toml" "$work/testkit/Cargo.toml"
+sed -i -e '/^\[dev-dependencies\]/,$d' -e '/^members = \[$/,/^\]$/c members = ["testkit"]' \
+    "$work/Cargo.toml" "$work/testkit/Cargo.toml"
 cd "$work"
 export RUSTC_BOOTSTRAP=1 # for -Z; the compiler is the same
 cargo update --quiet -Z direct-minimal-versions
