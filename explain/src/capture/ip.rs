@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use etherparse::{
-    IpNumber, Ipv6ExtensionSlice, LaxNetSlice, LaxSlicedPacket, LenSource, TcpSlice,
-    TransportSlice, UdpSlice,
+    IpNumber, Ipv6Extensions, LaxNetSlice, LaxSlicedPacket, LenSource, TcpSlice, TransportSlice,
+    UdpSlice,
 };
 use pcap_parser::Linktype;
 
@@ -76,14 +76,13 @@ fn of_layers<'a>(layers: &LaxSlicedPacket<'a>, raw_cut: usize) -> Result<IpPaylo
             let extensions = ip.extensions();
             let length =
                 usize::from(header.payload_length()).saturating_sub(extensions.slice().len());
-            let mut headers = extensions.clone().into_iter();
-            let fragment = headers.find_map(|header| match header {
-                Ipv6ExtensionSlice::Fragment(header) => Some(Fragment {
-                    identification: header.identification(),
-                    offset: header.fragment_offset().byte_offset(),
-                    has_more: header.more_fragments(),
-                }),
-                _ => None,
+            // etherparse's iterator over the headers reads behind their end if the last one is cut
+            let (headers, ..) =
+                Ipv6Extensions::from_slice_lax(header.next_header(), extensions.slice());
+            let fragment = headers.fragment.map(|header| Fragment {
+                identification: header.identification,
+                offset: header.fragment_offset.byte_offset(),
+                has_more: header.more_fragments,
             });
             (
                 header.source_addr().into(),

@@ -173,8 +173,20 @@ impl Connection {
                 return Ok(());
             };
             self.both(peer).0.skip_to_first_waiting(peer, sink)?;
+            let waiting = self.waiting_len();
             self.advance(sink)?;
+            if self.waiting_len() == waiting {
+                // it waits for bytes of the other end that never come
+                if let Some(mut entry) = self.both(peer).0.waiting.first_entry() {
+                    entry.get_mut().needs = i64::MIN;
+                }
+                self.advance(sink)?;
+            }
         }
+    }
+
+    fn waiting_len(&self) -> usize {
+        self.first.waiting.len() + self.second.waiting.len()
     }
 
     fn reset(
