@@ -208,77 +208,41 @@ impl PropertyId {
 
     /// Whether every property that the carrier may have from one side, it may have from `sender`.
     #[inline]
-    pub(crate) fn are_all_allowed(carrier: Carrier, sender: Sender) -> bool {
-        let one_sided = ONE_SIDED.get(sender as usize).copied().unwrap_or(u16::MAX);
-        one_sided & carrier.bit() == 0
+    pub(crate) const fn are_all_allowed(carrier: Carrier, sender: Sender) -> bool {
+        for_other_side(carrier, sender) == 0
     }
 
     /// The properties that `sender` may put into the carrier, and those of them that may appear only
     /// once, as sets of bits `1 << id`.
     #[inline]
     pub(crate) fn allowed_in(carrier: Carrier, sender: Sender) -> (u64, u64) {
-        let sets = ALLOWED.get(carrier.index()).copied().unwrap_or_default();
-        sets.get(sender as usize).copied().unwrap_or_default()
+        let of_any_side = ALLOWED.get(carrier.index()).copied().unwrap_or_default();
+        let all = of_any_side & !for_other_side(carrier, sender);
+        (all, all & !repeating_in(carrier))
     }
 
     /// Whether the carrier may have the property only from the other side.
     #[inline]
-    pub(crate) const fn is_for_other_side(self, carrier: Carrier, sender: Sender) -> bool {
-        matches!(
-            (self, carrier, sender),
-            (
-                Self::SubscriptionIdentifier,
-                Carrier::Packet(PacketType::Publish),
-                Sender::Client
-            ) | (
-                Self::SessionExpiryInterval,
-                Carrier::Packet(PacketType::Disconnect),
-                Sender::Server
-            )
-        )
+    const fn is_for_other_side(self, carrier: Carrier, sender: Sender) -> bool {
+        for_other_side(carrier, sender) & self.bit() != 0
     }
 
-    /// Whether the carrier may have the property more than once.
-    #[inline]
-    const fn repeats_in(self, carrier: Carrier) -> bool {
-        match self {
-            Self::UserProperty => true,
-            Self::SubscriptionIdentifier => {
-                matches!(carrier, Carrier::Packet(PacketType::Publish))
-            }
-            _ => false,
-        }
+    const fn bit(self) -> u64 {
+        1 << self as u64
     }
 }
 
-/// See [`PropertyId::allowed_in`]: by carrier and by sender.
+/// The properties by carrier, as sets of bits `1 << id`.
 #[allow(clippy::indexing_slicing)] // while compiling
-static ALLOWED: [[(u64, u64); 2]; 16] = {
-    let mut sets = [[(0, 0); 2]; 16];
+static ALLOWED: [u64; 16] = {
+    let mut sets = [0; 16];
     let mut index = 0;
     while index < PropertyId::ALL.len() * sets.len() {
-        let id = PropertyId::ALL[index % PropertyId::ALL.len()];
-        let carrier = match index / PropertyId::ALL.len() {
-            0 => Carrier::Will,
-            nibble => match PacketType::from_nibble(nibble as u8) {
-                Some(packet_type) => Carrier::Packet(packet_type),
-                None => panic!("0 is the only nibble that is no packet type"),
-            },
-        };
+        let id = PropertyId::ALL[index / sets.len()];
+        let carrier = index % sets.len();
         if let Some((_, carriers)) = TABLE[id as usize] {
-            let sets = &mut sets[carrier.index()];
-            let senders = [Sender::Server, Sender::Client];
-            let mut sender = 0;
-            while sender < senders.len() {
-                let (all, once) = &mut sets[senders[sender] as usize];
-                if carriers & carrier.bit() != 0 && !id.is_for_other_side(carrier, senders[sender])
-                {
-                    *all |= 1 << id as u64;
-                    if !id.repeats_in(carrier) {
-                        *once |= 1 << id as u64;
-                    }
-                }
-                sender += 1;
+            if carriers & 1 << carrier != 0 {
+                sets[carrier] |= id.bit();
             }
         }
         index += 1;
@@ -286,24 +250,29 @@ static ALLOWED: [[(u64, u64); 2]; 16] = {
     sets
 };
 
-/// The packets that have a property which this side must not send, by sender.
-#[allow(clippy::indexing_slicing)] // while compiling
-static ONE_SIDED: [u16; 2] = {
-    let mut carriers = [0; 2];
-    let mut index = 0;
-    while index < PropertyId::ALL.len() * PacketType::ALL.len() {
-        let id = PropertyId::ALL[index % PropertyId::ALL.len()];
-        let carrier = Carrier::Packet(PacketType::ALL[index / PropertyId::ALL.len()]);
-        if id.is_for_other_side(carrier, Sender::Client) {
-            carriers[Sender::Client as usize] |= carrier.bit();
+/// The properties that the carrier may have only from the other side.
+#[inline]
+const fn for_other_side(carrier: Carrier, sender: Sender) -> u64 {
+    match (carrier, sender) {
+        (Carrier::Packet(PacketType::Publish), Sender::Client) => {
+            PropertyId::SubscriptionIdentifier.bit()
         }
-        if id.is_for_other_side(carrier, Sender::Server) {
-            carriers[Sender::Server as usize] |= carrier.bit();
+        (Carrier::Packet(PacketType::Disconnect), Sender::Server) => {
+            PropertyId::SessionExpiryInterval.bit()
         }
-        index += 1;
+        _ => 0,
     }
-    carriers
-};
+}
+
+/// The properties that the carrier may have more than once.
+#[inline]
+const fn repeating_in(carrier: Carrier) -> u64 {
+    let subscription_identifier = match carrier {
+        Carrier::Packet(PacketType::Publish) => PropertyId::SubscriptionIdentifier.bit(),
+        _ => 0,
+    };
+    PropertyId::UserProperty.bit() | subscription_identifier
+}
 
 impl fmt::Display for PropertyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

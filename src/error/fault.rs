@@ -35,6 +35,8 @@ pub(crate) struct FaultAt<'a> {
 pub(crate) trait ParseFault<'a> {
     /// Whether texts, properties and list items were checked before, in the same dialect.
     const WAS_CHECKED: bool = false;
+    /// Whether the packet was refused before, and the parser finds the reason.
+    const NAMES_FAULT: bool = false;
 
     fn new(fault: Fault, at: &'a [u8]) -> Self;
 }
@@ -59,6 +61,8 @@ impl<'a> ParseFault<'a> for () {
 }
 
 impl<'a> ParseFault<'a> for FaultAt<'a> {
+    const NAMES_FAULT: bool = true;
+
     fn new(fault: Fault, at: &'a [u8]) -> Self {
         Self { fault, at }
     }

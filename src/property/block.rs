@@ -113,6 +113,29 @@ pub(crate) fn parse<'a, E: ParseFault<'a>>(
     carrier: Carrier,
     dialect: Dialect,
 ) -> Parsed<'a, Properties<'a>, E> {
+    if E::NAMES_FAULT {
+        parse_out_of_line(input, carrier, dialect)
+    } else {
+        parse_inline(input, carrier, dialect)
+    }
+}
+
+/// [`parse`] for a packet that was refused, where size counts and time does not.
+#[inline(never)]
+fn parse_out_of_line<'a, E: ParseFault<'a>>(
+    input: &'a [u8],
+    carrier: Carrier,
+    dialect: Dialect,
+) -> Parsed<'a, Properties<'a>, E> {
+    parse_inline(input, carrier, dialect)
+}
+
+#[inline(always)]
+fn parse_inline<'a, E: ParseFault<'a>>(
+    input: &'a [u8],
+    carrier: Carrier,
+    dialect: Dialect,
+) -> Parsed<'a, Properties<'a>, E> {
     if !dialect.is_v5() {
         return Ok((input, Properties::checked(&[], carrier, dialect)));
     }
@@ -127,7 +150,12 @@ pub(crate) fn parse<'a, E: ParseFault<'a>>(
     }
     let seen = match block {
         [] => Seen::default(),
-        _ => parse_items(block, carrier, dialect)?,
+        _ => parse_items(
+            block,
+            carrier,
+            dialect,
+            Seen::nothing_in(carrier, dialect.sender()),
+        )?,
     };
     if let Err(kind) = seen.finish(carrier) {
         return fault(input, kind, field, 0);
@@ -140,8 +168,8 @@ fn parse_items<'a, E: ParseFault<'a>>(
     block: &'a [u8],
     carrier: Carrier,
     dialect: Dialect,
+    mut seen: Seen,
 ) -> Result<Seen, nom::Err<E>> {
-    let mut seen = Seen::nothing_in(carrier, dialect.sender());
     let mut rest = block;
     while !rest.is_empty() {
         let (value, id) = parse_id(rest, carrier)?;
