@@ -21,8 +21,6 @@ pub enum Error {
     Decode(DecodeError),
     /// The packet to write breaks a rule.
     Encode(EncodeError),
-    /// A value of the packet to write breaks a rule.
-    Value(ErrorKind),
     /// One of the two has no type or value for this.
     NoCounterpart,
 }
@@ -32,7 +30,6 @@ impl fmt::Display for Error {
         match self {
             Self::Decode(error) => error.fmt(f),
             Self::Encode(error) => error.fmt(f),
-            Self::Value(kind) => kind.fmt(f),
             Self::NoCounterpart => f.write_str("the packet cannot be converted"),
         }
     }
@@ -54,12 +51,12 @@ impl From<EncodeError> for Error {
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        Self::Value(kind)
+        Self::Encode(kind.into())
     }
 }
 
 fn packet_id(number: u16) -> Result<PacketId, Error> {
-    PacketId::new(number).ok_or(Error::Value(ErrorKind::PacketIdZero))
+    PacketId::new(number).ok_or_else(|| ErrorKind::PacketIdZero.into())
 }
 
 /// `rumqttc` has passwords of text alone.

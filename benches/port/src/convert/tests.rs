@@ -113,7 +113,7 @@ fn values_that_break_a_rule_are_not_written() {
         assert!(written.is_ok() || buffer.is_empty());
         written
     };
-    let kind = |kind| Err(Error::Value(kind));
+    let kind = |kind| Err(Error::from(kind));
     assert_eq!(publish(b"a", 1, None), Ok(10));
     assert_eq!(publish(b"a", 0, None), kind(ErrorKind::PacketIdZero));
     assert_eq!(
