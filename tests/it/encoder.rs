@@ -446,6 +446,35 @@ fn packets_depend_on_sender_and_version() {
 
 #[test]
 fn a_buffer_that_is_too_short_is_refused() {
+    for_each_packet(|packet, dialect, needed| {
+        let mut buffer = [0xee; 32];
+        let refused = packet.encode_to_slice(dialect, &mut buffer[..needed - 1]);
+        assert_eq!(refused, Err(EncodeError::BufferTooSmall { needed }));
+        assert!(buffer[needed - 1..].iter().all(|&byte| byte == 0xee));
+        let written = packet.encode_to_slice(dialect, &mut buffer[..needed]);
+        assert_eq!(written, Ok(needed));
+        assert!(buffer[needed..].iter().all(|&byte| byte == 0xee));
+    });
+}
+
+#[cfg(feature = "bytes")]
+#[test]
+fn a_buf_mut_that_does_not_grow_is_refused() {
+    for_each_packet(|packet, dialect, needed| {
+        let mut buffer = [0xee; 32];
+        let refused = packet.encode(dialect, &mut &mut buffer[..needed - 1]);
+        assert_eq!(refused, Err(EncodeError::BufferTooSmall { needed }));
+        assert_eq!(buffer, [0xee; 32]);
+        let written = packet.encode(dialect, &mut &mut buffer[..needed]);
+        assert_eq!(written, Ok(needed));
+        let mut expected = [0xee; 32];
+        packet.encode_to_slice(dialect, &mut expected).unwrap();
+        assert_eq!(buffer, expected);
+    });
+}
+
+/// Packets that take different paths through the encoder, with their lengths.
+fn for_each_packet(test: impl Fn(Packet<'_>, Dialect, usize)) {
     let dialect = Dialect::from_client(Version::V3_1_1);
     let topic_filter = TopicFilter::new("a/+").unwrap();
     let subscription = [Subscription::new(topic_filter, QoS::AtMostOnce)];
@@ -457,23 +486,7 @@ fn a_buffer_that_is_too_short_is_refused() {
     ];
     for packet in packets {
         let needed = packet.encoded_len(dialect).unwrap();
-        let mut buffer = [0xee; 32];
-        let refused = packet.encode_to_slice(dialect, &mut buffer[..needed - 1]);
-        assert_eq!(refused, Err(EncodeError::BufferTooSmall { needed }));
-        assert!(buffer[needed - 1..].iter().all(|&byte| byte == 0xee));
-        let written = packet.encode_to_slice(dialect, &mut buffer[..needed]);
-        assert_eq!(written, Ok(needed));
-        assert!(buffer[needed..].iter().all(|&byte| byte == 0xee));
-
-        // a `BufMut` that does not grow
-        let expected = buffer;
-        buffer = [0xee; 32];
-        let refused = packet.encode(dialect, &mut &mut buffer[..needed - 1]);
-        assert_eq!(refused, Err(EncodeError::BufferTooSmall { needed }));
-        assert_eq!(buffer, [0xee; 32]);
-        let written = packet.encode(dialect, &mut &mut buffer[..needed]);
-        assert_eq!(written, Ok(needed));
-        assert_eq!(buffer, expected);
+        test(packet, dialect, needed);
     }
 }
 
