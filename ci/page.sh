@@ -15,27 +15,28 @@ axe=4.14.1
 out=${CARGO_TARGET_DIR:-$root/target}/page
 page=$out/mqtt-explain.html
 wasm=wasm32-unknown-unknown
-build=(build --locked --profile page --package mqtt-explain-page --target "$wasm" --target-dir "$out")
 
-# With this Rust if it has the target, else with Debian's and a std that is built here.
+# With Debian's Rust and a std that is built here for size. A panic is a trap without a message.
 build_module() {
-    if [ -d "$(rustc --print target-libdir --target "$wasm")" ]; then
-        cargo "${build[@]}"
-        return
-    fi
     debian_rust 1.96 rust-web-src
     local linker
     linker=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/rust-lld
     CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$linker RUSTC_BOOTSTRAP=1 \
-        debian_cargo "${build[@]}" -Zbuild-std=std,panic_abort
+        RUSTFLAGS='-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none' \
+        debian_cargo build --locked --profile page --package mqtt-explain-page --target "$wasm" --target-dir "$out" \
+        -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size
+    wasm-opt -Oz "$out/$wasm/page/mqtt_explain_page.wasm" -o "$out/module.wasm"
+    zopfli --i15 "$out/module.wasm"
 }
 
 mkdir -p "$out/screenshots"
 apt_install_missing <<'TOOLS'
 node nodejs
+wasm-opt binaryen
+zopfli zopfli
 TOOLS
 build_module
-node explain/page/build.mjs "$out/$wasm/page/mqtt_explain_page.wasm" "$page"
+node explain/page/build.mjs "$out/module.wasm.gz" "$page"
 echo "built $page, $(stat --format=%s "$page") bytes"
 [ "${1:-}" != build ] || exit 0
 

@@ -7,7 +7,7 @@ const MOST_TEXT = 3 * MOST_INPUT; // the same in hex with spaces
 const MOST_LINK = 16000;
 const MOST_BYTES = 1024; // shown in one packet
 const MOST_ROWS = 1000;
-const PATIENCE = 10; // seconds
+const PATIENCE = 3; // seconds
 
 const $ = (id) => document.getElementById(id);
 const clientBox = $("client");
@@ -27,54 +27,67 @@ let edited = null;
 
 // ---- the worker
 
-let worker;
+/** Null after a failure. */
+let worker = null;
 let nextId = 1;
 /** The functions that take the answers, by the number of the question. */
 const waiting = new Map();
 
-/** Starts a worker while the module is compiled. */
 const compiled = compile();
 startWorker();
 
-function compile() {
-  const packed = Uint8Array.from(atob($("wasm").textContent), (it) => it.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+async function compile() {
+  const stream = new Blob([bytesOfLetters($("wasm").textContent)]).stream().pipeThrough(new DecompressionStream("gzip"));
   return WebAssembly.compileStreaming(new Response(stream, { headers: { "Content-Type": "application/wasm" } }));
 }
 
+/** Two of 91 letters are 13 bits: see build.mjs. */
+function bytesOfLetters(text) {
+  const bytes = new Uint8Array(Math.floor((text.length * 6.5) / 8));
+  const digit = (at) => (text[at] === "|" ? 27 : text.charCodeAt(at) - 33 || 0);
+  for (let from = 0, at = 0, bits = 0, value = 0; from < text.length; from += 2) {
+    value |= (digit(from) + 91 * digit(from + 1)) << bits;
+    for (bits += 13; bits >= 8; bits -= 8, value >>= 8) bytes[at++] = value;
+  }
+  return bytes;
+}
+
+/** Starts a worker, instead of one that is busy. */
 function startWorker() {
+  worker?.terminate();
+  answerAll({ error: "The page has stopped this." });
   const source = new Blob([$("worker").textContent], { type: "text/javascript" });
   const started = new Worker(URL.createObjectURL(source));
-  compiled.then((module) => started.postMessage(module), () => {});
-  worker = started;
-  worker.onmessage = ({ data: { id, ...result } }) => {
+  started.onmessage = ({ data: { id, ...result } }) => {
     waiting.get(id)?.(result);
     waiting.delete(id);
   };
+  started.onerror = ({ message }) => {
+    worker = null;
+    answerAll(cannotRun(message));
+  };
+  compiled.then((module) => started.postMessage(module), () => {});
+  worker = started;
 }
+
+function answerAll(result) {
+  for (const give of waiting.values()) give(result);
+  waiting.clear();
+}
+
+const cannotRun = (reason) => ({ error: `This browser cannot run the page: ${reason}` });
 
 /** Resolves to the explanation, or to an object with the member "error". */
 async function ask(question) {
+  if (!worker) startWorker();
   try {
     await compiled;
   } catch (error) {
-    return { error: `This browser cannot run the page: ${error.message}` };
+    return cannotRun(error.message);
   }
   const id = nextId++;
   return new Promise((resolve) => {
-    let seconds = 0;
-    // not a timeout: a machine that sleeps is no reason to give up
-    const timer = setInterval(() => {
-      if (++seconds < PATIENCE) return;
-      worker.terminate();
-      startWorker();
-      for (const give of waiting.values()) give({ error: "This takes too long for the page." });
-      waiting.clear();
-    }, 1000);
-    waiting.set(id, (result) => {
-      clearInterval(timer);
-      resolve(result);
-    });
+    waiting.set(id, resolve);
     worker.postMessage({ id, ...question });
   });
 }
@@ -83,17 +96,37 @@ async function ask(question) {
 
 let asking = false;
 let askAgain = false;
+/** How long the answer has been on its way. */
+let seconds = 0;
 
-/** Explains the input. While an answer is on its way, only the latest input waits. */
+/**
+ * Explains the input. While an answer is on its way, only the latest input waits. Only another input
+ * ends the wait for a late answer, because a slow machine needs its time.
+ */
 async function update() {
   askAgain = asking;
-  if (asking) return;
+  if (asking) return checkPatience();
   asking = true;
+  seconds = 0;
+  // not a timeout: seconds in which the machine sleeps do not count
+  const timer = setInterval(() => {
+    seconds++;
+    checkPatience();
+  }, 1000);
   const question = readQuestion();
   const result = question.error || question.inputs.length === 0 ? question : await ask(question);
+  clearInterval(timer);
   asking = false;
-  show(result);
   if (askAgain) update();
+  else show(result);
+}
+
+function checkPatience() {
+  if (askAgain && seconds >= PATIENCE && waiting.size > 0) {
+    startWorker();
+  } else if (seconds === PATIENCE) {
+    showWords("busy", "Still working", "This takes long. Wait for the answer, or change the input.");
+  }
 }
 
 function readQuestion() {
@@ -141,9 +174,15 @@ async function openFile(dropped) {
   forgetExample();
   clientBox.value = serverBox.value = "";
   forgetSelection();
-  if (dropped.size > MOST_INPUT) file = new Uint8Array(MOST_INPUT + 1);
-  else file = new Uint8Array(await dropped.arrayBuffer());
-  update();
+  const opening = (file = new Uint8Array(dropped.size > MOST_INPUT ? MOST_INPUT + 1 : 0));
+  try {
+    const bytes = opening.length > 0 ? opening : new Uint8Array(await dropped.arrayBuffer());
+    if (file !== opening) return; // another input came before
+    file = bytes;
+    update();
+  } catch (error) {
+    if (file === opening) show({ error: `The file cannot be read: ${error.message}` });
+  }
 }
 
 // ---- edits
@@ -227,7 +266,6 @@ function show(result) {
 const isBad = (event) => event.verdict === "reject" || event.breaches?.length > 0;
 
 function showVerdict() {
-  const box = $("verdict");
   let [status, word, sentence] = ["none", "Nothing to explain", "Paste bytes, drop a file, or choose an example below."];
   if (answer.error) {
     [status, word, sentence] = ["error", "Cannot read this", answer.error];
@@ -239,8 +277,12 @@ function showVerdict() {
     else if (events.length === 0) sentence = report.split("\n", 1)[0];
     else sentence = totals();
   }
-  box.className = status;
-  box.replaceChildren(element("strong", { text: word }), element("span", { text: sentence }));
+  showWords(status, word, sentence);
+}
+
+function showWords(status, word, sentence) {
+  $("verdict").className = status;
+  $("verdict").replaceChildren(element("strong", { text: word }), element("span", { text: sentence }));
 }
 
 /** "3 packets: 1 refused, 1 breaks a rule of the conversation" */

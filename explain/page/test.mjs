@@ -2,7 +2,8 @@
 //
 //   NODE_MODULES=FOLDER node test.mjs PAGE PROGRAM SCREENSHOTS
 //
-// The folder has playwright-core and axe-core. The browser is Debian's chromium.
+// The folder has playwright-core and axe-core. The browser is Debian's chromium. The machine may be
+// slow or paused, so times are printed and never checked.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -17,8 +18,8 @@ const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const vectors = fileURLToPath(new URL("../../spec-vectors", import.meta.url));
 
-// The goal is 350,000.
-const MOST_BYTES = 400_000;
+const MOST_BYTES = 350_000;
+const MOST_SECONDS = 600; // for a step of the test
 const WILL = "100d00044d515454040a003c000170"; // Will QoS 1, but no Will
 const CONNECT = "100d00044d5154540402003c000170";
 
@@ -31,10 +32,10 @@ try {
       "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
       "--disable-component-update", "--disable-sync",
     ],
-    timeout: 180_000,
+    timeout: 0,
     viewport: { width: 1000, height: 900 },
   });
-  context.setDefaultTimeout(60_000);
+  context.setDefaultTimeout(0);
   await test();
 } finally {
   await context?.close();
@@ -53,14 +54,11 @@ async function test() {
   assert(size <= MOST_BYTES, `the page has ${size} bytes`);
   console.log(`page: ${size} bytes, ${context.browser()?.version() ?? "chromium"}`);
 
-  await measure(page);
-  await compareVectors(page);
-  await compareCapture(page);
-  await useThePage(page);
-  await surviveTrouble(page);
-  await checkAccessibility(page);
+  for (const step of [measure, compareVectors, compareCapture, useThePage, surviveTrouble, checkAccessibility]) {
+    await endHang(step.name, step(page));
+  }
 
-  assert.deepEqual(errors, []);
+  assert.deepEqual(errors, ["TypeError: Cannot read properties of null (reading 'id')"], "of the worker that fails");
   const outside = requests.filter((url) => !/^(file|blob):/.test(url));
   assert.deepEqual(outside, [], "the page loads something");
 
@@ -74,20 +72,37 @@ async function test() {
   assert.equal(refused, "connect-src");
 }
 
+/** Fails if the step does not end. Counts seconds, because a timeout includes those of a pause. */
+async function endHang(name, step) {
+  let seconds = 0;
+  let timer;
+  const hang = new Promise((_, reject) => {
+    timer = setInterval(() => ++seconds === MOST_SECONDS && reject(new Error(`${name} hangs`)), 1000);
+  });
+  await Promise.race([step, hang]).finally(() => clearInterval(timer));
+}
+
 /** Opens the page; with a fragment, with these bytes. Waits for the explanation. */
 async function open(page, fragment = "") {
+  await load(page, fragment);
+  const explained = await page.evaluate(() => performance.getEntriesByName("explained").length);
+  assert(explained > 0, await page.locator("#verdict").textContent());
+}
+
+/** Opens the page, and waits for any answer. */
+async function load(page, fragment) {
   await page.goto("about:blank"); // another fragment alone would not load the page
   await page.goto(pathToFileURL(pageFile) + fragment);
-  await page.waitForFunction(() => performance.getEntriesByName("explained").length > 0);
+  await page.waitForFunction(() => !asking);
 }
 
 function verdict(page) {
   return page.locator("#verdict strong").textContent();
 }
 
-/** Waits until the verdict has this word. */
+/** Waits for the answer to the last input, until the verdict has this word. */
 async function expectVerdict(page, word) {
-  await page.waitForFunction((word) => document.querySelector("#verdict strong").textContent === word, word);
+  await page.waitForFunction((word) => !asking && document.querySelector("#verdict strong").textContent === word, word);
 }
 
 /** The median of the times to the first explanation, and to the ones after it. */
@@ -303,7 +318,7 @@ async function useThePage(page) {
   await page.locator('[data-key="packet-1"]').click();
   await page.locator('[data-key="byte-2"]').focus();
   await page.keyboard.type("01");
-  await page.waitForFunction(() => document.getElementById("server").value === "20 02 01 00");
+  assert.equal(await page.inputValue("#server"), "20 02 01 00");
 
   // the server alone
   await open(page, "#s2c=20020000");
@@ -334,10 +349,11 @@ async function useThePage(page) {
     files.items.add(new File([Uint8Array.from(bytes)], "test.pcap"));
     document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: files }));
   }, bytes);
-  await page.waitForFunction(() => document.querySelectorAll("#packets li").length >= 3);
+  await page.waitForFunction(() => !asking && document.querySelectorAll("#packets li").length >= 3);
   await page.locator('[data-key="byte-9"]').focus();
   await page.setInputFiles("#file", { name: "ping.bin", mimeType: "", buffer: Buffer.from("c000", "hex") });
-  await expectVerdict(page, "Valid");
+  await page.waitForFunction(() => document.querySelectorAll(".byte").length === 2);
+  assert.equal(await verdict(page), "Valid");
 
   // each example of the gallery has a verdict, and other bytes forget its version
   const count = await page.locator("#gallery button").count();
@@ -364,10 +380,28 @@ async function surviveTrouble(page) {
   const started = Date.now();
   const small = Buffer.alloc(1 << 20, Buffer.from("c000", "hex"));
   await page.setInputFiles("#file", { name: "small", mimeType: "", buffer: small });
-  await page.waitForFunction(() => document.getElementById("verdict").className === "valid" || document.getElementById("verdict").className === "error" && !/megabyte/.test(document.getElementById("verdict").textContent));
-  console.log(`page: 524,288 packets: ${await verdict(page)} after ${Date.now() - started} ms`);
-  await open(page, `#hex=${CONNECT}`);
-  assert.equal(await verdict(page), "Valid");
+  await expectVerdict(page, "Valid");
+  console.log(`page: 524,288 packets after ${Date.now() - started} ms`);
+
+  // no answer: the page says so, and another input does not wait for it
+  await open(page);
+  await page.evaluate(() => worker.terminate());
+  await page.locator("#client").fill("c000");
+  await page.waitForFunction(() => document.querySelector("#verdict strong").textContent === "Still working");
+  await page.locator("#client").fill("c001");
+  await expectVerdict(page, "Invalid");
+  await page.locator("#client").fill("c000");
+  await expectVerdict(page, "Valid");
+
+  // a worker that fails gives an error, and the next question goes to another one
+  const failed = await page.evaluate(() => {
+    worker.onmessage = null;
+    worker.postMessage(null);
+    return window.ask({ inputs: [] });
+  });
+  assert.match(failed.error, /cannot run the page/);
+  await page.locator("#client").fill("c001");
+  await expectVerdict(page, "Invalid");
 }
 
 async function checkAccessibility(page) {
@@ -375,9 +409,7 @@ async function checkAccessibility(page) {
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize({ width, height: 800 });
     for (const fragment of [`#hex=${WILL}`, `#c2s=${CONNECT}e000c000&s2c=20020000`, "#hex=zz"]) {
-      await page.goto("about:blank");
-      await page.goto(pathToFileURL(pageFile) + fragment);
-      await page.waitForFunction(() => document.querySelector("#verdict strong").textContent !== "Loading");
+      await load(page, fragment);
       await page.evaluate(axe);
       const { violations } = await page.evaluate(() => window.axe.run());
       assert.deepEqual(violations.map((it) => `${it.id}: ${it.nodes[0].html}`), [], `${name} ${fragment}`);

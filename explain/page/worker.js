@@ -13,6 +13,10 @@ onmessage = ({ data }) => {
   }
 };
 
+onmessageerror = () => {
+  throw new Error("a message cannot be read");
+};
+
 function start() {
   library = new WebAssembly.Instance(module).exports;
 }
