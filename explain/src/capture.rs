@@ -24,7 +24,7 @@ mod wifi;
 
 pub use self::connections::{Connections, Followed, Observer};
 pub use self::ip::tcp_payload;
-pub use self::packets::{Next, PacketReader};
+pub use self::packets::{Damage, Next, PacketReader};
 pub use self::pcap::write as write_pcap;
 pub use self::segment::{Content, Ends, Outcome, Peer, Segment};
 pub use self::skipped::Skipped;

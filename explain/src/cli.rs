@@ -81,7 +81,9 @@ first packet). They have more verdicts: \"opened\", \"missing\" (bytes that are 
 \"changed\" (bytes were sent again and differ), \"closed\" and \"reset\" (\"from\" is the side). \"ended\",
 or \"open\" if the capture ends before the connection, has the totals and the \"will\", as in `proxy`.
 The last line has the verdict \"capture\", with the number of \"packets\" and \"connections\", and of the
-packets that were \"not_read\".";
+packets that were \"not_read\". If the file is damaged, \"damage\" has the \"record\" (a packet, or in
+pcapng a block), its \"offset\" in the file and the \"kind\": \"cut\" if the file ends inside it, or
+\"invalid\". The exit status is then about what precedes.";
 
 const ENCODE_EXAMPLES: &str = r#"Examples of each packet type, in 5.0. "properties" may be left out, and before 5.0 have to be.
 Data is hex: a payload, a password, Correlation Data and Authentication Data.

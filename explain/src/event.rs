@@ -129,8 +129,8 @@ pub enum LiveEvent<'a> {
 pub enum Missing {
     /// A number of bytes.
     Bytes(u64),
-    /// One byte, or the end of the direction.
-    ByteOrFin,
+    /// The same number, but the last may be the end of the direction instead of a byte.
+    BytesOrFin(u64),
 }
 
 /// Why bytes of a capture cannot be decoded.

@@ -154,10 +154,8 @@ impl Live {
         report: &mut Report<'_>,
     ) -> io::Result<()> {
         self.cut_off(sender, report)?;
-        let length = match missing {
-            Missing::Bytes(length) => usize::try_from(length).unwrap_or(usize::MAX),
-            Missing::ByteOrFin => 1,
-        };
+        let (Missing::Bytes(length) | Missing::BytesOrFin(length)) = missing;
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
         let side = self.side(sender);
         side.offset = side.offset.saturating_add(length);
         if side.skip >= length && !side.is_lost {

@@ -8,7 +8,8 @@ use mqtt_wire::Sender;
 use mqtt_wire::will::Ending;
 
 use crate::capture::{
-    Connections, Content, Ends, Followed, Next, Observer, Outcome, PacketReader, Peer, Segment,
+    Connections, Content, Damage, Ends, Followed, Next, Observer, Outcome, PacketReader, Peer,
+    Segment,
 };
 use crate::cli::Explain;
 use crate::event::{LiveEvent, Missing, Status, Totals, Verdict};
@@ -49,11 +50,7 @@ pub fn run<'a>(
         }
     }
     connections.finish(&mut replay)?;
-    let status = replay.finish(&connections)?;
-    if let Some(place) = reader.broken_at() {
-        eprintln!("mqtt-explain: the capture is damaged at byte {place}; the rest is not read");
-    }
-    Ok(status)
+    replay.finish(&connections, reader.damage())
 }
 
 /// Prints the connections of a capture.
@@ -109,14 +106,14 @@ impl<'a> Replay<'a> {
     }
 
     /// Writes what was not read, and returns the result of all connections.
-    fn finish(&mut self, connections: &Connections) -> io::Result<Status> {
+    fn finish(&mut self, connections: &Connections, damage: Option<Damage>) -> io::Result<Status> {
         let skipped = connections.skipped();
         if self.options.show.json {
             let packets = connections.packets();
-            let object = report::not_read_object(packets, self.count, skipped);
+            let object = report::not_read_object(packets, self.count, skipped, damage);
             writeln!(self.out, "{object}")?;
         } else {
-            report::not_read(&mut self.out, self.count, skipped)?;
+            report::not_read(&mut self.out, self.count, skipped, damage)?;
         }
         self.out.flush()?;
         Ok(self.status.unwrap_or(Status::NotMqtt))
@@ -244,7 +241,7 @@ impl<'a> Replay<'a> {
         match segment.content {
             Content::Bytes(bytes) => live.pass(sender, at.time, bytes, &mut print),
             Content::Gap(length) => live.gap(sender, Missing::Bytes(length), &mut print),
-            Content::ByteOrFin => live.gap(sender, Missing::ByteOrFin, &mut print),
+            Content::GapOrFin(length) => live.gap(sender, Missing::BytesOrFin(length), &mut print),
             Content::Changed => live.changed(sender, &mut print),
             Content::Fin => {
                 let is_whole = live.end(sender, at.time, &mut print)?;

@@ -284,7 +284,7 @@ fn lists_what_was_not_read() {
         "connections": {"mqtt": 0, "websocket": 0, "other": 0},
         "not_read": {
             "udp": 0, "fragments": 0, "malformed": 0, "encrypted": 0, "links": {"147": 23},
-            "other_protocols": 0,
+            "other_protocols": 0, "damage": null,
         },
     });
     assert_eq!(object, expected);
@@ -383,9 +383,27 @@ fn a_damaged_file_is_reported_after_what_precedes() {
         "{}",
         run.output
     );
-    let expected = format!("the capture is damaged at byte {}", bytes.len() - 70);
-    assert!(run.errors.contains(&expected), "{}", run.errors);
+    let last = bytes.len() - 70;
+    let expected =
+        format!("\nnot read: record 23 at byte {last}, because the file ends inside it\n");
+    assert!(run.output.ends_with(&expected), "{}", run.output);
+    assert_eq!(run.errors, "");
     assert_eq!(run.status, 0);
+    let object = objects(&explain(["--json", &cut], b"")).pop().unwrap();
+    assert_eq!(object["packets"], 22);
+    let expected = json!({"record": 23, "offset": last, "kind": "cut"});
+    assert_eq!(object["not_read"]["damage"], expected);
+
+    // with a length that cannot be right
+    let mut bytes = bytes;
+    bytes[last + 8..last + 12].copy_from_slice(&[0xff; 4]);
+    let invalid = file("invalid.pcap", &bytes);
+    let run = explain([invalid.as_str()], b"");
+    let expected =
+        format!("\nnot read: the file from byte {last} on, because record 23 is invalid\n");
+    assert!(run.output.ends_with(&expected), "{}", run.output);
+    let object = objects(&explain(["--json", &invalid], b"")).pop().unwrap();
+    assert_eq!(object["not_read"]["damage"]["kind"], "invalid");
 }
 
 /// Columns stay apart in long connections.

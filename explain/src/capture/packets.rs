@@ -18,8 +18,21 @@ pub struct PacketReader<'r> {
     is_at_end: bool,
     /// How many bytes of the file came before `start`.
     offset: u64,
+    /// How many records were used: packets, and in pcapng other blocks as well.
+    records: u64,
     format: Format,
-    broken_at: Option<u64>,
+    damage: Option<Damage>,
+}
+
+/// A record that cannot be read, so nothing after it can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damage {
+    /// Its number, from 1. In pcapng it counts all blocks.
+    pub record: u64,
+    /// The offset of its first byte in the file.
+    pub offset: u64,
+    /// The file ends inside it; if not, it is invalid.
+    pub is_cut: bool,
 }
 
 /// The format of the file, with what its headers said so far.
@@ -53,14 +66,14 @@ impl<'r> PacketReader<'r> {
             is_at_end: false,
             offset: 0,
             format: Format::Unknown,
-            broken_at: None,
+            records: 0,
+            damage: None,
         }
     }
 
-    /// The offset of the first record that is damaged or cut off, which is the last one that was
-    /// looked at.
-    pub fn broken_at(&self) -> Option<u64> {
-        self.broken_at
+    /// The record that ended the reading.
+    pub fn damage(&self) -> Option<Damage> {
+        self.damage
     }
 
     /// How many bytes of the file were used.
@@ -98,7 +111,7 @@ impl<'r> PacketReader<'r> {
         }
         loop {
             let rest = self.buffer.get(self.start..).unwrap_or_default();
-            if self.broken_at.is_some() || rest.is_empty() && self.is_at_end {
+            if self.damage.is_some() || rest.is_empty() && self.is_at_end {
                 return Ok(Next::End);
             }
             let length = match self.format.record_len(rest) {
@@ -107,13 +120,21 @@ impl<'r> PacketReader<'r> {
                     return Ok(Next::NeedsInput);
                 }
                 RecordLen::Unknown if !self.is_at_end => return Ok(Next::NeedsInput),
-                _ => return self.damaged(self.offset),
+                length => {
+                    let is_invalid = match length {
+                        RecordLen::Known(length) => length > Self::LONGEST,
+                        RecordLen::Unknown => false,
+                        RecordLen::Impossible => true,
+                    };
+                    return self.damaged(self.offset, !is_invalid);
+                }
             };
             let (at, start) = (self.offset, self.start);
             self.advance(length);
             let record = start..self.start;
             let bytes = self.buffer.get(record.clone()).unwrap_or_default();
             if self.format.is_packet(bytes) {
+                self.records += 1;
                 let bytes = self.buffer.get(record).unwrap_or_default();
                 return Ok(match self.format.packet(bytes) {
                     Some(packet) => Next::Packet(packet),
@@ -121,17 +142,22 @@ impl<'r> PacketReader<'r> {
                 });
             }
             if !self.format.read_description(bytes) {
-                return self.damaged(at);
+                return self.damaged(at, false);
             }
+            self.records += 1;
         }
     }
 
     /// Damage at the beginning is an error; after that, what precedes it counts.
-    fn damaged(&mut self, at: u64) -> Result<Next<'_>, CaptureError> {
-        if at == 0 {
+    fn damaged(&mut self, offset: u64, is_cut: bool) -> Result<Next<'_>, CaptureError> {
+        if offset == 0 {
             return Err(CaptureError::BrokenHeader);
         }
-        self.broken_at = Some(at);
+        self.damage = Some(Damage {
+            record: self.records + 1,
+            offset,
+            is_cut,
+        });
         Ok(Next::End)
     }
 

@@ -64,8 +64,8 @@ pub enum Content<'a> {
     Bytes(&'a [u8]),
     /// The number of bytes that were sent here but are not in the capture.
     Gap(u64),
-    /// An acknowledgement proves one more sequence number than the capture has: a byte or the FIN.
-    ByteOrFin,
+    /// The same, but the last of them may be the FIN instead: only an acknowledgement proves them.
+    GapOrFin(u64),
     /// Bytes were sent again, and differ from those that were captured first.
     Changed,
     /// The end closes its direction.

@@ -122,7 +122,7 @@ impl Connection {
                 fin: packet.fin,
             };
             let position = own.place(first_byte, packet.payload.len());
-            if own.waiting.is_empty() && position <= own.next && needs <= other.next {
+            if own.waiting.is_empty() && position <= own.next && needs <= other.reached() {
                 own.deliver(sender, position, &piece, sink)?;
             } else {
                 own.wait(sender, position, &piece, sink)?;
@@ -137,10 +137,8 @@ impl Connection {
             self.blocked_since.get_or_insert(arrival);
         }
         for peer in Peer::BOTH {
-            let (stream, _) = self.both(peer);
-            if stream.waiting.len() > MAX_WAITING || stream.waiting_bytes > MAX_WAITING_BYTES {
-                stream.skip_to_first_waiting(peer, sink)?;
-                self.advance(sink)?;
+            while self.stream(peer).is_full() {
+                self.release_first_waiting(peer, sink)?;
             }
         }
         Ok(())
@@ -156,37 +154,44 @@ impl Connection {
                 .into_iter()
                 .filter_map(|(peer, hole)| Some((peer, hole?)));
             match holes.min_by_key(|(_, hole)| hole.proof.packet) {
-                Some((peer, hole)) => self.both(peer).0.skip(peer, hole, sink)?,
-                None => self.release_repetition(),
+                Some((peer, hole)) => {
+                    self.both(peer).0.skip(peer, hole, sink)?;
+                    self.advance(sink)?;
+                }
+                None => match self.repetition() {
+                    Some(peer) => self.release_first_waiting(peer, sink)?,
+                    None => break,
+                },
             }
-            self.advance(sink)?;
         }
         Ok(())
     }
 
     /// Gives up all bytes for which others wait.
     pub fn flush(&mut self, sink: &mut Sink<'_>) -> io::Result<()> {
-        loop {
+        self.give_up_acknowledged(sink)?;
+        while let Some(peer) = self.first_to_wait() {
+            self.release_first_waiting(peer, sink)?;
             self.give_up_acknowledged(sink)?;
-            let mut waiting = Peer::BOTH.into_iter();
-            let Some(peer) = waiting.find(|peer| !self.stream(*peer).waiting.is_empty()) else {
-                return Ok(());
-            };
-            self.both(peer).0.skip_to_first_waiting(peer, sink)?;
-            let waiting = self.waiting_len();
-            self.advance(sink)?;
-            if self.waiting_len() == waiting {
-                // it waits for bytes of the other end that never come
-                if let Some(mut entry) = self.both(peer).0.waiting.first_entry() {
-                    entry.get_mut().needs = i64::MIN;
-                }
-                self.advance(sink)?;
-            }
         }
+        Ok(())
     }
 
-    fn waiting_len(&self) -> usize {
-        self.first.waiting.len() + self.second.waiting.len()
+    /// Delivers the first piece that waits, after a gap if bytes before it are missing. Whatever a
+    /// damaged capture has, one piece less waits then.
+    fn release_first_waiting(&mut self, peer: Peer, sink: &mut Sink<'_>) -> io::Result<()> {
+        let (stream, _) = self.both(peer);
+        if let Some((position, piece)) = stream.take_first_waiting() {
+            let piece = piece.borrow();
+            let hole = Hole {
+                end: position,
+                proof: piece.arrival,
+                may_end_with_fin: false,
+            };
+            stream.skip(peer, hole, sink)?;
+            stream.deliver(peer, position, &piece, sink)?;
+        }
+        self.advance(sink)
     }
 
     fn reset(
@@ -217,7 +222,7 @@ impl Connection {
     fn advance(&mut self, sink: &mut Sink<'_>) -> io::Result<()> {
         loop {
             let ready = Peer::BOTH.map(|peer| {
-                let other = self.stream(peer.other()).next;
+                let other = self.stream(peer.other()).reached();
                 let stream = self.stream(peer);
                 let (position, piece) = stream.waiting.first_key_value()?;
                 let is_ready = *position <= stream.next && piece.needs <= other;
@@ -245,21 +250,25 @@ impl Connection {
         is_behind(&self.first) || is_behind(&self.second)
     }
 
-    /// Resolves two pieces that wait for each other: the one that was captured later repeats bytes
-    /// that were sent before, with a newer acknowledgement.
-    fn release_repetition(&mut self) {
-        let first_waiting = |stream: &Stream| {
-            let piece = stream.waiting.values().next();
-            piece.map(|piece| piece.arrival.packet)
-        };
-        let stream = if first_waiting(&self.first) > first_waiting(&self.second) {
-            &mut self.first
+    /// The end whose first waiting piece was captured before that of the other end.
+    fn first_to_wait(&self) -> Option<Peer> {
+        let waiting = Peer::BOTH.into_iter();
+        let waiting = waiting.filter_map(|peer| Some((self.stream(peer).first_waiting()?, peer)));
+        waiting
+            .min_by_key(|(packet, _)| *packet)
+            .map(|(_, peer)| peer)
+    }
+
+    /// Of two pieces that wait for each other, the sender of the one that was captured later. It
+    /// repeats bytes that were sent before, with a newer acknowledgement.
+    fn repetition(&self) -> Option<Peer> {
+        let first = self.first_to_wait()?;
+        let other = first.other();
+        Some(if self.stream(other).waiting.is_empty() {
+            first
         } else {
-            &mut self.second
-        };
-        if let Some(mut entry) = stream.waiting.first_entry() {
-            entry.get_mut().needs = i64::MIN;
-        }
+            other
+        })
     }
 
     fn stream(&self, peer: Peer) -> &Stream {
@@ -344,8 +353,8 @@ struct Hole {
     /// The position after them.
     end: i64,
     proof: Arrival,
-    /// It may be the FIN.
-    may_be_fin: bool,
+    /// The last sequence number may be the FIN instead of a byte.
+    may_end_with_fin: bool,
 }
 
 impl Stream {
@@ -356,6 +365,12 @@ impl Stream {
 
     fn is_far_from(&self, packet: &TcpPacket<'_>) -> bool {
         self.start.is_some() && (self.position(packet.sequence) - self.next).abs() > FAR
+    }
+
+    /// The highest acknowledgement of what is delivered. That of the FIN may have been read before
+    /// the FIN.
+    fn reached(&self) -> i64 {
+        self.next + i64::from(self.fin_delivered)
     }
 
     /// Whether the acknowledgement can be about this stream.
@@ -453,6 +468,17 @@ impl Stream {
         Ok(())
     }
 
+    /// Whether too much waits.
+    fn is_full(&self) -> bool {
+        self.waiting.len() > MAX_WAITING || self.waiting_bytes > MAX_WAITING_BYTES
+    }
+
+    /// The packet of the first piece that waits.
+    fn first_waiting(&self) -> Option<u64> {
+        let piece = self.waiting.values().next()?;
+        Some(piece.arrival.packet)
+    }
+
     fn take_first_waiting(&mut self) -> Option<(i64, Waiting)> {
         let (position, piece) = self.waiting.pop_first()?;
         self.waiting_bytes -= piece.bytes.len();
@@ -472,6 +498,7 @@ impl Stream {
         let end = position + length + piece.cut;
         if self.may_have_ended && piece.fin && end + 1 == self.next {
             self.next = end;
+            self.may_have_ended = false;
         }
         let segment = |content| Segment {
             sender,
@@ -490,6 +517,7 @@ impl Stream {
         if end > self.next && !self.fin_delivered {
             let missing = (end - self.next).unsigned_abs();
             self.next = end;
+            self.may_have_ended = false;
             self.recent.clear();
             sink(segment(Content::Gap(missing)))?;
         }
@@ -556,21 +584,8 @@ impl Stream {
         (end > self.next).then_some(Hole {
             end,
             proof: self.proof?,
-            may_be_fin: waiting.is_none() && end == self.next + 1 && self.end.is_none(),
+            may_end_with_fin: waiting.is_none() && self.end.is_none(),
         })
-    }
-
-    /// Skips the bytes before the first piece that waits.
-    fn skip_to_first_waiting(&mut self, sender: Peer, sink: &mut Sink<'_>) -> io::Result<()> {
-        let Some((position, piece)) = self.waiting.first_key_value() else {
-            return Ok(());
-        };
-        let hole = Hole {
-            end: *position,
-            proof: piece.arrival,
-            may_be_fin: false,
-        };
-        self.skip(sender, hole, sink)
     }
 
     fn skip(&mut self, sender: Peer, hole: Hole, sink: &mut Sink<'_>) -> io::Result<()> {
@@ -579,15 +594,19 @@ impl Stream {
         }
         let length = (hole.end - self.next).unsigned_abs();
         self.next = hole.end;
-        self.may_have_ended = hole.may_be_fin;
+        self.may_have_ended = hole.may_end_with_fin;
         self.recent.clear();
         self.settle();
+        if self.fin_delivered {
+            // nothing was sent after the FIN
+            return Ok(());
+        }
         sink(Segment {
             sender,
             packet: hole.proof.packet,
             time: hole.proof.time,
-            content: if hole.may_be_fin {
-                Content::ByteOrFin
+            content: if hole.may_end_with_fin {
+                Content::GapOrFin(length)
             } else {
                 Content::Gap(length)
             },

@@ -104,7 +104,7 @@ struct Capture {
     flows: Vec<Flow>,
     packets: u64,
     skipped: Skipped,
-    broken_at: Option<u64>,
+    damage: Option<Damage>,
 }
 
 impl Observer for Vec<Flow> {
@@ -128,6 +128,7 @@ impl Observer for Vec<Flow> {
         let text = match segment.content {
             Content::Bytes(bytes) => format!("{arrow}{}", String::from_utf8_lossy(bytes)),
             Content::Gap(length) => format!("{arrow}[{length} missing]"),
+            Content::GapOrFin(length) => format!("{arrow}[{length} missing or FIN]"),
             other => format!("{arrow}[{other:?}]"),
         };
         let Segment {
@@ -179,7 +180,7 @@ fn read_pieces(file: &[u8], piece: usize, port: Option<u16>) -> Result<Capture, 
     Ok(Capture {
         packets: connections.packets(),
         skipped: connections.skipped().clone(),
-        broken_at: reader.broken_at(),
+        damage: reader.damage(),
         flows,
     })
 }
@@ -200,6 +201,22 @@ fn read(packets: &[Vec<u8>]) -> Capture {
     read_file(&raw_pcap(packets)).unwrap()
 }
 
+/// A capture that is not at its end. Packet `n` is captured `n` seconds after 1970.
+fn follow(packets: &[Vec<u8>]) -> (Connections, Vec<Flow>) {
+    let mut connections = Connections::new(None, &[1883]);
+    let mut flows = Vec::new();
+    for (bytes, second) in packets.iter().zip(1..) {
+        let raw = raw::RawPacket {
+            link: pcap_parser::Linktype::RAW,
+            time: Duration::from_secs(second),
+            cut: 0,
+            bytes,
+        };
+        connections.packet(&raw, &mut flows).unwrap();
+    }
+    (connections, flows)
+}
+
 /// The segments of a flow, in short.
 fn segments(flow: &Flow) -> Vec<&str> {
     let segments = flow.segments.iter();
@@ -209,7 +226,7 @@ fn segments(flow: &Flow) -> Vec<&str> {
 fn only_flow(packets: &[Vec<u8>]) -> Flow {
     let mut capture = read(packets);
     assert_eq!(capture.flows.len(), 1);
-    assert_eq!(capture.broken_at, None);
+    assert_eq!(capture.damage, None);
     capture.flows.remove(0)
 }
 
@@ -257,14 +274,82 @@ fn a_fin_is_no_byte() {
     assert_eq!(segments(&at_once(&packets)), [">bye", ">[Fin]", "<last"]);
     assert_eq!(
         segments(&only_flow(&packets)),
-        [">bye", ">[ByteOrFin]", ">[Fin]", "<last"]
+        [">bye", ">[1 missing or FIN]", ">[Fin]", "<last"]
     );
     // a FIN that was not captured may have been a byte
     let flow = only_flow(&with_handshake([
         up(101, b"bye"),
         ip_packet(BROKER, CLIENT, 501, "FA", 105, b""),
     ]));
-    assert_eq!(segments(&flow), [">bye", ">[ByteOrFin]", "<[Fin]"]);
+    assert_eq!(segments(&flow), [">bye", ">[1 missing or FIN]", "<[Fin]"]);
+}
+
+#[test]
+fn a_fin_waits_for_the_bytes_before_it() {
+    let fin = |seq| ip_packet(CLIENT, BROKER, seq, "FA", 501, b"");
+    let close = ip_packet(BROKER, CLIENT, 501, "FA", 106, b"");
+    // they come later
+    let late = with_handshake([up(101, b"ab"), fin(105), up(103, b"cd"), close.clone()]);
+    let flow = only_flow(&late);
+    assert_eq!(segments(&flow), [">ab", ">cd", ">[Fin]", "<[Fin]"]);
+    // they never come
+    let lost = with_handshake([up(101, b"ab"), fin(105), close.clone()]);
+    let flow = only_flow(&lost);
+    assert_eq!(segments(&flow), [">ab", ">[2 missing]", ">[Fin]", "<[Fin]"]);
+    assert_eq!(flow.outcome, Some(Outcome::Ended));
+    // the FIN itself comes after they were given up, or not at all
+    let mut packets = with_handshake([up(101, b"ab"), close]);
+    let flow = only_flow(&packets);
+    assert_eq!(segments(&flow), [">ab", ">[3 missing or FIN]", "<[Fin]"]);
+    assert_eq!(flow.outcome, Some(Outcome::CaptureEnds));
+    packets.push(up(101, b"ab"));
+    packets.push(fin(105));
+    let flow = only_flow(&packets);
+    assert_eq!(
+        segments(&flow),
+        [">ab", ">[3 missing or FIN]", "<[Fin]", ">[Fin]"]
+    );
+    assert_eq!(flow.outcome, Some(Outcome::Ended));
+}
+
+#[test]
+fn nothing_follows_a_fin() {
+    let flow = only_flow(&with_handshake([
+        up(101, b"ab"),
+        ip_packet(CLIENT, BROKER, 103, "FA", 501, b""),
+        up(110, b"damaged"),
+        ip_packet(BROKER, CLIENT, 501, "A", 130, b"answer"),
+    ]));
+    assert_eq!(segments(&flow), [">ab", ">[Fin]", "<answer"]);
+}
+
+#[test]
+fn a_late_fin_does_not_hold_up_the_other_end() {
+    let down = |seq, data: &[u8]| ip_packet(BROKER, CLIENT, seq, "A", 105, data);
+    let (_, flows) = follow(&with_handshake([
+        up(101, b"bye"),
+        down(505, b"late"),
+        ip_packet(CLIENT, BROKER, 104, "FA", 501, b""),
+        down(501, b"news"),
+    ]));
+    assert_eq!(
+        segments(&flows[0]),
+        [">bye", ">[1 missing or FIN]", ">[Fin]", "<news", "<late"]
+    );
+}
+
+#[test]
+fn bytes_that_never_come_do_not_fill_the_memory() {
+    let down = |seq, ack, data: &[u8]| ip_packet(BROKER, CLIENT, seq, "A", ack, data);
+    // "x" waits for bytes of the client up to 110; then the client begins anew, at 101
+    let mut packets = vec![down(501, 110, b"a"), down(503, 110, b"x"), up(101, b"hi")];
+    packets.push(down(502, 103, b"b"));
+    packets.extend((504..4000).map(|seq| down(seq, 103, b"y")));
+    let (connections, flows) = follow(&packets);
+    assert!(connections.kept() < MAX_WAITING * 200);
+    let delivered = segments(&flows[0]);
+    assert_eq!(delivered[..4], [">a", "<hi", ">b", ">x"]);
+    assert!(delivered.len() > 2000);
 }
 
 #[test]
@@ -275,21 +360,22 @@ fn an_acknowledgement_proves_a_gap() {
         acknowledge(501, 105, b"both"),
         up(105, b"ef"),
     ]));
-    assert_eq!(segments(&flow), [">ab", ">[2 missing]", "<both", ">ef"]);
+    let gap = ">[2 missing or FIN]";
+    assert_eq!(segments(&flow), [">ab", gap, "<both", ">ef"]);
     assert_eq!(flow.segments[1].0.packet, 5);
     // without data, it is known when the next packets are there
     let flow = only_flow(&with_handshake([
         up(101, b"ab"),
         acknowledge(501, 105, b""),
     ]));
-    assert_eq!(segments(&flow), [">ab", ">[2 missing]"]);
+    assert_eq!(segments(&flow), [">ab", gap]);
     // a packet that was captured a little late is not missing
     let mut packets = with_handshake([acknowledge(501, 105, b"both"), up(101, b"ab")]);
     packets.push(up(103, b"cd"));
     assert_eq!(segments(&at_once(&packets)), [">ab", ">cd", "<both"]);
     // but one that comes a second later comes too late
     let flow = only_flow(&packets);
-    assert_eq!(segments(&flow), [">[4 missing]", "<both"]);
+    assert_eq!(segments(&flow), [">[4 missing or FIN]", "<both"]);
 }
 
 #[test]
@@ -640,7 +726,7 @@ fn puts_fragments_together() {
         ip_packet(BROKER, CLIENT, 501, "A", 127, b"ok"),
     ]);
     let capture = read(&lost);
-    assert_eq!(segments(&capture.flows[0]), [">[26 missing]", "<ok"]);
+    assert_eq!(segments(&capture.flows[0]), [">[26 missing or FIN]", "<ok"]);
     assert_eq!(capture.skipped.fragments, 2);
 }
 
@@ -775,7 +861,7 @@ fn reads_pieces_of_any_length() {
         for piece in [1, 2, 7, 50] {
             let capture = read_pieces(&file, piece, None).unwrap();
             assert_eq!(segments(&capture.flows[0]), [">ab", "<ef"]);
-            assert_eq!(capture.broken_at, None);
+            assert_eq!(capture.damage, None);
         }
     }
 }
@@ -863,7 +949,7 @@ fn pcapng_of_both_byte_orders_in_one_file() {
     }
     assert!(is_capture(&file));
     let capture = read_file(&file).unwrap();
-    assert_eq!(capture.broken_at, None);
+    assert_eq!(capture.damage, None);
     assert_eq!(segments(&capture.flows[0]), [">ab", ">cde"]);
     for (segment, _) in &capture.flows[0].segments {
         assert_eq!(segment.time, Duration::new(105, 7));
@@ -908,13 +994,21 @@ fn rejects_other_files() {
     assert!(matches!(read_file(header), Err(CaptureError::BrokenHeader)));
 }
 
+fn damage(record: u64, offset: usize, is_cut: bool) -> Option<Damage> {
+    Some(Damage {
+        record,
+        offset: offset as u64,
+        is_cut,
+    })
+}
+
 #[test]
 fn a_truncated_file_gives_what_precedes() {
     let file = raw_pcap(&[up(101, b"ab"), up(103, b"cd")]);
     let second = raw_pcap(&[up(101, b"ab")]).len();
     for length in second + 1..file.len() {
         let capture = read_file(&file[..length]).unwrap();
-        assert_eq!(capture.broken_at, Some(second as u64));
+        assert_eq!(capture.damage, damage(2, second, true));
         assert_eq!(segments(&capture.flows[0]), [">ab"]);
     }
     let file = [section(true, 101), enhanced(true, 0, 0, &up(101, b"ab"))].concat();
@@ -922,7 +1016,7 @@ fn a_truncated_file_gives_what_precedes() {
     let file = [file, enhanced(true, 0, 0, &up(103, b"cd"))].concat();
     for length in whole + 1..file.len() {
         let capture = read_file(&file[..length]).unwrap();
-        assert_eq!(capture.broken_at, Some(whole as u64));
+        assert_eq!(capture.damage, damage(4, whole, true));
         assert_eq!(segments(&capture.flows[0]), [">ab"]);
     }
 }
@@ -932,15 +1026,15 @@ fn stops_at_impossible_lengths() {
     let mut file = raw_pcap(&[up(101, b"ab")]);
     let end = file.len();
     file.extend([0xff; 40]);
-    assert_eq!(read_file(&file).unwrap().broken_at, Some(end as u64));
+    assert_eq!(read_file(&file).unwrap().damage, damage(2, end, false));
 
     for length in [0_u32, 4, 8, 13, u32::MAX] {
         let start = section(false, 101);
         let bad = [6_u32.to_le_bytes(), length.to_le_bytes(), [0; 4], [0; 4]].concat();
         let file = [&start[..], &bad].concat();
         assert_eq!(
-            read_file(&file).unwrap().broken_at,
-            Some(start.len() as u64)
+            read_file(&file).unwrap().damage,
+            damage(3, start.len(), false)
         );
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::style::{FAINT, UNSURE, paint};
-use crate::capture::Skipped;
+use crate::capture::{Damage, Skipped};
 
 /// The connections of a capture, counted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,14 +21,16 @@ pub fn not_read(
     out: &mut dyn Write,
     connections: ConnectionCount,
     skipped: &Skipped,
+    damage: Option<Damage>,
 ) -> io::Result<()> {
     let ConnectionCount {
         of_mqtt,
         websocket,
         other,
     } = connections;
-    let packets = not_read_packets(skipped);
-    if of_mqtt > 0 && (websocket > 0 || other > 0 || !packets.is_empty()) {
+    let mut not_read = not_read_packets(skipped);
+    not_read.extend(damage.map(not_read_rest));
+    if of_mqtt > 0 && (websocket > 0 || other > 0 || !not_read.is_empty()) {
         writeln!(out)?;
     }
     if of_mqtt == 0 {
@@ -48,14 +50,19 @@ pub fn not_read(
         let text = format!("{} without MQTT\n", count(other, "TCP connection"));
         paint(out, FAINT, &text)?;
     }
-    for text in packets {
+    for text in not_read {
         paint(out, UNSURE, &format!("not read: {text}\n"))?;
     }
     Ok(())
 }
 
 /// The same as an object.
-pub fn not_read_object(packets: u64, connections: ConnectionCount, skipped: &Skipped) -> Value {
+pub fn not_read_object(
+    packets: u64,
+    connections: ConnectionCount,
+    skipped: &Skipped,
+    damage: Option<Damage>,
+) -> Value {
     let links = skipped.unknown_link.iter();
     let links: serde_json::Map<String, Value> = links
         .map(|(link, number)| (link.to_string(), json!(number)))
@@ -70,8 +77,25 @@ pub fn not_read_object(packets: u64, connections: ConnectionCount, skipped: &Ski
             "udp": skipped.udp, "fragments": skipped.fragments, "malformed": skipped.malformed,
             "encrypted": skipped.encrypted, "links": links,
             "other_protocols": skipped.other_protocol,
+            "damage": damage.map(|it| json!({
+                "record": it.record, "offset": it.offset,
+                "kind": if it.is_cut { "cut" } else { "invalid" },
+            })),
         },
     })
+}
+
+fn not_read_rest(damage: Damage) -> String {
+    let Damage {
+        record,
+        offset,
+        is_cut,
+    } = damage;
+    if is_cut {
+        format!("record {record} at byte {offset}, because the file ends inside it")
+    } else {
+        format!("the file from byte {offset} on, because record {record} is invalid")
+    }
 }
 
 fn not_read_packets(skipped: &Skipped) -> Vec<String> {

@@ -235,9 +235,14 @@ fn missing_text(missing: Missing) -> (u64, String) {
             let text = format!("{} {verb} missing from the capture", bytes(length));
             (length, text)
         }
-        Missing::ByteOrFin => {
+        Missing::BytesOrFin(1) => {
             let text = "a byte or the FIN is missing from the capture";
             (1, String::from(text))
+        }
+        Missing::BytesOrFin(length) => {
+            let (most, least) = (bytes(length), length - 1);
+            let text = format!("{most}, or {least} and the FIN, are missing from the capture");
+            (length, text)
         }
     }
 }
