@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use mqtt_wire::{OptionalRules, Sender, TopicFilterBuf, Version, Waivers};
 
 use crate::clock;
@@ -216,6 +217,24 @@ pub enum Command {
     /// The program ends after the first connection with --once, or when its output is closed.
     #[command(verbatim_doc_comment)]
     Proxy(ProxyOptions),
+
+    /// Prints a script that completes the command line in a shell
+    ///
+    ///   mqtt-explain completions bash > ~/.local/share/bash-completion/completions/mqtt-explain
+    ///   mqtt-explain completions zsh > "${fpath[1]}/_mqtt-explain"
+    ///   mqtt-explain completions fish > ~/.config/fish/completions/mqtt-explain.fish
+    #[command(verbatim_doc_comment)]
+    Completions { shell: Shell },
+
+    /// Prints the manual page of the program, or of one of its commands
+    ///
+    ///   mqtt-explain man | man -l -
+    ///   mqtt-explain man proxy > mqtt-explain-proxy.1
+    #[command(verbatim_doc_comment)]
+    Man {
+        #[arg(value_parser = ["judge", "encode", "proxy", "completions", "man"])]
+        command: Option<String>,
+    },
 }
 
 #[derive(Args, Default)]

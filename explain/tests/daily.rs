@@ -687,3 +687,44 @@ fn no_colour_crosses_the_end_of_a_line() {
         }
     }
 }
+
+#[test]
+fn there_are_completions_for_shells() {
+    for (shell, expected) in [
+        ("bash", "complete -F _mqtt"),
+        ("zsh", "#compdef mqtt-explain"),
+        ("fish", "complete -c mqtt-explain"),
+        ("elvish", "edit:completion:arg-completer[mqtt-explain]"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ] {
+        let run = explain(["completions", shell], b"");
+        assert_eq!(run.status, 0);
+        assert!(run.output.contains("only-invalid"), "{shell}");
+        assert!(run.output.contains(expected), "{shell}: {}", run.output);
+    }
+    assert_eq!(explain(["completions", "tcsh"], b"").status, 64);
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let program = explain(["man"], b"");
+    assert!(
+        program.output.contains(".TH mqtt-explain 1"),
+        "{}",
+        program.output
+    );
+    assert!(program.output.contains("\\-\\-only\\-invalid"));
+    let help = explain(["help"], b"").output;
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    let names = commands.filter_map(|line| line.split_whitespace().next());
+    let mut pages = 0;
+    for name in names.filter(|name| *name != "help") {
+        let page = explain(["man", name], b"");
+        let title = format!(".TH mqtt-explain-{name} 1");
+        assert!(page.output.contains(&title), "{name}: {}", page.output);
+        pages += 1;
+    }
+    assert_eq!(pages, 5, "{help}");
+    assert_eq!(explain(["man", "nothing"], b"").status, 64);
+}
