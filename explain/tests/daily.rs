@@ -254,6 +254,20 @@ fn the_server_can_assign_the_client_identifier() {
     assert!(!run.output.contains("#2  "), "{}", run.output);
 }
 
+/// Nothing is written about the end of a connection that is not selected.
+#[test]
+fn the_end_of_another_client_is_not_shown() {
+    let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures/will_fin.pcap");
+    assert!(
+        explain([recorded], b"")
+            .output
+            .contains("the client closes")
+    );
+    let run = explain(["--client-id", "other", recorded], b"");
+    let expected = "\nnot shown: 1 connection without such packets\n";
+    assert_eq!((run.output.as_str(), run.status), (expected, 3));
+}
+
 #[test]
 fn a_connection_that_was_joined_has_an_unknown_client() {
     let joined: Segments<'_> = &[(0, Client, PUBLISH_A), (1, Server, PUBACK_1)];

@@ -531,3 +531,64 @@ fn forwards_the_rest_when_the_output_is_closed() {
     serving.join().unwrap();
     assert_eq!(proxy.child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn filters_and_totals_are_those_of_captures() {
+    let bad_publish = b"\x38\x0a\0\x03a/bhello";
+    let turns: &[(&[u8], &[u8])] = &[(CONNECT, CONNACK), (PUBLISH, b""), (bad_publish, b"")];
+    let run = converse(turns, &["--only-invalid"]);
+    let output = without_times(&run.output);
+    assert!(
+        output.starts_with("opened\n#1      27  → INVALID"),
+        "{output}"
+    );
+    assert!(
+        output.ends_with("#1  INVALID  1 of 4 packets\n"),
+        "{output}"
+    );
+    assert!(!output.contains("the client closes"), "{output}");
+    assert_eq!(run.status, 1);
+
+    let run = converse(turns, &["--client-id", "other"]);
+    assert_eq!((run.output.as_str(), run.status), ("", 3));
+
+    let turns: &[(&[u8], &[u8])] = &[
+        (CONNECT, CONNACK),
+        (b"\x32\x07\0\x03a/b\0\x01", b"\x40\x02\0\x01"),
+        (DISCONNECT, b""),
+    ];
+    let run = converse(turns, &["--client-id", "c", "--topic", "a/#"]);
+    let output = without_times(&run.output);
+    let shown: Vec<_> = output.lines().collect();
+    assert_eq!(shown.len(), 6, "{output}");
+    assert!(
+        shown[1].ends_with("→ PUBLISH \"a/b\" QoS 1 id 1, empty"),
+        "{output}"
+    );
+    assert!(shown[2].ends_with("← PUBACK id 1"), "{output}");
+    assert_eq!(shown[5], "#1  VALID  2 packets");
+
+    let run = converse(turns, &["--summary"]);
+    let totals = "SUMMARY  5 packets, 34 bytes, 1 connection, ";
+    assert!(run.output.starts_with(totals), "{}", run.output);
+    assert!(
+        run.output.contains("PUBLISH → PUBACK: 0."),
+        "{}",
+        run.output
+    );
+    assert!(run.output.contains("1  by DISCONNECT from the client\n"));
+}
+
+#[test]
+fn the_clock_of_the_proxy_is_that_of_the_machine() {
+    let run = converse(&[(CONNECT, CONNACK)], &["--json", "--time", "utc"]);
+    let opened = &objects(&run.output)[0];
+    let now = Command::new("date")
+        .args(["-u", "+%Y-%m-%dT%H"])
+        .output()
+        .unwrap();
+    let now = String::from_utf8(now.stdout).unwrap();
+    let time = opened["time"].as_str().unwrap();
+    // up to the tens of hours
+    assert_eq!(time[..12], now[..12], "{time}");
+}

@@ -293,7 +293,9 @@ impl<'a, 'o> Lines<'a, 'o> {
             End::Closed(sender) | End::Disconnect(sender) => (sender, "closed"),
             End::Failed | End::Open => return Ok(()),
         };
-        if !self.is_open() || self.output.filter.only_invalid {
+        let client = self.shown.selection.client(&self.output.filter);
+        let is_unwanted = matches!(client, Client::Unwanted | Client::Unknown);
+        if is_unwanted || !self.is_open() || self.output.filter.only_invalid {
             return Ok(());
         }
         if self.output.is_json {
