@@ -253,11 +253,11 @@ pub struct Explain {
     #[arg(short, long, value_name = "FILE", conflicts_with = "input")]
     pub file: Option<PathBuf>,
 
-    /// The bytes that the client of a connection sent
+    /// The bytes that the client of a connection sent, in any form
     #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "file", "from"])]
     pub c2s: Option<PathBuf>,
 
-    /// The bytes that the server of a connection sent
+    /// The bytes that the server of a connection sent, in any form
     #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "file", "from"])]
     pub s2c: Option<PathBuf>,
 

@@ -73,10 +73,7 @@ impl Source {
                 Some(path) => read_file(path),
                 None => Ok(Vec::new()),
             };
-            return Ok(Self::Streams {
-                client: side(&options.c2s)?,
-                server: side(&options.s2c)?,
-            });
+            return Self::of_sides(&side(&options.c2s)?, &side(&options.s2c)?);
         }
         match (&options.file, &options.input[..]) {
             (Some(path), _) => Self::of_file(path),
@@ -116,6 +113,23 @@ impl Source {
             (words, None) => Self::parse(words.join(" ").into_bytes())
                 .map_err(|error| unreadable(format!("{}{error}", no_such_name(words)))),
         }
+    }
+
+    /// Finds the bytes of both sides, each in the content of a file or in pasted text. One may be
+    /// empty.
+    pub fn of_sides(client: &[u8], server: &[u8]) -> io::Result<Self> {
+        let side = |name, text: &[u8]| match Self::parse(text.to_vec()) {
+            _ if text.is_empty() => Ok(Vec::new()),
+            Ok(Self::Stream(bytes)) => Ok(bytes),
+            Ok(_) => Err(unreadable(format!(
+                "from the {name}: not bytes of one side"
+            ))),
+            Err(error) => Err(unreadable(format!("from the {name}: {error}"))),
+        };
+        Ok(Self::Streams {
+            client: side("client", client)?,
+            server: side("server", server)?,
+        })
     }
 
     /// Finds the bytes in the content of a file, or in pasted text.

@@ -95,22 +95,10 @@ pub fn explain(pasted: &Pasted, options: Options) -> io::Result<Explanation> {
 }
 
 fn read(pasted: &Pasted) -> io::Result<Source> {
-    let (client, server) = match pasted {
-        Pasted::One(bytes) => return Source::parse(bytes.clone()),
-        Pasted::Both { client, server } => (client, server),
-    };
-    let side = |name, bytes: &Vec<u8>| match Source::parse(bytes.clone()) {
-        _ if bytes.is_empty() => Ok(Vec::new()),
-        Ok(Source::Stream(bytes)) => Ok(bytes),
-        Ok(_) => Err(io::Error::other(format!(
-            "from the {name}: not bytes of one side"
-        ))),
-        Err(error) => Err(io::Error::other(format!("from the {name}: {error}"))),
-    };
-    Ok(Source::Streams {
-        client: side("client", client)?,
-        server: side("server", server)?,
-    })
+    match pasted {
+        Pasted::One(bytes) => Source::parse(bytes.clone()),
+        Pasted::Both { client, server } => Source::of_sides(client, server),
+    }
 }
 
 fn streams(source: &Source) -> Vec<String> {
