@@ -323,10 +323,11 @@ impl Printer<'_> {
         if client != Client::Wanted {
             selected.clear();
         }
-        if client == Client::Unknown {
-            hidden.unknown_clients = 1;
-        } else if filter.selects() && !selected.iter().any(|it| it.record().is_some()) {
-            hidden.connections = 1;
+        let is_empty = !selected.iter().any(|it| it.record().is_some());
+        match client {
+            Client::Unknown | Client::Undecided => hidden.unknown_clients = 1,
+            Client::Unwanted => hidden.other_clients = 1,
+            Client::Wanted => hidden.connections = u64::from(filter.selects() && is_empty),
         }
         selected
     }

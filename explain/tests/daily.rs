@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::path::Path;
 use std::process::Command;
 
 use common::{Run, Start, explain, file, pcap};
@@ -181,7 +182,7 @@ fn a_stream_is_filtered_too() {
         explain([], &stream).output
     );
     let run = explain(["--client-id", "b"], &stream);
-    let expected = "not shown: 1 connection without such packets\n";
+    let expected = "not shown: 1 connection of other clients\n";
     assert_eq!((run.output.as_str(), run.status), (expected, 3));
     let run = explain(["--client-id", "b"], PUBLISH_A);
     assert!(
@@ -200,7 +201,7 @@ fn a_client_is_selected_by_its_identifier() {
     assert!(!a.output.contains("#2"), "{}", a.output);
     assert!(
         a.output
-            .ends_with("not shown: 1 connection without such packets\n")
+            .ends_with("not shown: 1 connection of other clients\n")
     );
     // the status is about the selected client
     assert_eq!(a.status, 0);
@@ -211,10 +212,7 @@ fn a_client_is_selected_by_its_identifier() {
     // a mistyped name is not a success
     let none = explain(["--client-id", "q", &path], b"");
     assert_eq!(none.status, 3);
-    assert_eq!(
-        none.output,
-        "\nnot shown: 2 connections without such packets\n"
-    );
+    assert_eq!(none.output, "\nnot shown: 2 connections of other clients\n");
 }
 
 #[test]
@@ -264,7 +262,7 @@ fn the_end_of_another_client_is_not_shown() {
             .contains("the client closes")
     );
     let run = explain(["--client-id", "other", recorded], b"");
-    let expected = "\nnot shown: 1 connection without such packets\n";
+    let expected = "\nnot shown: 1 connection of other clients\n";
     assert_eq!((run.output.as_str(), run.status), (expected, 3));
 }
 
@@ -700,6 +698,35 @@ fn no_colour_crosses_the_end_of_a_line() {
             assert!(last.is_none_or(|it| it.starts_with("\x1b[0m")), "{line:?}");
         }
     }
+}
+
+/// The examples in the README have the output of the program. With `UPDATE=1` they are updated.
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    const BEGIN: &str = "```console\n$ mqtt-explain ";
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let mut parts = readme.split(BEGIN);
+    let mut current = parts.next().unwrap().to_owned();
+    let mut examples = 0;
+    for part in parts {
+        let (command, rest) = part.split_once('\n').unwrap();
+        let (_, after) = rest.split_once("```").unwrap();
+        let run = Command::new(env!("CARGO_BIN_EXE_mqtt-explain"))
+            .args(command.split(' '))
+            .current_dir(folder.join("tests/captures"))
+            .output()
+            .unwrap();
+        let output = String::from_utf8(run.stdout).unwrap();
+        current += &format!("{BEGIN}{command}\n{output}```{after}");
+        examples += 1;
+    }
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(folder.join("README.md"), &current).unwrap();
+    } else {
+        assert_eq!(readme, current);
+    }
+    assert!(examples >= 4);
 }
 
 #[test]

@@ -12,6 +12,8 @@ use crate::text::count;
 pub struct Hidden {
     /// Nothing in them is wanted.
     pub connections: u64,
+    /// Their client is another one.
+    pub other_clients: u64,
     /// Their client is not known.
     pub unknown_clients: u64,
     /// PUBLISH packets with a Topic Alias whose topic is not known.
@@ -22,6 +24,7 @@ pub struct Hidden {
 pub fn hidden(out: &mut dyn Write, hidden: Hidden) -> io::Result<()> {
     let parts = [
         (hidden.connections, "connection", "without such packets"),
+        (hidden.other_clients, "connection", "of other clients"),
         (
             hidden.unknown_clients,
             "connection",
@@ -44,13 +47,14 @@ pub fn hidden(out: &mut dyn Write, hidden: Hidden) -> io::Result<()> {
 
 impl Hidden {
     pub fn is_any(self) -> bool {
-        self.connections + self.unknown_clients + self.unknown_topics > 0
+        self.connections + self.other_clients + self.unknown_clients + self.unknown_topics > 0
     }
 
     /// The same as an object.
     pub fn object(self) -> Value {
         json!({
             "connections": self.connections,
+            "other_clients": self.other_clients,
             "unknown_clients": self.unknown_clients,
             "unknown_topics": self.unknown_topics,
         })

@@ -333,9 +333,16 @@ impl<'a, 'o> Lines<'a, 'o> {
         let Self { output, shown } = self;
         shown.selection.give_up();
         output.hidden.unknown_topics += shown.selection.unknown_topics;
-        if shown.selection.client(&output.filter) == Client::Unknown {
-            output.hidden.unknown_clients += 1;
-            return Ok(());
+        match shown.selection.client(&output.filter) {
+            Client::Unknown | Client::Undecided => {
+                output.hidden.unknown_clients += 1;
+                return Ok(());
+            }
+            Client::Unwanted => {
+                output.hidden.other_clients += 1;
+                return Ok(());
+            }
+            Client::Wanted => {}
         }
         if shown.status(&output.filter).is_none() {
             output.hidden.connections += 1;
