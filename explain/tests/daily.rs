@@ -2,8 +2,9 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use common::{Run, Start, explain, file, pcap};
 use mqtt_wire::Sender::{self, Client, Server};
@@ -506,6 +507,59 @@ fn an_answer_after_a_gap_is_not_timed() {
     assert!(run.output.contains("bytes not seen"), "{}", run.output);
     assert!(!run.output.contains("PUBLISH → PUBACK"), "{}", run.output);
     assert!(run.output.contains("PINGREQ → PINGRESP"), "{}", run.output);
+}
+
+#[test]
+fn the_summary_says_where_its_memory_ends() {
+    let publishes: Vec<Vec<u8>> = (1..=1100_u16)
+        .map(|id| [b"\x32\x05\0\x01t", &id.to_be_bytes()[..]].concat())
+        .collect();
+    let mut segments: Vec<(u32, Sender, &[u8])> =
+        vec![(0, Client, CONNECT_A), (1, Server, CONNACK)];
+    segments.extend(publishes.iter().map(|it| (2, Client, &it[..])));
+    let path = capture("untimed.pcap", &[(Start::Captured, &segments)]);
+    let run = explain(["--summary", &path], b"");
+    let expected = "  76 requests not timed: too many were open\n";
+    assert!(run.output.contains(expected), "{}", run.output);
+}
+
+/// The lines that wait for the CONNECT have a limit. Then the client is unknown.
+#[test]
+fn lines_before_the_connect_have_a_limit() {
+    let pings = PINGRESP.repeat(5000);
+    for (before, expected) in [(&pings[..2], "#1  INVALID"), (&pings, "client is unknown")] {
+        let segments: Segments<'_> = &[(0, Server, before), (1, Client, CONNECT_A)];
+        let path = capture("before.pcap", &[(Start::Captured, segments)]);
+        let run = explain(["--client-id", "a", &path], b"");
+        assert!(run.output.contains(expected), "{}", run.output);
+    }
+}
+
+/// A capture from a pipe is shown at once, although lines are wrapped and written together.
+#[test]
+fn wrapped_lines_of_a_pipe_come_without_delay() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mqtt-explain"))
+        .args(["--width", "60"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let bytes = pcap(
+        Start::Captured,
+        &[(0, Client, CONNECT_A), (1, Client, PINGREQ)],
+    );
+    let mut input = child.stdin.take().unwrap();
+    let second = bytes.len() - 16 - 40 - PINGREQ.len();
+    input.write_all(&bytes[..second]).unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut line = || output.next().unwrap().unwrap();
+    assert!(line().starts_with("#1"));
+    assert!(line().contains("CONNECT"));
+    assert!(line().starts_with("                  "));
+    input.write_all(&bytes[second..]).unwrap();
+    assert!(line().contains("PINGREQ"));
+    drop(input);
+    child.wait().unwrap();
 }
 
 #[test]
