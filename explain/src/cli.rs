@@ -427,6 +427,7 @@ impl ShowOptions {
             } else {
                 Secrets::Hide
             },
+            is_narrow: false,
             for_page: self.for_page,
         }
     }
@@ -449,16 +450,24 @@ impl ShowOptions {
     }
 
     /// The standard output, as the terminal and the locale need it.
-    pub fn stdout(&self) -> Box<dyn Write> {
+    pub fn stdout(&self) -> Output<'static> {
+        /// The length of a row with sixteen bytes.
+        const ROW: usize = 75;
+        let width = match self.width {
+            Some(width) => Some(usize::from(width)).filter(|width| *width > 0),
+            None => terminal::width(),
+        };
+        let mut output = self.output(self.text_output(width));
+        output.view.is_narrow = width.is_some_and(|width| width < ROW);
+        output
+    }
+
+    fn text_output(&self, width: Option<usize>) -> Box<dyn Write> {
         let stdout = io::stdout();
         let color = match self.color {
             Color::Auto => anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
             Color::Always => true,
             Color::Never => false,
-        };
-        let width = match self.width {
-            Some(width) => Some(usize::from(width)).filter(|width| *width > 0),
-            None => terminal::width(),
         };
         let mut out: Box<dyn Write> = Box::new(BufWriter::with_capacity(1 << 16, stdout.lock()));
         if !color {

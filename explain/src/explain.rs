@@ -28,15 +28,8 @@ pub fn run(options: &Explain) -> io::Result<Status> {
 }
 
 /// Prints the explanation.
-pub fn print<'a>(
-    source: Source,
-    options: &'a Explain,
-    out: Box<dyn Write + 'a>,
-) -> io::Result<Status> {
-    let mut printer = Printer {
-        output: options.show.output(out),
-        options,
-    };
+pub fn print<'a>(source: Source, options: &'a Explain, output: Output<'a>) -> io::Result<Status> {
+    let mut printer = Printer { output, options };
     let status = match source {
         Source::Stream(bytes) => printer.stream(&bytes)?,
         Source::Streams { client, server } => {

@@ -74,13 +74,15 @@ pub fn explain(pasted: &Pasted, options: Options) -> io::Result<Explanation> {
         report: String::new(),
     };
     let mut report = Vec::new();
-    let status = print(source, &settings, Box::new(&mut report))?;
+    let output = settings.show.output(Box::new(&mut report));
+    let status = print(source, &settings, output)?;
     explanation.status = status_name(status);
 
     settings.show.json = true;
     settings.show.for_page = true;
     let mut lines = Limited(Vec::new());
-    match print(read(pasted)?, &settings, Box::new(&mut lines)) {
+    let output = settings.show.output(Box::new(&mut lines));
+    match print(read(pasted)?, &settings, output) {
         Err(error) if error.kind() == io::ErrorKind::StorageFull => {
             let note = "too many packets for this page: only the first are shown";
             explanation.notes.push(String::from(note));

@@ -74,5 +74,6 @@ fn man(command: Option<&str>) -> io::Result<ExitCode> {
 pub fn explain_bytes(args: &[&str], input: Vec<u8>, out: &mut dyn Write) -> io::Result<()> {
     let options = Cli::try_parse_from(args).map_err(io::Error::other)?.explain;
     let source = Source::parse(input)?;
-    explain::print(source, &options, Box::new(out)).map(drop)
+    let output = options.show.output(Box::new(out));
+    explain::print(source, &options, output).map(drop)
 }

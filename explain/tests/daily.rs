@@ -722,6 +722,24 @@ fn lines_are_wrapped_at_a_width_and_never_cut() {
 }
 
 #[test]
+fn a_hex_dump_is_narrow_on_a_narrow_terminal() {
+    let bytes = "10 0d 0004 4d515454 04 0a 003c 0001 70";
+    let run = explain(["--width", "70", bytes], b"");
+    let expected = "
+     0  10 0D 00 04 4D 51 54 54   ....MQTT
+     8  04 0A 00 3C 00 01 70      ...<..p
+           ^^ Connect Flags
+";
+    assert!(run.output.contains(expected), "{}", run.output);
+    let flag = "
+                                    ...0 1... = Will QoS: 1 (at least
+                                    once)   <- Will QoS is not 0
+                                    although the Will Flag is 0
+";
+    assert!(run.output.contains(flag), "{}", run.output);
+}
+
+#[test]
 fn colours_follow_the_option_and_the_environment() {
     let has_colours = |variables: &[(&str, &str)], args: &[&str]| {
         let args = [args, &["c000"]].concat();

@@ -43,7 +43,7 @@ struct Session {
 impl<'a> Screen<'a> {
     pub fn new(options: &'a ProxyOptions) -> Self {
         Self {
-            output: options.show.output(options.show.stdout()),
+            output: options.show.stdout(),
             options,
             started: (Instant::now(), since_1970()),
             sessions: BTreeMap::new(),

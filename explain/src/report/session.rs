@@ -138,9 +138,11 @@ impl<'a, 'o> Lines<'a, 'o> {
         let statistics = match client {
             Client::Wanted => {
                 if let Some(held) = shown.held.take() {
-                    output.out.write_all(&held.lines)?;
-                    let sums = output.statistics.iter_mut();
-                    sums.for_each(|it| it.add(held.statistics.clone()));
+                    let Held { lines, statistics } = *held;
+                    output.out.write_all(&lines)?;
+                    if let Some(sums) = &mut output.statistics {
+                        sums.add(statistics);
+                    }
                 }
                 output.statistics.as_mut()
             }

@@ -12,6 +12,8 @@ pub struct View {
     /// The fields of every packet, not only of refused ones.
     pub tree: bool,
     pub secrets: Secrets,
+    /// Rows of a hex dump have to be short.
+    pub is_narrow: bool,
     /// More members in JSON, for the page.
     pub for_page: bool,
 }
