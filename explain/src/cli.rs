@@ -17,7 +17,7 @@ use crate::dissect::Secrets;
 use crate::event::Status;
 use crate::filter::Filter;
 use crate::report::{Hidden, Output, Times, View};
-use crate::statistics::Statistics;
+use crate::statistics::Wanted;
 use crate::terminal::{self, TextLines};
 
 /// Explains MQTT bytes: a labelled tree, and which byte breaks which rule.
@@ -444,7 +444,7 @@ impl ShowOptions {
                 client_id: self.client_id.clone(),
                 topic: self.topic.clone(),
             },
-            statistics: self.summary.then(Statistics::default),
+            statistics: Wanted::new(self.summary),
             hidden: Hidden::default(),
         }
     }

@@ -224,7 +224,7 @@ impl Printer<'_> {
                 && selection.client(filter) == Client::Wanted
                 && filter.shows_event(&event)
         };
-        !is_json && statistics.is_none() && is_shown()
+        !is_json && statistics.get().is_none() && is_shown()
     }
 
     /// Prints the full report on one packet.
@@ -275,7 +275,7 @@ impl Printer<'_> {
             ..
         } = &mut self.output;
         let view = *view;
-        if let Some(statistics) = statistics {
+        if let Some(statistics) = statistics.get_mut() {
             selected.iter().for_each(|event| statistics.event(event));
         }
         if !self.options.show.json && !is_empty {

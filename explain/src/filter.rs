@@ -9,6 +9,9 @@ use mqtt_wire::{
 use crate::dissect::{Field, Value, dissect};
 use crate::event::{Event, LiveEvent, Record, Status, Verdict};
 
+/// Whether this is the page in a browser, which has no filters.
+pub const IS_PAGE: bool = cfg!(target_family = "wasm");
+
 /// The packets that are wanted. `client_id` and `topic` select packets: only these are counted, too.
 /// `only_invalid` only hides valid ones.
 #[derive(Debug, Clone, Default)]
@@ -21,12 +24,12 @@ pub struct Filter {
 impl Filter {
     /// Whether parts of a connection may be left out.
     pub fn is_partial(&self) -> bool {
-        self.only_invalid || self.topic.is_some()
+        !IS_PAGE && (self.only_invalid || self.topic.is_some())
     }
 
     /// Whether connections or packets are selected.
     pub fn selects(&self) -> bool {
-        self.client_id.is_some() || self.topic.is_some()
+        !IS_PAGE && (self.client_id.is_some() || self.topic.is_some())
     }
 
     /// Whether an event of a selected connection is shown, and not only as part of its context.
@@ -93,8 +96,8 @@ type Aliases = HashMap<u16, bool>;
 impl Selection {
     pub fn client(&self, filter: &Filter) -> Client {
         match filter.client_id {
-            None => Client::Wanted,
-            Some(_) => self.client,
+            Some(_) if !IS_PAGE => self.client,
+            _ => Client::Wanted,
         }
     }
 
@@ -108,6 +111,7 @@ impl Selection {
     /// Observes an event, and decides whether it is selected, provided that the client is.
     pub fn selects(&mut self, filter: &Filter, event: &LiveEvent<'_>) -> bool {
         match event {
+            _ if IS_PAGE => true,
             LiveEvent::Packet(event) => self.selects_event(filter, event),
             LiveEvent::Missing { sender, .. } | LiveEvent::Skipped { sender, .. } => {
                 // the aliases may have changed
@@ -123,6 +127,9 @@ impl Selection {
         let Event::Packet(record) = event else {
             return true;
         };
+        if IS_PAGE {
+            return true;
+        }
         if let Some(wanted) = &filter.client_id {
             self.observe_client(wanted.as_bytes(), record);
         }

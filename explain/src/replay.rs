@@ -118,7 +118,7 @@ impl<'a> Replay<'a> {
             if let (Some(members), true) = (object.as_object_mut(), is_filtered) {
                 members.insert("not_shown".into(), hidden.object());
             }
-            if self.output.statistics.is_some() {
+            if self.output.statistics.get().is_some() {
                 self.output.summary(Some(object))?;
             } else {
                 writeln!(self.output.out, "{object}")?;

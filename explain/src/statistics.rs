@@ -6,6 +6,7 @@ use std::time::Duration;
 use mqtt_wire::{Delivery, Packet, PacketType, Sender, Statement, Version};
 
 use crate::event::{Event, LiveEvent, Missing, Moment, Record, Status, Verdict};
+use crate::filter::IS_PAGE;
 
 /// What was counted.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +29,25 @@ pub struct Statistics {
     pub untimed: u64,
     /// The times of the first and the last event, since 1970.
     span: Option<(Duration, Duration)>,
+}
+
+/// The statistics, if a summary is wanted. The page in a browser never has one, and the constant keeps
+/// the code out of its module.
+#[derive(Debug, Default)]
+pub struct Wanted(Option<Statistics>);
+
+impl Wanted {
+    pub fn new(is_wanted: bool) -> Self {
+        Self(is_wanted.then(Statistics::default))
+    }
+
+    pub fn get(&self) -> Option<&Statistics> {
+        self.0.as_ref().filter(|_| !IS_PAGE)
+    }
+
+    pub fn get_mut(&mut self) -> Option<&mut Statistics> {
+        self.0.as_mut().filter(|_| !IS_PAGE)
+    }
 }
 
 /// A number of packets, and their bytes.

@@ -1,13 +1,16 @@
 //! Lines for the terminal: their width, and ASCII where the locale has no UTF-8.
 
 use std::env;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use textwrap::core::{Word, break_words, display_width};
 
 /// The width of the terminal, if the standard output is one.
 pub fn width() -> Option<usize> {
-    let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    let (width, _) = terminal_size::terminal_size()?;
     // a terminal without a known width has 0
     Some(usize::from(width.0)).filter(|width| *width > 0)
 }
@@ -50,7 +53,7 @@ impl<W: Write> TextLines<W> {
         let line = std::mem::take(&mut self.line);
         let mut text = String::from_utf8_lossy(&line);
         if self.is_ascii && !text.is_ascii() {
-            text = text.chars().map(ascii).collect::<String>().into();
+            text = ascii(&text).into();
         }
         match self.width {
             // a line has no more columns than bytes
@@ -84,16 +87,24 @@ impl<W: Write> Write for TextLines<W> {
     }
 }
 
-/// A character in ASCII.
-fn ascii(character: char) -> String {
-    match character {
-        '\0'..='\x7f' => character.to_string(),
-        '→' => String::from("->"),
-        '←' => String::from("<-"),
-        '…' => String::from("..."),
-        '·' => String::from("*"),
-        other => other.escape_unicode().to_string(),
+/// Text in ASCII.
+fn ascii(text: &str) -> String {
+    let mut ascii = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| !byte.is_ascii()) {
+        let (plain, other) = rest.split_at(at);
+        ascii += plain;
+        let mut characters = other.chars();
+        match characters.next() {
+            Some('→') => ascii += "->",
+            Some('←') => ascii += "<-",
+            Some('…') => ascii += "...",
+            Some('·') => ascii += "*",
+            other => ascii.extend(other.iter().flat_map(|it| it.escape_unicode())),
+        }
+        rest = characters.as_str();
     }
+    ascii + rest
 }
 
 /// A line in several, the later ones with an indent.

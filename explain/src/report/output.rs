@@ -8,7 +8,7 @@ use super::hidden::Hidden;
 use super::statistics::{statistics, statistics_object};
 use super::view::{Times, View};
 use crate::filter::Filter;
-use crate::statistics::Statistics;
+use crate::statistics::Wanted;
 
 /// The output of the program.
 pub struct Output<'a> {
@@ -18,7 +18,7 @@ pub struct Output<'a> {
     pub is_json: bool,
     pub filter: Filter,
     /// What is counted, if a summary is wanted.
-    pub statistics: Option<Statistics>,
+    pub statistics: Wanted,
     /// How many connections have no lines because of the filter.
     pub hidden: Hidden,
 }
@@ -26,12 +26,12 @@ pub struct Output<'a> {
 impl Output<'_> {
     /// Whether lines about packets are printed, and not only a summary.
     pub fn has_lines(&self) -> bool {
-        self.statistics.is_none() || self.filter.only_invalid
+        self.statistics.get().is_none() || self.filter.only_invalid
     }
 
     /// Writes the summary if one is wanted. `capture` are more members for JSON.
     pub fn summary(&mut self, capture: Option<Value>) -> io::Result<()> {
-        let Some(sums) = &self.statistics else {
+        let Some(sums) = self.statistics.get() else {
             return Ok(());
         };
         if self.is_json {

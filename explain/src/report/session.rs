@@ -140,11 +140,11 @@ impl<'a, 'o> Lines<'a, 'o> {
                 if let Some(held) = shown.held.take() {
                     let Held { lines, statistics } = *held;
                     output.out.write_all(&lines)?;
-                    if let Some(sums) = &mut output.statistics {
+                    if let Some(sums) = output.statistics.get_mut() {
                         sums.add(statistics);
                     }
                 }
-                output.statistics.as_mut()
+                output.statistics.get_mut()
             }
             Client::Undecided => Some(&mut shown.held.get_or_insert_default().statistics),
             Client::Unwanted | Client::Unknown => {
@@ -312,7 +312,7 @@ impl<'a, 'o> Lines<'a, 'o> {
         if self.shown.selection.client(&self.output.filter) != Client::Wanted {
             return Ok(());
         }
-        if let Some(statistics) = &mut self.output.statistics {
+        if let Some(statistics) = self.output.statistics.get_mut() {
             statistics.connection(End::Failed);
         }
         if !self.output.has_lines() {
@@ -350,7 +350,8 @@ impl<'a, 'o> Lines<'a, 'o> {
             output.hidden.connections += 1;
             return Ok(());
         }
-        if let (Some(statistics), false) = (&mut output.statistics, shown.end == Some(End::Failed))
+        if let (Some(statistics), false) =
+            (output.statistics.get_mut(), shown.end == Some(End::Failed))
         {
             statistics.connection(shown.end.unwrap_or(End::Open));
         }
