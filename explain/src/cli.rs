@@ -388,7 +388,7 @@ pub struct ShowOptions {
     #[arg(long)]
     summary: bool,
 
-    /// The times at the beginning of lines
+    /// The times at the beginning of lines, in captures and in `proxy`
     #[arg(long, value_name = "FORM", default_value = "relative", value_parser = times_parser())]
     time: Times,
 

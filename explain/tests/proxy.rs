@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use mqtt_wire::monitor::BreachKind;
 use mqtt_wire::{Dialect, Packet, Version};
@@ -591,4 +592,34 @@ fn the_clock_of_the_proxy_is_that_of_the_machine() {
     let time = opened["time"].as_str().unwrap();
     // up to the tens of hours
     assert_eq!(time[..12], now[..12], "{time}");
+}
+
+/// `--only-invalid` shows that an incomplete packet has become complete.
+#[test]
+fn the_rest_of_an_incomplete_packet_is_shown() {
+    let (upstream, serving) = server(1, |_, mut stream| {
+        read(&stream, CONNECT.len());
+        stream.write_all(CONNACK).unwrap();
+        read_all(&stream);
+    });
+    let proxy = Proxy::start(upstream, &["--once", "--only-invalid"]);
+    let mut client = proxy.connect();
+    client.write_all(CONNECT).unwrap();
+    read(&client, CONNACK.len());
+    let (first, rest) = PUBLISH.split_at(5);
+    client.write_all(first).unwrap();
+    thread::sleep(Duration::from_millis(1800));
+    client.write_all(rest).unwrap();
+    client.write_all(DISCONNECT).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    read_all(&client);
+    serving.join().unwrap();
+    let run = proxy.finish();
+    let output = without_times(&run.output);
+    let lines: Vec<_> = output.lines().collect();
+    assert_eq!(lines.len(), 4, "{output}");
+    assert!(lines[1].contains("→ INCOMPLETE"), "{output}");
+    assert!(lines[2].contains("→ PUBLISH \"a/b\""), "{output}");
+    assert_eq!(lines[3], "#1  VALID  4 packets");
+    assert_eq!(run.status, 0);
 }

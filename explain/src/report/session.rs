@@ -42,6 +42,8 @@ pub struct Shown {
     last: Duration,
     /// The last incomplete packet is not selected.
     is_incomplete_hidden: bool,
+    /// The sender of an incomplete packet that is shown. Its next packet is shown, too.
+    incomplete: Option<Sender>,
     held: Option<Box<Held>>,
 }
 
@@ -75,6 +77,7 @@ impl Shown {
             opened: None,
             last: Duration::ZERO,
             is_incomplete_hidden: false,
+            incomplete: None,
             held: None,
         }
     }
@@ -146,15 +149,24 @@ impl<'a, 'o> Lines<'a, 'o> {
                 }
                 output.statistics.get_mut()
             }
-            Client::Undecided => Some(&mut shown.held.get_or_insert_default().statistics),
+            Client::Undecided if output.statistics.get().is_some() => {
+                Some(&mut shown.held.get_or_insert_default().statistics)
+            }
+            Client::Undecided => None,
             Client::Unwanted | Client::Unknown => {
                 shown.held = None;
                 return Ok(());
             }
         };
+        let mut is_rest = false;
         if let LiveEvent::Packet(event) = event {
+            let sender = event.sender();
             if let Some(Verdict::Incomplete(_)) = event.record().map(|it| it.verdict) {
                 shown.is_incomplete_hidden = !is_selected;
+                shown.incomplete = is_selected.then_some(sender);
+            } else if shown.incomplete == Some(sender) {
+                is_rest = true;
+                shown.incomplete = None;
             }
         }
         if !is_selected {
@@ -168,7 +180,7 @@ impl<'a, 'o> Lines<'a, 'o> {
         count(&mut shown.totals, event);
         let is_open = shown.opened.is_none();
         let filter = &output.filter;
-        let is_shown = filter.shows(event) || is_open && filter.is_context(event);
+        let is_shown = is_rest || filter.shows(event) || is_open && filter.is_context(event);
         if is_shown && output.has_lines() {
             self.open()?;
             self.line(at, event)?;
