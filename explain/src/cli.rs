@@ -92,8 +92,8 @@ first packet). They have more verdicts: \"opened\", \"missing\" (bytes that are 
 \"changed\" (bytes were sent again and differ), \"closed\" and \"reset\" (\"from\" is the side). \"ended\",
 or \"open\" if the capture ends before the connection, has the totals and the \"will\", as in `proxy`.
 The last line has the verdict \"capture\", with the number of \"packets\" and \"connections\", and of the
-packets that were \"not_read\"; with a filter also what is \"not_shown\". With --time clock or utc,
-each line has a \"time\".
+packets that were \"not_read\"; with a filter also the numbers that are \"not_shown\". With --time clock
+or utc, each line has a \"time\".
 
 --json --summary prints one object:
   {\"verdict\": \"summary\", \"packets\", \"bytes\", \"seconds\", \"connections\", \"ended\": {how: number},
@@ -365,7 +365,7 @@ pub struct ShowOptions {
 
     /// Selects the connections of the client with this Client Identifier
     ///
-    /// It is the one in CONNECT, or the one that the server assigns in CONNACK. What comes before is
+    /// It is the one in CONNECT, or the one that the server assigns in CONNACK. Earlier lines are
     /// shown when it is known. A connection whose CONNECT was not read is not selected, and the end
     /// of the output has the number of these. Totals, --summary and exit status are about the
     /// selected connections.

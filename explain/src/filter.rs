@@ -66,7 +66,7 @@ impl Filter {
     }
 }
 
-/// What is known of one connection, to select its packets.
+/// The client, Topic Aliases and open exchanges of a connection, to select its packets.
 #[derive(Debug, Default)]
 pub struct Selection {
     client: Client,
@@ -99,6 +99,11 @@ impl Selection {
             Some(_) if !IS_PAGE => self.client,
             _ => Client::Wanted,
         }
+    }
+
+    /// Selects the connection, whatever its client is.
+    pub fn select_client(&mut self) {
+        self.client = Client::Wanted;
     }
 
     /// The client cannot be found any more.

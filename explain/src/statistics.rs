@@ -8,7 +8,7 @@ use mqtt_wire::{Delivery, Packet, PacketType, Sender, Statement, Version};
 use crate::event::{Event, LiveEvent, Missing, Moment, Record, Status, Verdict};
 use crate::filter::IS_PAGE;
 
-/// What was counted.
+/// Counts of packets, bytes, connections and broken rules, and waiting times.
 #[derive(Debug, Clone, Default)]
 pub struct Statistics {
     pub connections: u64,

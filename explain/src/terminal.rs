@@ -96,9 +96,20 @@ fn ascii(text: &str) -> String {
         ascii += plain;
         let mut characters = other.chars();
         match characters.next() {
-            Some('→') => ascii += "->",
-            Some('←') => ascii += "<-",
-            Some('…') => ascii += "...",
+            Some(arrow @ ('→' | '←')) => {
+                // keeps the columns of a table
+                if ascii.ends_with("  ") {
+                    ascii.pop();
+                }
+                ascii += if arrow == '→' { "->" } else { "<-" };
+            }
+            Some('…') => {
+                ascii += "...";
+                let after = characters.as_str();
+                if let (true, Some(after)) = (after.starts_with("   "), after.get(2..)) {
+                    characters = after.chars();
+                }
+            }
             Some('·') => ascii += "*",
             other => ascii.extend(other.iter().flat_map(|it| it.escape_unicode())),
         }
@@ -268,6 +279,9 @@ mod tests {
 
     #[test]
     fn replaces_characters_that_are_not_ascii() {
+        let table = "  → packets   ← packets\n04 4D …     Name\n";
+        let expected = " -> packets  <- packets\n04 4D ...   Name\n";
+        assert_eq!(print(table, None, true), expected);
         assert_eq!(
             print("a → b ← c … ·· é\n", None, true),
             "a -> b <- c ... ** \\u{e9}\n"

@@ -468,6 +468,19 @@ fn reports_an_unreachable_server() {
     assert!(run.errors.contains(&format!("cannot reach {nobody}: ")));
     assert_eq!(run.status, 64);
 
+    // a filter does not hide it
+    for filter in [["--client-id", "c"], ["--topic", "t"]] {
+        let proxy = Proxy::start(
+            nobody,
+            &[&["--once", "--only-invalid"], &filter[..]].concat(),
+        );
+        assert_eq!(read_all(&proxy.connect()), b"");
+        let run = proxy.finish();
+        let lines: Vec<&str> = run.output.lines().collect();
+        assert!(lines[0].starts_with("#1  127.0.0.1:"), "{}", run.output);
+        assert!(lines[1].starts_with(&text), "{}", run.output);
+    }
+
     let proxy = Proxy::start(nobody, &["--once", "--json"]);
     assert_eq!(read_all(&proxy.connect()), b"");
     let run = proxy.finish();

@@ -1,4 +1,4 @@
-//! What the filter leaves out.
+//! Connections and packets that the filter leaves out.
 
 use std::io::{self, Write};
 

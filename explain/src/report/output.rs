@@ -17,7 +17,7 @@ pub struct Output<'a> {
     pub times: Times,
     pub is_json: bool,
     pub filter: Filter,
-    /// What is counted, if a summary is wanted.
+    /// The counts for the summary, if one is wanted.
     pub statistics: Wanted,
     /// How many connections have no lines because of the filter.
     pub hidden: Hidden,

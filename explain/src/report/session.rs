@@ -47,7 +47,7 @@ pub struct Shown {
     held: Option<Box<Held>>,
 }
 
-/// What is shown and counted if the client is the wanted one.
+/// Lines and counts that are used if the client is the wanted one.
 #[derive(Default)]
 struct Held {
     lines: Vec<u8>,
@@ -104,6 +104,18 @@ impl Shown {
         held + self.selection.kept() + self.requests.kept()
     }
 
+    /// Writes the lines that have waited.
+    fn release(&mut self, output: &mut Output<'_>) -> io::Result<()> {
+        let Some(held) = self.held.take() else {
+            return Ok(());
+        };
+        let Held { lines, statistics } = *held;
+        if let Some(sums) = output.statistics.get_mut() {
+            sums.add(statistics);
+        }
+        output.out.write_all(&lines)
+    }
+
     fn observe_end(&mut self, event: &LiveEvent<'_>) {
         if let LiveEvent::Packet(event) = event {
             if let Some(Packet::Disconnect(_)) = event.packet() {
@@ -140,13 +152,7 @@ impl<'a, 'o> Lines<'a, 'o> {
         let client = shown.selection.client(&output.filter);
         let statistics = match client {
             Client::Wanted => {
-                if let Some(held) = shown.held.take() {
-                    let Held { lines, statistics } = *held;
-                    output.out.write_all(&lines)?;
-                    if let Some(sums) = output.statistics.get_mut() {
-                        sums.add(statistics);
-                    }
-                }
+                shown.release(output)?;
                 output.statistics.get_mut()
             }
             Client::Undecided if output.statistics.get().is_some() => {
@@ -321,9 +327,9 @@ impl<'a, 'o> Lines<'a, 'o> {
 
     pub fn failed(&mut self, at: Moment, error: &io::Error) -> io::Result<()> {
         self.shown.end = Some(End::Failed);
-        if self.shown.selection.client(&self.output.filter) != Client::Wanted {
-            return Ok(());
-        }
+        // this is not about a client, so no filter hides it
+        self.shown.selection.select_client();
+        self.shown.release(self.output)?;
         if let Some(statistics) = self.output.statistics.get_mut() {
             statistics.connection(End::Failed);
         }
