@@ -157,7 +157,14 @@ impl Connection {
                 .filter_map(|(peer, hole)| Some((peer, hole?)));
             match holes.min_by_key(|(_, hole)| hole.proof.packet) {
                 Some((peer, hole)) => self.both(peer).0.skip(peer, hole, sink)?,
-                None => self.release_repetition(),
+                None if self.release_repetition() => {}
+                None => {
+                    // nothing shows which bytes are missing
+                    for peer in Peer::BOTH {
+                        let (stream, _) = self.both(peer);
+                        stream.acknowledged = stream.acknowledged.min(stream.next);
+                    }
+                }
             }
             self.advance(sink)?;
         }
@@ -246,20 +253,24 @@ impl Connection {
     }
 
     /// Resolves two pieces that wait for each other: the one that was captured later repeats bytes
-    /// that were sent before, with a newer acknowledgement.
-    fn release_repetition(&mut self) {
-        let first_waiting = |stream: &Stream| {
-            let piece = stream.waiting.values().next();
-            piece.map(|piece| piece.arrival.packet)
-        };
-        let stream = if first_waiting(&self.first) > first_waiting(&self.second) {
-            &mut self.first
-        } else {
-            &mut self.second
-        };
-        if let Some(mut entry) = stream.waiting.first_entry() {
+    /// that were sent before, with a newer acknowledgement. Returns whether there is such a piece.
+    fn release_repetition(&mut self) -> bool {
+        let waiting = Peer::BOTH.map(|peer| {
+            let other = self.stream(peer.other()).next;
+            let stream = self.stream(peer);
+            let (position, piece) = stream.waiting.first_key_value()?;
+            let waits_for_other = *position <= stream.next && piece.needs > other;
+            waits_for_other.then_some((piece.arrival.packet, peer))
+        });
+        let last = waiting
+            .into_iter()
+            .flatten()
+            .max_by_key(|(packet, _)| *packet);
+        let entry = last.and_then(|(_, peer)| self.both(peer).0.waiting.first_entry());
+        entry.is_some_and(|mut entry| {
             entry.get_mut().needs = i64::MIN;
-        }
+            true
+        })
     }
 
     fn stream(&self, peer: Peer) -> &Stream {
