@@ -6,13 +6,19 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use mqtt_wire::{OptionalRules, Sender, Version, Waivers};
+use clap_complete::Shell;
+use mqtt_wire::{OptionalRules, Sender, TopicFilterBuf, Version, Waivers};
 
+use crate::clock;
 use crate::decode_rules::DecodeRules;
 use crate::dissect::Secrets;
 use crate::event::Status;
-use crate::report::View;
+use crate::filter::Filter;
+use crate::report::{Hidden, Output, Times, View};
+use crate::statistics::Wanted;
+use crate::terminal::{self, TextLines};
 
 /// Explains MQTT bytes: a labelled tree, and which byte breaks which rule.
 ///
@@ -40,6 +46,8 @@ Examples:
   mqtt-explain 10 0d 0004 4d515454 04 0a 003c 0001 70
   mqtt-explain \"b'\\x30\\x0a\\x00\\x03a/bhello'\"
   mqtt-explain session.pcapng
+  mqtt-explain --only-invalid --client-id sensor-7 session.pcapng
+  mqtt-explain --summary session.pcapng
   tcpdump -U -w - port 1883 | mqtt-explain
   tcpdump -x -r session.pcap port 1883 | mqtt-explain
   mqtt-explain --c2s client.bin --s2c server.bin
@@ -62,8 +70,11 @@ Exit status:
    0  everything is valid
    1  something is invalid
    2  the last packet is incomplete
-   3  the bytes are not MQTT
+   3  the bytes are not MQTT, or nothing matches --client-id and --topic
   64  wrong usage, or the input cannot be read
+
+Text is ASCII if the first of LC_ALL, LC_CTYPE and LANG that has a value names a locale without
+UTF-8. JSON is always UTF-8.
 
 --json prints a line for each packet:
   {\"stream_offset\", \"length\", \"dialect\": {\"version\", \"from\"},
@@ -83,7 +94,16 @@ or \"open\" if the capture ends before the connection, has the totals and the \"
 The last line has the verdict \"capture\", with the number of \"packets\" and \"connections\", and of the
 packets that were \"not_read\". If the file is damaged, \"damage\" has the \"record\" (a packet, or in
 pcapng a block), its \"offset\" in the file and the \"kind\": \"cut\" if the file ends inside it, or
-\"invalid\". The exit status is then about what precedes.";
+\"invalid\". The exit status is then about what precedes. With a filter, the line also has the numbers
+that are \"not_shown\". With --time clock or utc, each line has a \"time\".
+
+--json --summary prints one object:
+  {\"verdict\": \"summary\", \"packets\", \"bytes\", \"seconds\", \"connections\", \"ended\": {how: number},
+   \"by_type\": [{\"type\", \"from\", \"packets\", \"bytes\"}], \"unread_bytes\", \"missing_bytes\", \"invalid\",
+   \"violations\": [{\"statement\", \"section\", \"rule\", \"number\"}],
+   \"acknowledgements\": [{\"request\", \"answer\", \"number\", \"mean_seconds\",
+                         \"slowest\": [{\"seconds\", \"connection\", \"packet_id\", \"sent_at\"}]}],
+   \"untimed\", \"capture\": like the last line}";
 
 const ENCODE_EXAMPLES: &str = r#"Examples of each packet type, in 5.0. "properties" may be left out, and before 5.0 have to be.
 Data is hex: a payload, a password, Correlation Data and Authentication Data.
@@ -199,6 +219,24 @@ pub enum Command {
     /// The program ends after the first connection with --once, or when its output is closed.
     #[command(verbatim_doc_comment)]
     Proxy(ProxyOptions),
+
+    /// Prints a script that completes the command line in a shell
+    ///
+    ///   mqtt-explain completions bash > ~/.local/share/bash-completion/completions/mqtt-explain
+    ///   mqtt-explain completions zsh > "${fpath[1]}/_mqtt-explain"
+    ///   mqtt-explain completions fish > ~/.config/fish/completions/mqtt-explain.fish
+    #[command(verbatim_doc_comment)]
+    Completions { shell: Shell },
+
+    /// Prints the manual page of the program, or of one of its commands
+    ///
+    ///   mqtt-explain man | man -l -
+    ///   mqtt-explain man proxy > mqtt-explain-proxy.1
+    #[command(verbatim_doc_comment)]
+    Man {
+        #[arg(value_parser = ["judge", "encode", "proxy", "completions", "man"])]
+        command: Option<String>,
+    },
 }
 
 #[derive(Args, Default)]
@@ -217,11 +255,11 @@ pub struct Explain {
     #[arg(short, long, value_name = "FILE", conflicts_with = "input")]
     pub file: Option<PathBuf>,
 
-    /// The bytes that the client of a connection sent
+    /// The bytes that the client of a connection sent, in any form
     #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "file", "from"])]
     pub c2s: Option<PathBuf>,
 
-    /// The bytes that the server of a connection sent
+    /// The bytes that the server of a connection sent, in any form
     #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "file", "from"])]
     pub s2c: Option<PathBuf>,
 
@@ -321,7 +359,49 @@ pub struct ShowOptions {
     #[arg(long)]
     pub json: bool,
 
-    /// Colours; `auto` means on a terminal, unless NO_COLOR is set
+    /// Shows only packets that break a rule or are incomplete, and their connections
+    ///
+    /// Totals and exit status stay the same.
+    #[arg(long)]
+    only_invalid: bool,
+
+    /// Selects the connections of the client with this Client Identifier
+    ///
+    /// It is the one in CONNECT, or the one that the server assigns in CONNACK. Earlier lines are
+    /// shown when it is known. A connection whose CONNECT was not read is not selected, and the end
+    /// of the output has the number of these. Totals, --summary and exit status are about the
+    /// selected connections.
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+
+    /// Selects the packets about topics that match this Topic Filter
+    ///
+    /// These are PUBLISH, also with a Topic Alias; SUBSCRIBE and UNSUBSCRIBE, if one of their filters
+    /// has a topic in common with this one; CONNECT with a Will; and the acknowledgements of all
+    /// these. Totals, --summary and exit status are about the selected packets.
+    #[arg(long, value_name = "FILTER")]
+    topic: Option<TopicFilterBuf>,
+
+    /// Prints totals at the end instead of packets; with --only-invalid, after these
+    ///
+    /// They are packets and bytes by type and side, how connections ended, how often each rule was
+    /// broken, and the three slowest acknowledgements of each kind. Requests are timed from the last
+    /// gap of the connection on, and at most 1024 of them at once.
+    #[arg(long)]
+    summary: bool,
+
+    /// The times at the beginning of lines, in captures and in `proxy`
+    #[arg(long, value_name = "FORM", default_value = "relative", value_parser = times_parser())]
+    time: Times,
+
+    /// Wraps lines at this width; by default at that of the terminal, and 0 never wraps
+    #[arg(long, value_name = "COLUMNS")]
+    width: Option<u16>,
+
+    /// Colours; `auto` means on a terminal
+    ///
+    /// `auto` follows NO_COLOR, CLICOLOR and CLICOLOR_FORCE, too. For a pager:
+    /// `mqtt-explain --color always FILE | less -R`
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     color: Color,
 
@@ -340,7 +420,7 @@ impl ShowOptions {
         }
     }
 
-    pub fn view(&self) -> View {
+    fn view(&self) -> View {
         View {
             full: self.full,
             tree: self.tree,
@@ -349,24 +429,57 @@ impl ShowOptions {
             } else {
                 Secrets::Hide
             },
+            is_narrow: false,
             for_page: self.for_page,
         }
     }
 
-    /// The standard output, with colours or without.
-    pub fn output(&self) -> Box<dyn Write> {
+    /// Where everything is printed, and which part of it.
+    pub fn output<'a>(&self, out: Box<dyn Write + 'a>) -> Output<'a> {
+        Output {
+            out,
+            view: self.view(),
+            times: self.time,
+            is_json: self.json,
+            filter: Filter {
+                only_invalid: self.only_invalid,
+                client_id: self.client_id.clone(),
+                topic: self.topic.clone(),
+            },
+            statistics: Wanted::new(self.summary),
+            hidden: Hidden::default(),
+        }
+    }
+
+    /// The standard output, as the terminal and the locale need it.
+    pub fn stdout(&self) -> Output<'static> {
+        /// The length of a row with sixteen bytes.
+        const ROW: usize = 75;
+        let width = match self.width {
+            Some(width) => Some(usize::from(width)).filter(|width| *width > 0),
+            None => terminal::width(),
+        };
+        let mut output = self.output(self.text_output(width));
+        output.view.is_narrow = width.is_some_and(|width| width < ROW);
+        output
+    }
+
+    fn text_output(&self, width: Option<usize>) -> Box<dyn Write> {
         let stdout = io::stdout();
         let color = match self.color {
             Color::Auto => anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
             Color::Always => true,
             Color::Never => false,
         };
-        let stdout: Box<dyn Write> = Box::new(BufWriter::with_capacity(1 << 16, stdout.lock()));
-        if color {
-            stdout
-        } else {
-            Box::new(anstream::StripStream::new(stdout))
+        let mut out: Box<dyn Write> = Box::new(BufWriter::with_capacity(1 << 16, stdout.lock()));
+        if !color {
+            out = Box::new(anstream::StripStream::new(out));
         }
+        let is_ascii = terminal::is_ascii();
+        if self.json || width.is_none() && !is_ascii {
+            return out;
+        }
+        Box::new(TextLines::new(out, width, is_ascii))
     }
 }
 
@@ -414,6 +527,31 @@ impl From<Status> for ExitCode {
             Status::NotMqtt => 3,
         })
     }
+}
+
+/// The forms of times. The functions are named here only, so the page has no calendar.
+fn times_parser() -> impl TypedValueParser<Value = Times> {
+    let value = |name: &'static str, help: &'static str| PossibleValue::new(name).help(help);
+    let values = [
+        value(
+            "relative",
+            "seconds since the first packet, or in `proxy` since the connection began",
+        ),
+        value(
+            "delta",
+            "seconds since the line before of the same connection",
+        ),
+        value("clock", "date and time in the local time zone"),
+        value("utc", "date and time in UTC"),
+        value("none", "no times"),
+    ];
+    PossibleValuesParser::new(values).map(|name| match name.as_str() {
+        "delta" => Times::Delta,
+        "clock" => Times::Clock(clock::local),
+        "utc" => Times::Clock(clock::utc),
+        "none" => Times::None,
+        _ => Times::Relative,
+    })
 }
 
 fn parse_version(text: &str) -> Result<Version, String> {

@@ -3,7 +3,7 @@
 use mqtt_wire::{Packet, Sender, Version};
 
 use crate::decode_rules::DecodeRules;
-use crate::event::{Event, Record};
+use crate::event::Event;
 use crate::fixed_header::starts_with_connect;
 use crate::order::{self, Order};
 use crate::other_protocol;
@@ -24,12 +24,6 @@ pub struct Transcript<'a> {
     pub events: Vec<Event<'a>>,
     pub version: Option<Version>,
     pub order: Order,
-}
-
-impl<'a> Transcript<'a> {
-    pub fn packets(&self) -> impl Iterator<Item = &Record<'a>> {
-        self.events.iter().filter_map(Event::record)
-    }
 }
 
 impl Conversation {

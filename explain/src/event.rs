@@ -1,5 +1,7 @@
 //! Events on a connection: packets with their verdicts, and bytes that are not decoded.
 
+use std::time::Duration;
+
 use mqtt_wire::monitor::Breach;
 use mqtt_wire::{DecodeError, Dialect, ErrorKind, Packet, PacketType, Sender};
 
@@ -142,6 +144,17 @@ pub enum Unread {
     EndMissing,
     /// The beginning of the packet was a guess, and no packet begins there.
     NotAPacket,
+}
+
+/// When something happened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Moment {
+    /// Since the beginning of the capture, or of the connection of the proxy.
+    pub time: Duration,
+    /// The same since 1970, in UTC.
+    pub wall: Duration,
+    /// The number of the packet in the capture.
+    pub packet: Option<u64>,
 }
 
 /// The result for one packet or for all, from best to worst.

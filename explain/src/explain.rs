@@ -11,9 +11,10 @@ use crate::cli::{Explain, command_names};
 use crate::conversation::{Conversation, Transcript};
 use crate::event::{Event, Record, Status, Totals, Verdict};
 use crate::files::{Opened, read_file};
+use crate::filter::{Client, Selection};
 use crate::input::Content;
 use crate::order::Order;
-use crate::report::{self, View};
+use crate::report::{self, Output};
 use crate::stream::Stream;
 use crate::{hex, input, other_protocol, replay};
 
@@ -23,20 +24,12 @@ const MAX_NAME: usize = 255;
 /// Reads the input that the options name, and prints the explanation.
 pub fn run(options: &Explain) -> io::Result<Status> {
     let source = Source::read(options)?;
-    print(source, options, options.show.output())
+    print(source, options, options.show.stdout())
 }
 
 /// Prints the explanation.
-pub fn print<'a>(
-    source: Source,
-    options: &'a Explain,
-    out: Box<dyn Write + 'a>,
-) -> io::Result<Status> {
-    let mut printer = Printer {
-        out,
-        options,
-        view: options.show.view(),
-    };
+pub fn print<'a>(source: Source, options: &'a Explain, output: Output<'a>) -> io::Result<Status> {
+    let mut printer = Printer { output, options };
     let status = match source {
         Source::Stream(bytes) => printer.stream(&bytes)?,
         Source::Streams { client, server } => {
@@ -44,10 +37,11 @@ pub fn print<'a>(
             printer.conversation(&conversation)?
         }
         Source::Capture { input, len } => {
-            return replay::run(input, len, options, printer.out);
+            return replay::run(input, len, options, printer.output);
         }
     };
-    printer.out.flush()?;
+    printer.output.summary(None)?;
+    printer.output.out.flush()?;
     Ok(status)
 }
 
@@ -72,10 +66,7 @@ impl Source {
                 Some(path) => read_file(path),
                 None => Ok(Vec::new()),
             };
-            return Ok(Self::Streams {
-                client: side(&options.c2s)?,
-                server: side(&options.s2c)?,
-            });
+            return Self::of_sides(&side(&options.c2s)?, &side(&options.s2c)?);
         }
         match (&options.file, &options.input[..]) {
             (Some(path), _) => Self::of_file(path),
@@ -115,6 +106,23 @@ impl Source {
             (words, None) => Self::parse(words.join(" ").into_bytes())
                 .map_err(|error| unreadable(format!("{}{error}", no_such_name(words)))),
         }
+    }
+
+    /// Finds the bytes of both sides, each in the content of a file or in pasted text. One may be
+    /// empty.
+    pub fn of_sides(client: &[u8], server: &[u8]) -> io::Result<Self> {
+        let side = |name, text: &[u8]| match Self::parse(text.to_vec()) {
+            _ if text.is_empty() => Ok(Vec::new()),
+            Ok(Self::Stream(bytes)) => Ok(bytes),
+            Ok(_) => Err(unreadable(format!(
+                "from the {name}: not bytes of one side"
+            ))),
+            Err(error) => Err(unreadable(format!("from the {name}: {error}"))),
+        };
+        Ok(Self::Streams {
+            client: side("client", client)?,
+            server: side("server", server)?,
+        })
     }
 
     /// Finds the bytes in the content of a file, or in pasted text.
@@ -166,9 +174,8 @@ fn open_paste() -> io::Result<Opened> {
 }
 
 struct Printer<'a> {
-    out: Box<dyn Write + 'a>,
+    output: Output<'a>,
     options: &'a Explain,
-    view: View,
 }
 
 impl Printer<'_> {
@@ -180,8 +187,10 @@ impl Printer<'_> {
         if let Some(protocol) = other_protocol::detect(bytes).filter(|_| !is_valid) {
             return self.other_protocol(protocol);
         }
-        if let ([only], false) = (&stream.records[..], self.options.show.json) {
-            return self.packet(only, &stream);
+        if let [only] = &stream.records[..] {
+            if self.has_full_report(only) {
+                return self.packet(only, &stream);
+            }
         }
         let sender = stream.dialect.sender();
         let packets = stream.records.into_iter().map(Event::Packet);
@@ -200,20 +209,39 @@ impl Printer<'_> {
         self.transcript(&transcript, Some(sender))
     }
 
+    /// Whether the only packet has a full report.
+    fn has_full_report(&self, record: &Record<'_>) -> bool {
+        let Output {
+            is_json,
+            statistics,
+            filter,
+            ..
+        } = &self.output;
+        let is_shown = || {
+            let event = Event::Packet(record.clone());
+            let mut selection = Selection::default();
+            selection.selects_event(filter, &event)
+                && selection.client(filter) == Client::Wanted
+                && filter.shows_event(&event)
+        };
+        !is_json && statistics.get().is_none() && is_shown()
+    }
+
     /// Prints the full report on one packet.
     fn packet(&mut self, record: &Record<'_>, stream: &Stream<'_>) -> io::Result<Status> {
         let status = Status::of(record);
-        let out = &mut *self.out;
+        let view = self.output.view;
+        let out = &mut self.output.out;
         match record.verdict {
             Verdict::Reject(error) if status == Status::NotMqtt => {
                 report::not_mqtt(out, &error.to_string())?;
             }
             _ => {
-                report::verdict(out, record, stream.only_version(), self.view)?;
+                report::verdict(out, record, stream.only_version(), view)?;
                 report::dialects(out, stream)?;
             }
         }
-        report::details(out, record, self.view)?;
+        report::details(out, record, view)?;
         if stream.unread > 0 {
             write!(out, "\n  ")?;
             report::unread(out, stream.unread)?;
@@ -236,30 +264,73 @@ impl Printer<'_> {
         transcript: &Transcript<'_>,
         sender: Option<Sender>,
     ) -> io::Result<Status> {
-        let totals = Totals::of(transcript.packets());
-        if self.options.show.json {
-            for event in &transcript.events {
-                let object = report::json::event(event, self.view)?;
-                writeln!(self.out, "{object}")?;
+        let selected = self.select(&transcript.events);
+        let records = selected.iter().filter_map(|it| it.record());
+        let totals = Totals::of(records);
+        let is_empty = totals.packets == 0 && self.output.filter.selects();
+        let Output {
+            out,
+            view,
+            statistics,
+            ..
+        } = &mut self.output;
+        let view = *view;
+        if let Some(statistics) = statistics.get_mut() {
+            selected.iter().for_each(|event| statistics.event(event));
+        }
+        if !self.options.show.json && !is_empty {
+            report::totals(out, &totals)?;
+            report::dialect(out, transcript.version, sender)?;
+            report::order(out, transcript.order)?;
+        }
+        for event in selected {
+            let is_shown = self.output.has_lines() && self.output.filter.shows_event(event);
+            match self.options.show.json {
+                _ if !is_shown => {}
+                true => {
+                    let object = report::json::event(event, view)?;
+                    writeln!(self.output.out, "{object}")?;
+                }
+                false => report::event(&mut self.output.out, event, view)?,
             }
-            return Ok(totals.status);
         }
-        let out = &mut *self.out;
-        report::totals(out, &totals)?;
-        report::dialect(out, transcript.version, sender)?;
-        report::order(out, transcript.order)?;
-        for event in &transcript.events {
-            report::event(out, event, self.view)?;
+        if !self.options.show.json {
+            report::hidden(&mut self.output.out, self.output.hidden)?;
         }
-        Ok(totals.status)
+        Ok(if is_empty {
+            Status::NotMqtt
+        } else {
+            totals.status
+        })
+    }
+
+    /// The events that the filter selects. Writes why there may be none.
+    fn select<'e, 'b>(&mut self, events: &'e [Event<'b>]) -> Vec<&'e Event<'b>> {
+        let Output { filter, hidden, .. } = &mut self.output;
+        let mut selection = Selection::default();
+        let is_selected = |it: &&Event<'_>| selection.selects_event(filter, it);
+        let mut selected: Vec<_> = events.iter().filter(is_selected).collect();
+        selection.give_up();
+        hidden.unknown_topics = selection.unknown_topics;
+        let client = selection.client(filter);
+        if client != Client::Wanted {
+            selected.clear();
+        }
+        let is_empty = !selected.iter().any(|it| it.record().is_some());
+        match client {
+            Client::Unknown | Client::Undecided => hidden.unknown_clients = 1,
+            Client::Unwanted => hidden.other_clients = 1,
+            Client::Wanted => hidden.connections = u64::from(filter.selects() && is_empty),
+        }
+        selected
     }
 
     fn other_protocol(&mut self, protocol: &str) -> io::Result<Status> {
         if self.options.show.json {
             let object = json!({"verdict": "not_mqtt", "message": protocol});
-            writeln!(self.out, "{object}")?;
+            writeln!(self.output.out, "{object}")?;
         } else {
-            report::not_mqtt(&mut *self.out, protocol)?;
+            report::not_mqtt(&mut self.output.out, protocol)?;
         }
         Ok(Status::NotMqtt)
     }

@@ -23,8 +23,12 @@
 //! will            whether the Server has to publish a Will
 //! watch           the rules between packets
 //! order           the order of two directions that were recorded separately
+//! filter          the connections and packets that the user wants to see
+//! statistics      packets, broken rules and waiting times, counted
 //! conversation    both directions of a connection that were recorded separately
 //! live            a connection whose bytes come piece by piece
+//! terminal        lines for the terminal: their width, and ASCII
+//! clock           dates and times
 //! report          what is printed, and the objects of `--json`
 //! cli             the command line
 //! judge           `mqtt-explain judge`
@@ -38,6 +42,7 @@
 
 mod capture;
 mod cli;
+mod clock;
 mod conversation;
 mod decode_rules;
 mod dissect;
@@ -45,6 +50,7 @@ mod encode;
 mod event;
 mod explain;
 mod files;
+mod filter;
 mod fixed_header;
 mod hex;
 mod hint;
@@ -60,7 +66,9 @@ mod program;
 mod proxy;
 mod replay;
 mod report;
+mod statistics;
 mod stream;
+mod terminal;
 mod text;
 mod watch;
 mod will;

@@ -74,13 +74,15 @@ pub fn explain(pasted: &Pasted, options: Options) -> io::Result<Explanation> {
         report: String::new(),
     };
     let mut report = Vec::new();
-    let status = print(source, &settings, Box::new(&mut report))?;
+    let output = settings.show.output(Box::new(&mut report));
+    let status = print(source, &settings, output)?;
     explanation.status = status_name(status);
 
     settings.show.json = true;
     settings.show.for_page = true;
     let mut lines = Limited(Vec::new());
-    match print(read(pasted)?, &settings, Box::new(&mut lines)) {
+    let output = settings.show.output(Box::new(&mut lines));
+    match print(read(pasted)?, &settings, output) {
         Err(error) if error.kind() == io::ErrorKind::StorageFull => {
             let note = "too many packets for this page: only the first are shown";
             explanation.notes.push(String::from(note));
@@ -95,22 +97,10 @@ pub fn explain(pasted: &Pasted, options: Options) -> io::Result<Explanation> {
 }
 
 fn read(pasted: &Pasted) -> io::Result<Source> {
-    let (client, server) = match pasted {
-        Pasted::One(bytes) => return Source::parse(bytes.clone()),
-        Pasted::Both { client, server } => (client, server),
-    };
-    let side = |name, bytes: &Vec<u8>| match Source::parse(bytes.clone()) {
-        _ if bytes.is_empty() => Ok(Vec::new()),
-        Ok(Source::Stream(bytes)) => Ok(bytes),
-        Ok(_) => Err(io::Error::other(format!(
-            "from the {name}: not bytes of one side"
-        ))),
-        Err(error) => Err(io::Error::other(format!("from the {name}: {error}"))),
-    };
-    Ok(Source::Streams {
-        client: side("client", client)?,
-        server: side("server", server)?,
-    })
+    match pasted {
+        Pasted::One(bytes) => Source::parse(bytes.clone()),
+        Pasted::Both { client, server } => Source::of_sides(client, server),
+    }
 }
 
 fn streams(source: &Source) -> Vec<String> {

@@ -12,11 +12,11 @@ use crate::capture::{
     Segment,
 };
 use crate::cli::Explain;
-use crate::event::{LiveEvent, Missing, Status, Totals, Verdict};
+use crate::event::{LiveEvent, Missing, Moment, Status};
 use crate::fixed_header::starts_with_connect;
 use crate::live::{Live, VersionSource, names_version};
 use crate::names;
-use crate::report::{self, Closing, ConnectionCount, Lines, Moment, Name};
+use crate::report::{self, Closing, ConnectionCount, Lines, Name, Output, Shown};
 use crate::watch::Beginning;
 
 /// The ports on which a connection is taken for MQTT, whatever its bytes are.
@@ -27,11 +27,11 @@ pub fn run<'a>(
     input: impl Read + 'a,
     len: Option<u64>,
     options: &'a Explain,
-    out: Box<dyn Write + 'a>,
+    output: Output<'a>,
 ) -> io::Result<Status> {
     let mut reader = PacketReader::new(input);
     let mut connections = Connections::new(options.port, &PORTS);
-    let mut replay = Replay::new(options, out);
+    let mut replay = Replay::new(options, output);
     let mut progress = Progress::new(len);
     loop {
         match reader.next()? {
@@ -42,7 +42,7 @@ pub fn run<'a>(
             Next::Malformed => connections.malformed(),
             Next::NeedsInput => {
                 // the next bytes of a pipe may be late
-                replay.out.flush()?;
+                replay.output.out.flush()?;
                 reader.fill()?;
                 progress.show(reader.offset());
             }
@@ -55,7 +55,7 @@ pub fn run<'a>(
 
 /// Prints the connections of a capture.
 struct Replay<'a> {
-    out: Box<dyn Write + 'a>,
+    output: Output<'a>,
     options: &'a Explain,
     /// The time of the first packet.
     began: Option<Duration>,
@@ -83,10 +83,9 @@ struct Undecided {
 
 /// A connection with MQTT.
 struct Mqtt {
-    name: Name,
+    shown: Shown,
     client: Peer,
     live: Live,
-    totals: Totals,
     /// The moment of the last segment.
     last: Moment,
     has_ended: bool,
@@ -94,9 +93,9 @@ struct Mqtt {
 }
 
 impl<'a> Replay<'a> {
-    fn new(options: &'a Explain, out: Box<dyn Write + 'a>) -> Self {
+    fn new(options: &'a Explain, output: Output<'a>) -> Self {
         Self {
-            out,
+            output,
             options,
             began: None,
             sessions: HashMap::new(),
@@ -108,14 +107,24 @@ impl<'a> Replay<'a> {
     /// Writes what was not read, and returns the result of all connections.
     fn finish(&mut self, connections: &Connections, damage: Option<Damage>) -> io::Result<Status> {
         let skipped = connections.skipped();
-        if self.options.show.json {
+        let hidden = self.output.hidden;
+        let is_filtered = self.output.filter.is_partial() || self.output.filter.selects();
+        if self.output.is_json {
             let packets = connections.packets();
-            let object = report::not_read_object(packets, self.count, skipped, damage);
-            writeln!(self.out, "{object}")?;
+            let mut object = report::not_read_object(packets, self.count, skipped, damage);
+            if let (Some(members), true) = (object.as_object_mut(), is_filtered) {
+                members.insert("not_shown".into(), hidden.object());
+            }
+            if self.output.statistics.get().is_some() {
+                self.output.summary(Some(object))?;
+            } else {
+                writeln!(self.output.out, "{object}")?;
+            }
         } else {
-            report::not_read(&mut self.out, self.count, skipped, damage)?;
+            self.output.summary(None)?;
+            report::not_read(&mut self.output.out, self.count, hidden, skipped, damage)?;
         }
-        self.out.flush()?;
+        self.output.out.flush()?;
         Ok(self.status.unwrap_or(Status::NotMqtt))
     }
 
@@ -142,7 +151,7 @@ impl<'a> Replay<'a> {
         self.options.port.is_some() || PORTS.contains(&server.port())
     }
 
-    fn open(&mut self, ends: &Ends, client: Peer) -> io::Result<Mqtt> {
+    fn open(&mut self, ends: &Ends, client: Peer) -> Mqtt {
         let name = Name {
             number: ends.number,
             client: ends.address(client).to_string(),
@@ -155,15 +164,14 @@ impl<'a> Replay<'a> {
             Beginning::Unseen
         };
         self.count.of_mqtt += 1;
-        Ok(Mqtt {
-            name,
+        Mqtt {
+            shown: Shown::new(name),
             client,
             live: Live::new(beginning, self.options.mqtt, show.rules()),
-            totals: Totals::default(),
             last: Moment::default(),
             has_ended: false,
             is_other_protocol: false,
-        })
+        }
     }
 
     /// Adds a segment to a connection that may be MQTT. Returns `None` if it is not.
@@ -189,8 +197,8 @@ impl<'a> Replay<'a> {
         let mut candidates = candidates.into_iter();
         let client = candidates.find(|peer| names_version(undecided.sent_by(*peer)));
         if let Some(client) = client {
-            let mut mqtt = self.open(ends, client)?;
-            self.opened(&mqtt, segment)?;
+            let mut mqtt = self.open(ends, client);
+            self.opened(&mut mqtt, segment)?;
             undecided.replay(|segment| self.mqtt(&mut mqtt, segment))?;
             return Ok(Some(Session::Mqtt(Box::new(mqtt))));
         }
@@ -205,10 +213,9 @@ impl<'a> Replay<'a> {
         Ok(None)
     }
 
-    fn opened(&mut self, mqtt: &Mqtt, segment: Segment<'_>) -> io::Result<()> {
+    fn opened(&mut self, mqtt: &mut Mqtt, segment: Segment<'_>) -> io::Result<()> {
         let at = self.moment(segment.packet, segment.time);
-        let show = &self.options.show;
-        Lines::new(&mut self.out, &mqtt.name, show.view(), show.json).opened(at)
+        Lines::new(&mut self.output, &mut mqtt.shown).opened(at)
     }
 
     /// Prints a segment of a connection with MQTT.
@@ -216,26 +223,15 @@ impl<'a> Replay<'a> {
         let at = self.moment(segment.packet, segment.time);
         mqtt.last = at;
         let sender = mqtt.sender(segment.sender);
-        let show = &self.options.show;
         let Mqtt {
-            name,
+            shown,
             live,
-            totals,
             is_other_protocol,
             ..
         } = mqtt;
-        let mut lines = Lines::new(&mut self.out, name, show.view(), show.json);
+        let mut lines = Lines::new(&mut self.output, shown);
         let mut print = |event: LiveEvent<'_>| {
-            match &event {
-                LiveEvent::Packet(event) => {
-                    // an incomplete one is counted when its direction ends
-                    let is_whole = |verdict| !matches!(verdict, Verdict::Incomplete(_));
-                    let record = event.record().filter(|it| is_whole(it.verdict));
-                    record.into_iter().for_each(|record| totals.add(record));
-                }
-                LiveEvent::OtherProtocol(_) => *is_other_protocol = true,
-                _ => {}
-            }
+            *is_other_protocol |= matches!(event, LiveEvent::OtherProtocol(_));
             lines.live_event(at, &event)
         };
         match segment.content {
@@ -246,7 +242,7 @@ impl<'a> Replay<'a> {
             Content::Fin => {
                 let is_whole = live.end(sender, at.time, &mut print)?;
                 if !is_whole {
-                    totals.status = totals.status.max(Status::Incomplete);
+                    shown.ends_incomplete();
                 }
                 if mqtt.has_ended {
                     return Ok(());
@@ -256,8 +252,7 @@ impl<'a> Replay<'a> {
                     Sender::Client => Ending::ClosedByClient,
                     Sender::Server => Ending::ClosedByServer,
                 });
-                let text = format!("the {} closes the connection", names::sender(sender));
-                lines.ended(at, sender, "closed", &text)
+                Lines::new(&mut self.output, shown).closes(at, sender)
             }
             Content::Reset => {
                 for sender in [Sender::Client, Sender::Server] {
@@ -269,7 +264,7 @@ impl<'a> Replay<'a> {
                     Sender::Server => Ending::ClosedByServer,
                 });
                 let text = format!("the {} resets the connection", names::sender(sender));
-                lines.ended(at, sender, "reset", &text)
+                lines.resets(at, sender, &text)
             }
         }
     }
@@ -277,29 +272,29 @@ impl<'a> Replay<'a> {
     /// Prints the result of a connection with MQTT.
     fn close(&mut self, mqtt: &mut Mqtt, outcome: Outcome) -> io::Result<()> {
         // a connection without MQTT does not count if there are others
-        let status = if mqtt.is_other_protocol {
-            Status::NotMqtt
-        } else {
-            mqtt.totals.status.min(Status::Invalid)
+        let status = match mqtt.shown.status(&self.output.filter) {
+            Some(_) if mqtt.is_other_protocol => Some(Status::NotMqtt),
+            status => status.map(|it| it.min(Status::Invalid)),
         };
         self.status = match (self.status, status) {
-            (None | Some(Status::NotMqtt), status) => Some(status),
-            (known, Status::NotMqtt) => known,
-            (Some(known), status) => Some(known.max(status)),
+            (known, None) => known,
+            (None | Some(Status::NotMqtt), status) => status,
+            (known, Some(Status::NotMqtt)) => known,
+            (Some(known), Some(status)) => Some(known.max(status)),
         };
         if mqtt.is_other_protocol {
             return Ok(());
         }
         let at = mqtt.last;
-        let show = &self.options.show;
-        let mut lines = Lines::new(&mut self.out, &mqtt.name, show.view(), show.json);
+        let mut lines = Lines::new(&mut self.output, &mut mqtt.shown);
         let mut print = |event: LiveEvent<'_>| lines.live_event(at, &event);
         for sender in [Sender::Client, Sender::Server] {
             mqtt.live.cut_off(sender, &mut print)?;
         }
+        let packets = mqtt.shown.totals.packets;
         let version = match mqtt.live.version() {
             Some((version, VersionSource::Known)) => format!(", MQTT {version}"),
-            Some((version, VersionSource::Guessed)) if mqtt.totals.packets > 0 => {
+            Some((version, VersionSource::Guessed)) if packets > 0 => {
                 format!(", probably MQTT {version}: no CONNECT was captured")
             }
             _ => String::new(),
@@ -311,10 +306,9 @@ impl<'a> Replay<'a> {
             Outcome::Dropped => ", not followed any further: too many connections are open",
         };
         let will = mqtt.live.will();
-        lines.closed(
+        Lines::new(&mut self.output, &mut mqtt.shown).closed(
             at,
             &Closing {
-                totals: &mqtt.totals,
                 has_ended: mqtt.has_ended,
                 will,
                 note: format!("{version}{end}"),
@@ -325,6 +319,7 @@ impl<'a> Replay<'a> {
     fn moment(&self, packet: u64, time: Duration) -> Moment {
         Moment {
             time: time.saturating_sub(self.began.unwrap_or_default()),
+            wall: time,
             packet: Some(packet),
         }
     }
@@ -340,8 +335,8 @@ impl Observer for Replay<'_> {
                 let client = self.client(ends);
                 match client.filter(|client| self.is_on_port(ends, *client)) {
                     Some(client) => {
-                        let mqtt = self.open(ends, client)?;
-                        self.opened(&mqtt, segment)?;
+                        let mut mqtt = self.open(ends, client);
+                        self.opened(&mut mqtt, segment)?;
                         Session::Mqtt(Box::new(mqtt))
                     }
                     None => Session::Undecided(Undecided::default()),
@@ -384,7 +379,7 @@ impl Session {
     fn kept(&self) -> usize {
         match self {
             Self::Undecided(undecided) => undecided.len(),
-            Self::Mqtt(mqtt) => mqtt.live.kept() + std::mem::size_of::<Mqtt>(),
+            Self::Mqtt(mqtt) => mqtt.live.kept() + mqtt.shown.kept() + size_of::<Mqtt>(),
         }
     }
 }

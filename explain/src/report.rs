@@ -4,10 +4,13 @@ mod capture;
 mod connection;
 mod details;
 mod hex_dump;
+mod hidden;
 pub mod json;
 mod line;
+mod output;
 mod page;
 mod session;
+mod statistics;
 mod style;
 mod summary;
 mod tree;
@@ -16,10 +19,12 @@ mod view;
 pub use self::capture::{ConnectionCount, not_read, not_read_object};
 pub use self::connection::{dialect, dialects, not_mqtt, order, totals};
 pub use self::details::details;
+pub use self::hidden::{Hidden, hidden};
 pub use self::line::{event, unread, verdict};
-pub use self::session::{Closing, Lines, Moment, Name};
+pub use self::output::Output;
+pub use self::session::{Closing, Lines, Name, Shown};
 pub use self::style::{UNSURE, paint};
-pub use self::view::View;
+pub use self::view::{Times, View};
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,12 @@
 //! Numbers, texts and data in a form that people can read.
 
+use std::fmt::Display;
+
 use crate::hex;
 
 /// "1 byte", "2 bytes".
-pub fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
+pub fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }
 

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::io::Write;
+
 use common::{explain, file, hex, temporary};
 use mqtt_wire::{DecodeError, Dialect, ErrorKind, Packet, Version};
 use serde_json::Value;
@@ -318,6 +320,30 @@ fn shows_both_directions() {
     assert!(lines[2].contains("0  → CONNECT"));
     assert!(lines[3].contains("0  ← CONNACK 0x00 Success"));
     assert!(lines[4].contains("29  → DISCONNECT"));
+}
+
+#[test]
+fn each_direction_has_any_form() {
+    let client = [CONNECT, b"\xe0\x00"].concat();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&client).unwrap();
+    let packed = file("c2s.bin.gz", &gzip.finish().unwrap());
+    let c2s = file("unpacked.bin", &client);
+    let s2c = file("s2c.hex", b"20 02 00 00");
+    let run = explain(["--c2s", &packed, "--s2c", &s2c], b"");
+    let expected = explain(
+        ["--c2s", &c2s, "--s2c", &file("s2c.raw", b"\x20\x02\0\0")],
+        b"",
+    );
+    assert_eq!(run.output, expected.output);
+    assert!(run.output.starts_with("VALID  3 packets"), "{}", run.output);
+
+    let run = explain(
+        ["--c2s", &c2s, "--s2c", &file("odd.hex", b"20 02 00 0")],
+        b"",
+    );
+    assert_eq!(run.status, 64);
+    assert!(run.errors.contains("from the server: "), "{}", run.errors);
 }
 
 #[test]

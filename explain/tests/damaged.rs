@@ -6,9 +6,10 @@ use common::explain;
 
 #[test]
 fn damaged_captures_are_read_to_their_end() {
-    let captures: [&[u8]; 2] = [
+    let captures: [&[u8]; 3] = [
         include_bytes!("damaged/waits_for_ever.pcap"),
         include_bytes!("damaged/cut_ipv6_header.pcap"),
+        include_bytes!("damaged/wrong_acknowledgement.pcap"),
     ];
     for capture in captures {
         let run = explain(["--json"], capture);

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use mqtt_wire::monitor::BreachKind;
 use mqtt_wire::{Dialect, Packet, Version};
@@ -467,6 +468,19 @@ fn reports_an_unreachable_server() {
     assert!(run.errors.contains(&format!("cannot reach {nobody}: ")));
     assert_eq!(run.status, 64);
 
+    // a filter does not hide it
+    for filter in [["--client-id", "c"], ["--topic", "t"]] {
+        let proxy = Proxy::start(
+            nobody,
+            &[&["--once", "--only-invalid"], &filter[..]].concat(),
+        );
+        assert_eq!(read_all(&proxy.connect()), b"");
+        let run = proxy.finish();
+        let lines: Vec<&str> = run.output.lines().collect();
+        assert!(lines[0].starts_with("#1  127.0.0.1:"), "{}", run.output);
+        assert!(lines[1].starts_with(&text), "{}", run.output);
+    }
+
     let proxy = Proxy::start(nobody, &["--once", "--json"]);
     assert_eq!(read_all(&proxy.connect()), b"");
     let run = proxy.finish();
@@ -530,4 +544,95 @@ fn forwards_the_rest_when_the_output_is_closed() {
     drop(client);
     serving.join().unwrap();
     assert_eq!(proxy.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn filters_and_totals_are_those_of_captures() {
+    let bad_publish = b"\x38\x0a\0\x03a/bhello";
+    let turns: &[(&[u8], &[u8])] = &[(CONNECT, CONNACK), (PUBLISH, b""), (bad_publish, b"")];
+    let run = converse(turns, &["--only-invalid"]);
+    let output = without_times(&run.output);
+    assert!(
+        output.starts_with("opened\n#1      27  → INVALID"),
+        "{output}"
+    );
+    assert!(
+        output.ends_with("#1  INVALID  1 of 4 packets\n"),
+        "{output}"
+    );
+    assert!(!output.contains("the client closes"), "{output}");
+    assert_eq!(run.status, 1);
+
+    let run = converse(turns, &["--client-id", "other"]);
+    assert_eq!((run.output.as_str(), run.status), ("", 3));
+
+    let turns: &[(&[u8], &[u8])] = &[
+        (CONNECT, CONNACK),
+        (b"\x32\x07\0\x03a/b\0\x01", b"\x40\x02\0\x01"),
+        (DISCONNECT, b""),
+    ];
+    let run = converse(turns, &["--client-id", "c", "--topic", "a/#"]);
+    let output = without_times(&run.output);
+    let shown: Vec<_> = output.lines().collect();
+    assert_eq!(shown.len(), 6, "{output}");
+    assert!(
+        shown[1].ends_with("→ PUBLISH \"a/b\" QoS 1 id 1, empty"),
+        "{output}"
+    );
+    assert!(shown[2].ends_with("← PUBACK id 1"), "{output}");
+    assert_eq!(shown[5], "#1  VALID  2 packets");
+
+    let run = converse(turns, &["--summary"]);
+    let totals = "SUMMARY  5 packets, 34 bytes, 1 connection, ";
+    assert!(run.output.starts_with(totals), "{}", run.output);
+    assert!(
+        run.output.contains("PUBLISH → PUBACK: 0."),
+        "{}",
+        run.output
+    );
+    assert!(run.output.contains("1  by DISCONNECT from the client\n"));
+}
+
+#[test]
+fn the_clock_of_the_proxy_is_that_of_the_machine() {
+    let run = converse(&[(CONNECT, CONNACK)], &["--json", "--time", "utc"]);
+    let opened = &objects(&run.output)[0];
+    let now = Command::new("date")
+        .args(["-u", "+%Y-%m-%dT%H"])
+        .output()
+        .unwrap();
+    let now = String::from_utf8(now.stdout).unwrap();
+    let time = opened["time"].as_str().unwrap();
+    // up to the tens of hours
+    assert_eq!(time[..12], now[..12], "{time}");
+}
+
+/// `--only-invalid` shows that an incomplete packet has become complete.
+#[test]
+fn the_rest_of_an_incomplete_packet_is_shown() {
+    let (upstream, serving) = server(1, |_, mut stream| {
+        read(&stream, CONNECT.len());
+        stream.write_all(CONNACK).unwrap();
+        read_all(&stream);
+    });
+    let proxy = Proxy::start(upstream, &["--once", "--only-invalid"]);
+    let mut client = proxy.connect();
+    client.write_all(CONNECT).unwrap();
+    read(&client, CONNACK.len());
+    let (first, rest) = PUBLISH.split_at(5);
+    client.write_all(first).unwrap();
+    thread::sleep(Duration::from_millis(1800));
+    client.write_all(rest).unwrap();
+    client.write_all(DISCONNECT).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    read_all(&client);
+    serving.join().unwrap();
+    let run = proxy.finish();
+    let output = without_times(&run.output);
+    let lines: Vec<_> = output.lines().collect();
+    assert_eq!(lines.len(), 4, "{output}");
+    assert!(lines[1].contains("→ INCOMPLETE"), "{output}");
+    assert!(lines[2].contains("→ PUBLISH \"a/b\""), "{output}");
+    assert_eq!(lines[3], "#1  VALID  4 packets");
+    assert_eq!(run.status, 0);
 }

@@ -24,6 +24,12 @@ const SIDES: [&[&str]; 4] = [
     ],
 ];
 const VIEWS: [&[&str]; 4] = [&[], &["--tree"], &["--json"], &["--full", "--show-secrets"]];
+const FILTERS: [&[&str]; 4] = [
+    &[],
+    &["--only-invalid", "--time=delta"],
+    &["--client-id=c", "--topic=a/+"],
+    &["--summary", "--time=utc"],
+];
 
 /// The most bytes of output for each byte of input, and for an empty input.
 const OF_A_BYTE: usize = 4_000;
@@ -44,7 +50,7 @@ fuzz_target!(|input: &[u8]| {
         return;
     }
     let mut args = vec!["mqtt-explain"];
-    for (number, choice) in [VERSIONS, SIDES, VIEWS].iter().enumerate() {
+    for (number, choice) in [VERSIONS, SIDES, VIEWS, FILTERS].iter().enumerate() {
         args.extend(choice[usize::from(options >> (2 * number) & 3)]);
     }
     let mut out = Bounded(OF_NOTHING + OF_A_BYTE * bytes.len());

@@ -15,6 +15,8 @@ pub(super) const MAX_EXPANDED: usize = 64 << 20;
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Notation {
     Hex,
+    /// `xxd -e`: groups as little-endian numbers
+    LittleEndian,
     /// `xxd -b`
     Bits,
     /// `od`, `od -b`, `hexdump -b`
@@ -29,6 +31,7 @@ impl fmt::Display for Notation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Notation::Hex => "hex",
+            Notation::LittleEndian => "little-endian hex",
             Notation::Bits => "bits",
             Notation::Octal => "octal",
             Notation::Decimal => "decimal",
@@ -109,6 +112,8 @@ fn read_packets(text: &str, lines: &[Line<'_>]) -> Option<Result<Vec<Vec<u8>>, I
     let is_bits = group.len() == 8 && group.bytes().all(|digit| matches!(digit, b'0' | b'1'));
     let notations: &[Notation] = if is_bits {
         &[Notation::Bits, Notation::Hex]
+    } else if colon && is_little_endian(text, &all) {
+        &[Notation::LittleEndian]
     } else {
         &[
             Notation::Hex,
@@ -151,6 +156,20 @@ fn read_packets(text: &str, lines: &[Line<'_>]) -> Option<Result<Vec<Vec<u8>>, I
         None if certain => first_error.map(Err),
         None => None,
     }
+}
+
+/// Whether this is a dump of `xxd -e`, which looks like one of `xxd -g 4`: only the characters show
+/// the order of the bytes. Without them, the bytes are those of `xxd -g 4`.
+fn is_little_endian(text: &str, lines: &[DumpLine<'_>]) -> bool {
+    let mut differs = false;
+    lines.iter().all(|line| {
+        // letters and digits are evidence; other characters may be separators
+        let has_letters = line.hex_bytes(text, true).is_ok_and(|(_, characters)| {
+            characters.contains(|it: char| it.is_ascii_alphanumeric())
+        });
+        differs |= has_letters && !line.has_characters(text, false);
+        line.has_characters(text, true)
+    }) && differs
 }
 
 /// Reads all lines in a notation, and finds out in which notation the offsets are.
@@ -318,7 +337,8 @@ impl<'t> DumpLine<'t> {
 
     fn bytes(&self, text: &str, notation: Notation) -> Result<Vec<u8>, InputError> {
         let problem = match notation {
-            Notation::Hex => return self.hex_bytes(text),
+            Notation::Hex => return Ok(self.hex_bytes(text, false)?.0),
+            Notation::LittleEndian => return Ok(self.hex_bytes(text, true)?.0),
             Notation::Bits => "not groups of eight bits",
             Notation::Octal => "not octal numbers",
             Notation::Decimal => "not decimal numbers",
@@ -344,9 +364,14 @@ impl<'t> DumpLine<'t> {
         bytes.ok_or_else(|| InputError::new(text, self.rest_at, problem))
     }
 
-    /// The bytes between the offset and the characters.
-    fn hex_bytes(&self, text: &str) -> Result<Vec<u8>, InputError> {
+    /// The bytes between the offset and the characters, and the characters.
+    fn hex_bytes(
+        &self,
+        text: &str,
+        is_little_endian: bool,
+    ) -> Result<(Vec<u8>, &'t str), InputError> {
         let mut bytes = Vec::new();
+        let mut first_len = None;
         let mut all_pairs = true;
         let mut rest = self.rest;
         loop {
@@ -366,7 +391,11 @@ impl<'t> DumpLine<'t> {
                 // Lost formatting can leave one space before the characters, of which each byte has one.
                 let characters =
                     !hex && (group.starts_with('|') || group_on.chars().count() == bytes.len());
-                if spaces > 2 || (spaces == 2 && !middle) || characters {
+                // `xxd -e` aligns an incomplete group to the right
+                let is_aligned =
+                    is_little_endian && hex && first_len == Some(spaces - 1 + group.len());
+                let is_end = spaces > 2 || (spaces == 2 && !middle) || characters;
+                if is_end && !is_aligned {
                     break;
                 }
             }
@@ -375,14 +404,28 @@ impl<'t> DumpLine<'t> {
                 return Err(InputError::new(text, at, "not pairs of hex digits"));
             };
             // numbers of the machine, which is little-endian: those of gdb, `hexdump`, `od -x`
-            if number.is_some() || (group.len() >= 4 && !self.colon) {
+            if is_little_endian || number.is_some() || (group.len() >= 4 && !self.colon) {
                 pairs.reverse();
             }
             bytes.extend(pairs);
             all_pairs &= group.len() == 2;
+            first_len.get_or_insert(group.len());
             rest = group_on.get(group.len()..).unwrap_or_default();
         }
-        Ok(bytes)
+        Ok((bytes, rest))
+    }
+
+    /// Whether the characters at the end of the line are those of the bytes.
+    fn has_characters(&self, text: &str, is_little_endian: bool) -> bool {
+        let printable = |byte: &u8| match byte {
+            b' '..=b'~' => char::from(*byte),
+            _ => '.',
+        };
+        self.hex_bytes(text, is_little_endian)
+            .is_ok_and(|(bytes, characters)| {
+                let expected: String = bytes.iter().map(printable).collect();
+                !bytes.is_empty() && characters.trim() == expected.trim()
+            })
     }
 }
 

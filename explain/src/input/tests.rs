@@ -101,6 +101,15 @@ fn reads_dumps_of_the_usual_tools() {
         "00000000: 10 13 00 04 4d 51 54 54  ....MQTT\n\
          00000008: 04 02 00 3c 00 07 62 65  ...<..be\n\
          00000010: 20 65 66 20 61            ef a\n",
+        // xxd -e; xxd -e -g2; xxd -e -g8; xxd -g4
+        "00000000: 04001310 5454514d 3c000204 65620700  ....MQTT...<..be\n\
+         00000010: 20666520       61                     ef a\n",
+        "00000000: 1310 0400 514d 5454 0204 3c00 0700 6562  ....MQTT...<..be\n\
+         00000010: 6520 2066   61                           ef a\n",
+        "00000000: 5454514d04001310 656207003c000204  ....MQTT...<..be\n\
+         00000010:       6120666520                   ef a\n",
+        "00000000: 10130004 4d515454 0402003c 00076265  ....MQTT...<..be\n\
+         00000010: 20656620 61                           ef a\n",
         // hexdump -C; hexdump
         "00000000  10 13 00 04 4d 51 54 54  04 02 00 3c 00 07 62 65  |....MQTT...<..be|\n\
          00000010  20 65 66 20 61                                    | ef a|\n\
@@ -146,6 +155,15 @@ fn reads_dumps_of_the_usual_tools() {
     ] {
         assert_found(text, "hex dump", TRICKY);
     }
+}
+
+/// Incomplete groups of `xxd -e` are aligned to the right, and the characters may end with dots.
+#[test]
+fn reads_little_endian_groups() {
+    let text = "00000000: 04000c10 5454514d 3c000204 00c00000  ....MQTT...<....\n\
+                00000010:       e0                             .\n";
+    let expected = b"\x10\x0c\0\x04MQTT\x04\x02\0\x3c\0\0\xc0\0\xe0";
+    assert_found(text, "hex dump", expected);
 }
 
 #[test]

@@ -148,6 +148,11 @@ impl Queue {
         }
     }
 
+    /// Whether no message waits.
+    pub fn is_empty(&self) -> bool {
+        self.lock().messages.is_empty()
+    }
+
     /// Drops all messages from now on, and waits for the open connections.
     pub fn close(&self) {
         let mut state = self.lock();

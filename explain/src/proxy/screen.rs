@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mqtt_wire::Sender;
 use mqtt_wire::will::Ending;
@@ -10,16 +10,18 @@ use serde_json::json;
 
 use super::queue::{Content, End, Message, Queue};
 use crate::cli::ProxyOptions;
-use crate::event::{Event, LiveEvent, Status, Totals, Verdict};
+use crate::event::{LiveEvent, Moment, Status};
 use crate::live::{Live, STALL};
 use crate::names;
-use crate::report::{self, Closing, Lines, Moment, Name, UNSURE};
+use crate::report::{self, Closing, Lines, Name, Output, Shown, UNSURE};
 use crate::watch::Beginning;
 
 /// Shows what passes.
 pub struct Screen<'a> {
-    out: Box<dyn Write>,
+    output: Output<'a>,
     options: &'a ProxyOptions,
+    /// When the program began, also since 1970.
+    started: (Instant, Duration),
     sessions: BTreeMap<u64, Session>,
     /// The result of the last connection.
     pub status: Status,
@@ -30,8 +32,7 @@ pub struct Screen<'a> {
 /// A connection that is open.
 struct Session {
     live: Live,
-    totals: Totals,
-    name: Name,
+    shown: Shown,
     began: Instant,
     /// A side reset the connection, which ended both directions.
     is_reset: bool,
@@ -42,8 +43,9 @@ struct Session {
 impl<'a> Screen<'a> {
     pub fn new(options: &'a ProxyOptions) -> Self {
         Self {
-            out: options.show.output(),
+            output: options.show.stdout(),
             options,
+            started: (Instant::now(), since_1970()),
             sessions: BTreeMap::new(),
             status: Status::Valid,
             failure: None,
@@ -61,16 +63,19 @@ impl<'a> Screen<'a> {
             if now.saturating_duration_since(last_check) >= STALL / 4 {
                 last_check = now;
                 for session in self.sessions.values_mut() {
-                    let time = now.saturating_duration_since(session.began);
-                    let (at, show) = (moment(time), &self.options.show);
-                    let Session { live, name, .. } = session;
-                    let mut lines = Lines::new(&mut self.out, name, show.view(), show.json);
-                    live.report_stalled(time, &mut |event| lines.live_event(at, &event))?;
+                    let at = moment(self.started, session.began, now);
+                    let Session { live, shown, .. } = session;
+                    let mut lines = Lines::new(&mut self.output, shown);
+                    live.report_stalled(at.time, &mut |event| lines.live_event(at, &event))?;
                 }
             }
-            self.out.flush()?;
+            // a burst of packets is written at once
+            if queue.is_empty() {
+                self.output.out.flush()?;
+            }
         }
-        Ok(())
+        self.output.summary(None)?;
+        self.output.out.flush()
     }
 
     fn message(&mut self, message: Message) -> io::Result<()> {
@@ -81,16 +86,16 @@ impl<'a> Screen<'a> {
                 client: client.to_string(),
                 server: self.options.upstream.clone(),
             };
-            let show = &self.options.show;
-            Lines::new(&mut self.out, &name, show.view(), show.json).opened(Moment::default())?;
-            let session = Session {
-                live: Live::new(Beginning::Seen, self.options.mqtt, show.rules()),
-                totals: Totals::default(),
-                name,
+            let rules = self.options.show.rules();
+            let mut session = Session {
+                live: Live::new(Beginning::Seen, self.options.mqtt, rules),
+                shown: Shown::new(name),
                 began: message.time,
                 is_reset: false,
                 is_failed: false,
             };
+            let at = moment(self.started, message.time, message.time);
+            Lines::new(&mut self.output, &mut session.shown).opened(at)?;
             self.sessions.insert(number, session);
             return Ok(());
         }
@@ -100,30 +105,17 @@ impl<'a> Screen<'a> {
         let Some(session) = self.sessions.get_mut(&number) else {
             return Ok(());
         };
-        let time = message.time.saturating_duration_since(session.began);
-        let (at, options) = (moment(time), &self.options.show);
+        let at = moment(self.started, session.began, message.time);
+        let time = at.time;
         let Session {
             live,
-            totals,
             is_reset,
-            name,
+            shown,
             is_failed,
             ..
         } = session;
-        let mut lines = Lines::new(&mut self.out, name, options.view(), options.json);
-        let mut show = |event: LiveEvent<'_>| {
-            match &event {
-                LiveEvent::Packet(event) => count(totals, event),
-                LiveEvent::OtherProtocol(_) => totals.status = Status::NotMqtt,
-                LiveEvent::Lost(_)
-                | LiveEvent::TooLong { .. }
-                | LiveEvent::Skipped { .. }
-                | LiveEvent::Missing { .. }
-                | LiveEvent::Unread { .. }
-                | LiveEvent::Changed(_) => {}
-            }
-            lines.live_event(at, &event)
-        };
+        let mut lines = Lines::new(&mut self.output, shown);
+        let mut show = |event: LiveEvent<'_>| lines.live_event(at, &event);
         match message.content {
             Content::Bytes {
                 sender,
@@ -144,7 +136,7 @@ impl<'a> Screen<'a> {
                     live.skip(sender, skipped, &mut show)?;
                 }
                 if !live.end(sender, time, &mut show)? {
-                    totals.status = totals.status.max(Status::Incomplete);
+                    shown.ends_incomplete();
                 }
                 let is_end = match end {
                     End::Closed => !*is_reset,
@@ -154,8 +146,15 @@ impl<'a> Screen<'a> {
                 *is_reset |= matches!(end, End::Reset(_));
                 if is_end {
                     live.close(ending(sender, end));
-                    let (verdict, text) = end_text(sender, end);
-                    lines.ended(at, sender, verdict, &text)?;
+                    let mut lines = Lines::new(&mut self.output, shown);
+                    match end {
+                        End::Closed | End::Refused => lines.closes(at, sender)?,
+                        End::Reset(error) => {
+                            let from = names::sender(sender);
+                            let text = format!("the connection of the {from} failed: {error}");
+                            lines.resets(at, sender, &text)?;
+                        }
+                    }
                 }
                 Ok(())
             }
@@ -176,13 +175,13 @@ impl<'a> Screen<'a> {
                 lines.closed(
                     at,
                     &Closing {
-                        totals,
                         will: live.will(),
                         has_ended: true,
                         note: String::new(),
                     },
                 )?;
-                self.status = totals.status;
+                let status = session.shown.status(&self.output.filter);
+                self.status = status.unwrap_or(Status::NotMqtt);
                 self.sessions.remove(&number);
                 Ok(())
             }
@@ -193,35 +192,25 @@ impl<'a> Screen<'a> {
     fn skipped_connections(&mut self, number: u64) -> io::Result<()> {
         if self.options.show.json {
             let object = json!({"verdict": "missing", "connections": number});
-            return writeln!(self.out, "{object}");
+            return writeln!(self.output.out, "{object}");
         }
         let text = format!("{number} connections skipped: too fast to show\n");
-        report::paint(&mut *self.out, UNSURE, &text)
+        report::paint(&mut *self.output.out, UNSURE, &text)
     }
 }
 
-/// Counts a packet. An incomplete one may become complete later.
-fn count(totals: &mut Totals, event: &Event<'_>) {
-    let record = event.record();
-    if let Some(record) = record.filter(|it| !matches!(it.verdict, Verdict::Incomplete(_))) {
-        totals.add(record);
+fn moment(started: (Instant, Duration), began: Instant, now: Instant) -> Moment {
+    let (started, wall) = started;
+    Moment {
+        time: now.saturating_duration_since(began),
+        wall: wall + now.saturating_duration_since(started),
+        packet: None,
     }
 }
 
-fn moment(time: Duration) -> Moment {
-    Moment { time, packet: None }
-}
-
-/// The verdict in JSON, and a text.
-fn end_text(sender: Sender, end: End) -> (&'static str, String) {
-    let from = names::sender(sender);
-    match end {
-        End::Closed | End::Refused => ("closed", format!("the {from} closes the connection")),
-        End::Reset(error) => (
-            "reset",
-            format!("the connection of the {from} failed: {error}"),
-        ),
-    }
+fn since_1970() -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default()
 }
 
 /// The end of the connection that follows from the end of one direction.

@@ -4,8 +4,10 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
+use super::hidden::{Hidden, hidden as write_hidden};
 use super::style::{FAINT, UNSURE, paint};
 use crate::capture::{Damage, Skipped};
+use crate::text::count;
 
 /// The connections of a capture, counted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,10 +18,11 @@ pub struct ConnectionCount {
     pub other: u64,
 }
 
-/// Writes which connections and packets were not read.
+/// Writes which connections and packets were not read, and how many the filter hides.
 pub fn not_read(
     out: &mut dyn Write,
     connections: ConnectionCount,
+    hidden: Hidden,
     skipped: &Skipped,
     damage: Option<Damage>,
 ) -> io::Result<()> {
@@ -30,9 +33,11 @@ pub fn not_read(
     } = connections;
     let mut not_read = not_read_packets(skipped);
     not_read.extend(damage.map(not_read_rest));
-    if of_mqtt > 0 && (websocket > 0 || other > 0 || !not_read.is_empty()) {
+    let has_more = websocket > 0 || other > 0 || !not_read.is_empty() || hidden.is_any();
+    if of_mqtt > 0 && has_more {
         writeln!(out)?;
     }
+    write_hidden(out, hidden)?;
     if of_mqtt == 0 {
         let see = if other > 0 { " (see --port)" } else { "" };
         let text = match other + websocket {
@@ -127,9 +132,4 @@ fn not_read_packets(skipped: &Skipped) -> Vec<String> {
     add(*malformed, "packet", text);
     add(*other_protocol, "packet", " of other protocols than TCP");
     texts
-}
-
-fn count(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
 }

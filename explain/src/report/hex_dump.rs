@@ -8,7 +8,7 @@ use super::style::{BAD, FAINT, FAULT, paint};
 use super::view::View;
 use crate::text::count;
 
-/// Writes sixteen bytes in each row, and points at the byte at fault.
+/// Writes sixteen bytes in each row, or eight if lines are short, and points at the byte at fault.
 pub fn hex_dump(
     out: &mut dyn Write,
     packet: &[u8],
@@ -16,21 +16,21 @@ pub fn hex_dump(
     fault: Option<DecodeError>,
     view: View,
 ) -> io::Result<()> {
-    const ROW: usize = 16;
+    let width = if view.is_narrow { 8 } else { 16 };
     let fault_at = fault.map(|error| error.offset());
     // a missing byte is in the row of the last byte
     let row_of = |place: usize| match place {
-        place if place > 0 && place == packet.len() => (place - 1) / ROW,
-        place => place / ROW,
+        place if place > 0 && place == packet.len() => (place - 1) / width,
+        place => place / width,
     };
     let fault_row = fault_at.map(row_of);
-    let rows = packet.len().div_ceil(ROW);
+    let rows = packet.len().div_ceil(width);
     let is_shown = |row: usize| {
         let near_fault = fault_row.is_some_and(|fault| fault.abs_diff(row) <= 1);
         view.full || rows <= 12 || row < 6 || row + 2 >= rows || near_fault
     };
     let mut left_out = 0;
-    for (row, (bytes, secret)) in packet.chunks(ROW).zip(secret.chunks(ROW)).enumerate() {
+    for (row, (bytes, secret)) in packet.chunks(width).zip(secret.chunks(width)).enumerate() {
         if !is_shown(row) {
             left_out += bytes.len();
             continue;
@@ -43,10 +43,10 @@ pub fn hex_dump(
             paint(out, FAINT, &text)?;
             left_out = 0;
         }
-        paint(out, FAINT, &format!("{:>6}  ", row * ROW))?;
-        for place in 0..ROW {
+        paint(out, FAINT, &format!("{:>6}  ", row * width))?;
+        for place in 0..width {
             let gap = if place == 8 { " " } else { "" };
-            let here = row * ROW + place;
+            let here = row * width + place;
             let text = match (bytes.get(place), secret.get(place)) {
                 (Some(_), Some(true)) => String::from("··"),
                 (Some(byte), _) => format!("{byte:02X}"),
@@ -64,7 +64,7 @@ pub fn hex_dump(
         paint(out, FAINT, &printable(bytes, secret))?;
         writeln!(out)?;
         if let Some((error, place)) = fault.zip(fault_at).filter(|it| row_of(it.1) == row) {
-            let column = place - row * ROW;
+            let column = place - row * width;
             let column = 8 + column * 3 + usize::from(column >= 8);
             let caret = format!("{:column$}^^ {}\n", "", error.field());
             paint(out, FAULT, &caret)?;

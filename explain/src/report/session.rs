@@ -4,17 +4,20 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use anstyle::Style;
-use mqtt_wire::Sender;
 use mqtt_wire::will::WillFate;
+use mqtt_wire::{Packet, Sender};
 use serde_json::{Value, json};
 
 use super::connection::{not_mqtt, totals, will};
 use super::json;
 use super::line::{arrow, event};
+use super::output::Output;
 use super::style::{BAD, FAINT, UNSURE, paint};
-use super::view::View;
-use crate::event::{Event, LiveEvent, Missing, Totals, Unread};
+use super::view::Times;
+use crate::event::{Event, LiveEvent, Missing, Moment, Record, Status, Totals, Unread, Verdict};
+use crate::filter::{Client, Filter, Selection};
 use crate::names;
+use crate::statistics::{End, Requests, Statistics};
 use crate::will::Outcome;
 
 /// The names of a connection.
@@ -25,17 +28,34 @@ pub struct Name {
     pub server: String,
 }
 
-/// When something happened.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Moment {
-    pub time: Duration,
-    /// The number of the packet in the capture.
-    pub packet: Option<u64>,
+/// A connection, and which part of it is shown.
+pub struct Shown {
+    name: Name,
+    pub totals: Totals,
+    selection: Selection,
+    requests: Requests,
+    /// The first end that was seen.
+    end: Option<End>,
+    /// When the connection was opened, as long as that has no line.
+    opened: Option<Moment>,
+    /// The time of the last line.
+    last: Duration,
+    /// The last incomplete packet is not selected.
+    is_incomplete_hidden: bool,
+    /// The sender of an incomplete packet that is shown. Its next packet is shown, too.
+    incomplete: Option<Sender>,
+    held: Option<Box<Held>>,
+}
+
+/// Lines and counts that are used if the client is the wanted one.
+#[derive(Default)]
+struct Held {
+    lines: Vec<u8>,
+    statistics: Statistics,
 }
 
 /// How a connection is left.
 pub struct Closing<'a> {
-    pub totals: &'a Totals,
     pub will: Option<Outcome<'a>>,
     /// It has ended, as opposed to the capture.
     pub has_ended: bool,
@@ -43,37 +63,167 @@ pub struct Closing<'a> {
     pub note: String,
 }
 
-/// Writes lines about a connection.
-pub struct Lines<'a> {
-    out: &'a mut dyn Write,
-    name: &'a Name,
-    view: View,
-    is_json: bool,
-}
+impl Shown {
+    /// The most bytes of lines that wait until the client is known.
+    const MOST_HELD: usize = 1 << 16;
 
-impl<'a> Lines<'a> {
-    pub fn new(out: &'a mut dyn Write, name: &'a Name, view: View, is_json: bool) -> Self {
+    pub fn new(name: Name) -> Self {
         Self {
-            out,
             name,
-            view,
-            is_json,
+            totals: Totals::default(),
+            selection: Selection::default(),
+            requests: Requests::default(),
+            end: None,
+            opened: None,
+            last: Duration::ZERO,
+            is_incomplete_hidden: false,
+            incomplete: None,
+            held: None,
         }
     }
 
+    /// The result of the connection; `None` if the filter selects nothing of it.
+    pub fn status(&self, filter: &Filter) -> Option<Status> {
+        let is_wanted = self.selection.client(filter) == Client::Wanted;
+        let has_packets = filter.topic.is_none() || self.totals.status != Status::Valid;
+        let is_selected = is_wanted && (has_packets || self.totals.packets > 0);
+        is_selected.then_some(self.totals.status)
+    }
+
+    /// The connection ends with an incomplete packet.
+    pub fn ends_incomplete(&mut self) {
+        if !self.is_incomplete_hidden {
+            self.totals.status = self.totals.status.max(Status::Incomplete);
+        }
+    }
+
+    /// How many bytes are kept.
+    pub fn kept(&self) -> usize {
+        let held = self.held.as_ref();
+        let held = held.map_or(0, |it| it.lines.capacity() + size_of::<Held>());
+        held + self.selection.kept() + self.requests.kept()
+    }
+
+    /// Writes the lines that have waited.
+    fn release(&mut self, output: &mut Output<'_>) -> io::Result<()> {
+        let Some(held) = self.held.take() else {
+            return Ok(());
+        };
+        let Held { lines, statistics } = *held;
+        if let Some(sums) = output.statistics.get_mut() {
+            sums.add(statistics);
+        }
+        output.out.write_all(&lines)
+    }
+
+    fn observe_end(&mut self, event: &LiveEvent<'_>) {
+        if let LiveEvent::Packet(event) = event {
+            if let Some(Packet::Disconnect(_)) = event.packet() {
+                self.end.get_or_insert(End::Disconnect(event.sender()));
+            }
+        }
+    }
+}
+
+/// Writes lines about a connection.
+pub struct Lines<'a, 'o> {
+    output: &'a mut Output<'o>,
+    shown: &'a mut Shown,
+}
+
+impl<'a, 'o> Lines<'a, 'o> {
+    pub fn new(output: &'a mut Output<'o>, shown: &'a mut Shown) -> Self {
+        Self { output, shown }
+    }
+
     pub fn opened(&mut self, at: Moment) -> io::Result<()> {
-        if self.is_json {
+        self.shown.opened = Some(at);
+        self.shown.last = at.time;
+        if self.output.has_lines() && !self.output.filter.is_partial() {
+            self.open()?;
+        }
+        Ok(())
+    }
+
+    pub fn live_event(&mut self, at: Moment, event: &LiveEvent<'_>) -> io::Result<()> {
+        let Self { output, shown } = self;
+        shown.observe_end(event);
+        let is_selected = shown.selection.selects(&output.filter, event);
+        let client = shown.selection.client(&output.filter);
+        let statistics = match client {
+            Client::Wanted => {
+                shown.release(output)?;
+                output.statistics.get_mut()
+            }
+            Client::Undecided if output.statistics.get().is_some() => {
+                Some(&mut shown.held.get_or_insert_default().statistics)
+            }
+            Client::Undecided => None,
+            Client::Unwanted | Client::Unknown => {
+                shown.held = None;
+                return Ok(());
+            }
+        };
+        let mut is_rest = false;
+        if let LiveEvent::Packet(event) = event {
+            let sender = event.sender();
+            if let Some(Verdict::Incomplete(_)) = event.record().map(|it| it.verdict) {
+                shown.is_incomplete_hidden = !is_selected;
+                shown.incomplete = is_selected.then_some(sender);
+            } else if shown.incomplete == Some(sender) {
+                is_rest = true;
+                shown.incomplete = None;
+            }
+        }
+        if !is_selected {
+            return Ok(());
+        }
+        if let Some(statistics) = statistics {
+            statistics.live_event(at, event);
+            let number = shown.name.number;
+            shown.requests.observe(number, at, event, statistics);
+        }
+        count(&mut shown.totals, event);
+        let is_open = shown.opened.is_none();
+        let filter = &output.filter;
+        let is_shown = is_rest || filter.shows(event) || is_open && filter.is_context(event);
+        if is_shown && output.has_lines() {
+            self.open()?;
+            self.line(at, event)?;
+        }
+        let held = self.shown.held.as_ref().map_or(0, |it| it.lines.len());
+        if held > Shown::MOST_HELD {
+            self.shown.selection.give_up();
+        }
+        Ok(())
+    }
+
+    /// Where lines are written: a line about a client that is not known yet has to wait.
+    fn out(&mut self) -> &mut dyn Write {
+        match self.shown.selection.client(&self.output.filter) {
+            Client::Undecided => &mut self.shown.held.get_or_insert_default().lines,
+            _ => &mut self.output.out,
+        }
+    }
+
+    /// Writes the first line of the connection, unless it has one.
+    fn open(&mut self) -> io::Result<()> {
+        let Some(at) = self.shown.opened.take() else {
+            return Ok(());
+        };
+        if self.output.is_json {
             return self.object(at, json!({"verdict": "opened"}));
         }
         let Name {
             number,
             client,
             server,
-        } = self.name;
-        writeln!(self.out, "#{number}  {client} → {server}")
+        } = &self.shown.name;
+        let text = format!("#{number}  {client} → {server}");
+        writeln!(self.out(), "{text}")
     }
 
-    pub fn live_event(&mut self, at: Moment, event: &LiveEvent<'_>) -> io::Result<()> {
+    fn line(&mut self, at: Moment, event: &LiveEvent<'_>) -> io::Result<()> {
         let (sender, verdict, length, text) = match event {
             LiveEvent::Packet(event) => return self.packet(at, event),
             LiveEvent::OtherProtocol(name) => return self.other_protocol(at, name),
@@ -117,7 +267,7 @@ impl<'a> Lines<'a> {
                 (*sender, "changed", None, String::from(text))
             }
         };
-        if self.is_json {
+        if self.output.is_json {
             let from = names::sender(sender);
             let object = json!({"verdict": verdict, "from": from, "length": length});
             return self.object(at, object);
@@ -126,32 +276,49 @@ impl<'a> Lines<'a> {
     }
 
     fn packet(&mut self, at: Moment, it: &Event<'_>) -> io::Result<()> {
-        if self.is_json {
-            let object = json::event(it, self.view)?;
+        let view = self.output.view;
+        if self.output.is_json {
+            let object = json::event(it, view)?;
             return self.object(at, object);
         }
         self.place(at)?;
-        event(self.out, it, self.view)
+        event(self.out(), it, view)
     }
 
     fn other_protocol(&mut self, at: Moment, protocol: &str) -> io::Result<()> {
-        if self.is_json {
+        if self.output.is_json {
             return self.object(at, json!({"verdict": "not_mqtt", "message": protocol}));
         }
         self.place(at)?;
-        write!(self.out, "{:10}", "")?;
-        not_mqtt(self.out, protocol)
+        let out = self.out();
+        write!(out, "{:10}", "")?;
+        not_mqtt(out, protocol)
     }
 
-    /// Writes that a side ends the connection. `verdict` is for JSON.
-    pub fn ended(
-        &mut self,
-        at: Moment,
-        sender: Sender,
-        verdict: &str,
-        text: &str,
-    ) -> io::Result<()> {
-        if self.is_json {
+    /// A side closes the connection.
+    pub fn closes(&mut self, at: Moment, sender: Sender) -> io::Result<()> {
+        let text = format!("the {} closes the connection", names::sender(sender));
+        self.ended(at, End::Closed(sender), &text)
+    }
+
+    /// A side resets the connection, or fails.
+    pub fn resets(&mut self, at: Moment, sender: Sender, text: &str) -> io::Result<()> {
+        self.ended(at, End::Reset(sender), text)
+    }
+
+    fn ended(&mut self, at: Moment, end: End, text: &str) -> io::Result<()> {
+        self.shown.end.get_or_insert(end);
+        let (sender, verdict) = match end {
+            End::Reset(sender) => (sender, "reset"),
+            End::Closed(sender) | End::Disconnect(sender) => (sender, "closed"),
+            End::Failed | End::Open => return Ok(()),
+        };
+        let client = self.shown.selection.client(&self.output.filter);
+        let is_unwanted = matches!(client, Client::Unwanted | Client::Unknown);
+        if is_unwanted || !self.is_open() || self.output.filter.only_invalid {
+            return Ok(());
+        }
+        if self.output.is_json {
             let from = names::sender(sender);
             return self.object(at, json!({"verdict": verdict, "from": from}));
         }
@@ -159,24 +326,74 @@ impl<'a> Lines<'a> {
     }
 
     pub fn failed(&mut self, at: Moment, error: &io::Error) -> io::Result<()> {
+        self.shown.end = Some(End::Failed);
+        // this is not about a client, so no filter hides it
+        self.shown.selection.select_client();
+        self.shown.release(self.output)?;
+        if let Some(statistics) = self.output.statistics.get_mut() {
+            statistics.connection(End::Failed);
+        }
+        if !self.output.has_lines() {
+            return Ok(());
+        }
+        self.open()?;
         let text = error.to_string();
-        if self.is_json {
+        if self.output.is_json {
             return self.object(at, json!({"verdict": "failed", "message": text}));
         }
-        write!(self.out, "#{}  ", self.name.number)?;
-        paint(self.out, BAD, "FAILED")?;
-        writeln!(self.out, "  {text}\n")
+        let number = self.shown.name.number;
+        let out = self.out();
+        write!(out, "#{number}  ")?;
+        paint(out, BAD, "FAILED")?;
+        writeln!(out, "  {text}\n")
     }
 
-    /// Writes the result of the whole connection.
+    /// Writes the result of the whole connection, and counts it.
     pub fn closed(&mut self, at: Moment, closing: &Closing<'_>) -> io::Result<()> {
+        let Self { output, shown } = self;
+        shown.selection.give_up();
+        output.hidden.unknown_topics += shown.selection.unknown_topics;
+        match shown.selection.client(&output.filter) {
+            Client::Unknown | Client::Undecided => {
+                output.hidden.unknown_clients += 1;
+                return Ok(());
+            }
+            Client::Unwanted => {
+                output.hidden.other_clients += 1;
+                return Ok(());
+            }
+            Client::Wanted => {}
+        }
+        if shown.status(&output.filter).is_none() {
+            output.hidden.connections += 1;
+            return Ok(());
+        }
+        if let (Some(statistics), false) =
+            (output.statistics.get_mut(), shown.end == Some(End::Failed))
+        {
+            statistics.connection(shown.end.unwrap_or(End::Open));
+        }
+        let will_fate = closing
+            .will
+            .as_ref()
+            .filter(|it| it.fate != WillFate::Discard && output.filter.shows_will(it.will.topic));
+        if !output.has_lines() {
+            return Ok(());
+        }
+        if will_fate.is_some() {
+            self.open()?;
+        }
+        if !self.is_open() {
+            self.output.hidden.connections += 1;
+            return Ok(());
+        }
         let Totals {
             packets,
             refused,
             breaking,
             ..
-        } = *closing.totals;
-        if self.is_json {
+        } = self.shown.totals;
+        if self.output.is_json {
             let verdict = if closing.has_ended { "ended" } else { "open" };
             let object = json!({
                 "verdict": verdict, "packets": packets, "refused": refused, "breaking": breaking,
@@ -184,47 +401,77 @@ impl<'a> Lines<'a> {
             });
             return self.object(at, object);
         }
-        let outcome = closing.will.as_ref();
-        if let Some(outcome) = outcome.filter(|it| it.fate != WillFate::Discard) {
+        if let Some(outcome) = will_fate {
             let text = will(outcome);
             self.place(at)?;
-            paint(self.out, UNSURE, &format!("{:10}! {text}\n", ""))?;
+            paint(self.out(), UNSURE, &format!("{:10}! {text}\n", ""))?;
         }
-        write!(self.out, "#{}  ", self.name.number)?;
-        totals(self.out, closing.totals)?;
-        writeln!(self.out, "{}", closing.note)
+        let out = &mut self.output.out;
+        write!(out, "#{}  ", self.shown.name.number)?;
+        totals(out, &self.shown.totals)?;
+        writeln!(out, "{}", closing.note)
+    }
+
+    fn is_open(&self) -> bool {
+        self.shown.opened.is_none()
     }
 
     fn note(&mut self, at: Moment, sender: Sender, style: Style, text: &str) -> io::Result<()> {
         self.place(at)?;
-        write!(self.out, "{:10}{} ", "", arrow(sender))?;
-        paint(self.out, style, text)?;
-        writeln!(self.out)
+        let out = self.out();
+        write!(out, "{:10}{} ", "", arrow(sender))?;
+        paint(out, style, text)?;
+        writeln!(out)
     }
 
     /// Writes the time and the number of the connection, and in front of them the number of the
     /// packet in the capture.
     fn place(&mut self, at: Moment) -> io::Result<()> {
-        let number = format!("#{}", self.name.number);
-        let seconds = at.time.as_secs_f64();
+        let number = format!("#{}", self.shown.name.number);
+        let delta = at.time.saturating_sub(self.shown.last);
+        self.shown.last = at.time;
+        let time = self.output.times.column(at, delta);
+        let space = if time.is_empty() { "" } else { " " };
         let text = match at.packet {
-            Some(packet) => format!("{packet:>6} {seconds:>11.6} {number:>5}"),
-            None => format!("{number:>6} {seconds:>11.6}"),
+            Some(packet) => format!("{packet:>6}{space}{time} {number:>5}"),
+            None => format!("{number:>6}{space}{time}"),
         };
-        paint(self.out, FAINT, &text)
+        paint(self.out(), FAINT, &text)
     }
 
     fn object(&mut self, at: Moment, mut object: Value) -> io::Result<()> {
+        let name = &self.shown.name;
         if let Some(members) = object.as_object_mut() {
-            let name = format!("{} > {}", self.name.client, self.name.server);
-            members.insert("connection".into(), name.into());
-            members.insert("number".into(), self.name.number.into());
+            let ends = format!("{} > {}", name.client, name.server);
+            members.insert("connection".into(), ends.into());
+            members.insert("number".into(), name.number.into());
             if let Some(packet) = at.packet {
                 members.insert("capture_packet".into(), packet.into());
             }
             members.insert("seconds".into(), at.time.as_secs_f64().into());
+            if let Times::Clock(_) = self.output.times {
+                members.insert("time".into(), self.output.times.time(at).into());
+            }
         }
-        writeln!(self.out, "{object}")
+        writeln!(self.out(), "{object}")
+    }
+}
+
+/// Counts a packet. An incomplete one may become complete later, or is counted at the end.
+fn count(totals: &mut Totals, event: &LiveEvent<'_>) {
+    match event {
+        LiveEvent::Packet(event) => {
+            let is_whole = |record: &&Record<'_>| !matches!(record.verdict, Verdict::Incomplete(_));
+            let record = event.record().filter(is_whole);
+            record.into_iter().for_each(|record| totals.add(record));
+        }
+        LiveEvent::OtherProtocol(_) => totals.status = Status::NotMqtt,
+        LiveEvent::Lost(_)
+        | LiveEvent::TooLong { .. }
+        | LiveEvent::Skipped { .. }
+        | LiveEvent::Missing { .. }
+        | LiveEvent::Unread { .. }
+        | LiveEvent::Changed(_) => {}
     }
 }
 

@@ -12,9 +12,12 @@ pub const NAME: Style = AnsiColor::Cyan.on_default();
 pub const TEXT: Style = AnsiColor::Green.on_default();
 pub const FAULT: Style = AnsiColor::Red.on_default();
 
-/// Writes text in a style. The stream removes the style where colours are off.
+/// Writes text in a style. The stream removes the style where colours are off. The style ends before
+/// the end of the line, because pagers do not carry it on to the next one.
 pub fn paint(out: &mut dyn Write, style: Style, text: &str) -> io::Result<()> {
-    write!(out, "{style}{text}{style:#}")
+    let line = text.trim_end_matches('\n');
+    let end = text.get(line.len()..).unwrap_or_default();
+    write!(out, "{style}{line}{style:#}{end}")
 }
 
 /// Writes a line with a label.

@@ -47,7 +47,7 @@ pub fn file(name: &str, content: &[u8]) -> String {
 }
 
 /// Whether a capture has the beginning of a connection.
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub enum Start {
     Captured,
     Missing,
