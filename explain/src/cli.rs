@@ -182,19 +182,36 @@ pub enum Command {
     /// connection, the output has its cause, and whether the server must publish the Will. Lines
     /// begin with the number of the connection and the seconds since its beginning.
     ///
+    ///   mqtt-explain proxy --listen 0.0.0.0:8883 --cert FILE --key FILE --upstream mqtts://HOST
+    ///
+    /// With --cert, clients use TLS; with mqtts://, the proxy uses TLS towards the server. Both
+    /// directions are decrypted here. Clients then have to trust the certificate of the proxy.
+    ///
     /// Forwarding never waits for the output: bytes that arrive faster than they can be shown are
     /// counted and skipped. Packets of more than a megabyte are forwarded and not decoded. A
     /// packet that is incomplete for a second is shown as incomplete, and again when it is
-    /// complete.
+    /// complete. --write has the same bytes as the output; where some were skipped, it has a gap.
     ///
     /// The lines of --json are those of captures, with the "number" of the connection. More
-    /// verdicts are "opened", "closed" and "reset" ("from" is the side), "failed" (the server
-    /// cannot be reached), and at last "ended", with the number of "packets", of those "refused"
-    /// and of those "breaking" a rule of the conversation, and
+    /// verdicts are "opened", "closed" and "reset" ("from" is the side), "failed" (the connection
+    /// cannot be forwarded, and there is no verdict about the client), and at last "ended", with
+    /// the number of "packets", of those "refused" and of those "breaking" a rule of the
+    /// conversation, and
     ///   "will": {"fate": "publish" | "discard", "seconds", "unless", "cause", "statement",
     ///            "topic"} | null
     ///
-    /// The program ends after the first connection with --once, or when its output is closed.
+    /// Ctrl-C and SIGTERM end the program. It then shows the totals of all connections, with the
+    /// verdict "totals" and "connections", "open", "failed", "packets": {"client", "server"},
+    /// "refused" and "breaking". A second Ctrl-C ends it at once. When its output is closed, it
+    /// accepts no more connections, and ends after the last one that is open. With --once, it ends
+    /// after the first connection.
+    ///
+    /// Exit status:
+    ///    0  everything is valid
+    ///    1  something is invalid
+    ///    2  the last packet of a connection is incomplete
+    ///    3  the bytes of a connection are not MQTT
+    ///   64  wrong usage, the file cannot be written, or with --once the server cannot be reached
     #[command(verbatim_doc_comment)]
     Proxy(ProxyOptions),
 }
@@ -258,15 +275,32 @@ pub struct EncodeOptions {
     pub hex: bool,
 }
 
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct ProxyOptions {
     /// The address to which clients connect
     #[arg(long, value_name = "HOST:PORT")]
     pub listen: String,
 
-    /// The server; the default port is 1883
-    #[arg(long, value_name = "HOST[:PORT]")]
+    /// The server: mqtt:// (TCP, port 1883, the default) or mqtts:// (TLS, port 8883)
+    #[arg(long, value_name = "[SCHEME://]HOST[:PORT]")]
     pub upstream: String,
+
+    /// Clients have to use TLS, with this certificate of the proxy and the chain behind it (PEM)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub cert: Option<PathBuf>,
+
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+
+    /// The authorities, or the certificate of the server, to trust instead of those of the system
+    /// (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+
+    /// Writes what passes to a pcapng file, without TLS, as TCP on port 1883 of the server
+    #[arg(long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
 
     /// Ends after the first connection, with its verdict as the exit status
     #[arg(long)]

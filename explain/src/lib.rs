@@ -57,6 +57,7 @@ mod order;
 mod other_protocol;
 pub mod page;
 mod program;
+#[cfg(not(target_family = "wasm"))]
 mod proxy;
 mod replay;
 mod report;

@@ -1,7 +1,7 @@
 //! Forwarding, and copies of what is forwarded.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::io::{self, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,11 +9,16 @@ use std::time::{Duration, Instant};
 use mqtt_wire::Sender;
 
 use super::queue::{Content, End, Message, Queue};
+use super::socket::Socket;
+use super::tls;
+use super::upstream::{PATIENCE, Upstream};
 use crate::fixed_header::PacketStarts;
 
 /// Accepts connections.
 pub struct Acceptor {
     pub listener: TcpListener,
+    /// Clients have to use TLS.
+    pub tls: Option<Arc<tls::Acceptor>>,
     pub upstream: Arc<Upstream>,
     pub queue: Arc<Queue>,
 }
@@ -38,10 +43,11 @@ impl Acceptor {
             let connection = Connection {
                 number,
                 address,
+                tls: self.tls.clone(),
                 upstream: Arc::clone(&self.upstream),
                 queue: Arc::clone(&self.queue),
             };
-            if let Err(error) = thread::Builder::new().spawn(move || connection.serve(&client)) {
+            if let Err(error) = thread::Builder::new().spawn(move || connection.serve(client)) {
                 print_note(&format!("cannot serve connection #{number}: {error}"));
                 self.queue.leave();
             }
@@ -56,12 +62,13 @@ impl Acceptor {
 struct Connection {
     number: u64,
     address: SocketAddr,
+    tls: Option<Arc<tls::Acceptor>>,
     upstream: Arc<Upstream>,
     queue: Arc<Queue>,
 }
 
 impl Connection {
-    fn serve(self, client: &TcpStream) {
+    fn serve(self, client: TcpStream) {
         let is_shown = self
             .queue
             .offer(self.message(Content::Opened(self.address)));
@@ -76,15 +83,12 @@ impl Connection {
         self.queue.leave();
     }
 
-    fn forward(&self, client: &TcpStream, is_shown: bool) -> io::Result<()> {
-        let upstream = &self.upstream;
-        let server = TcpStream::connect(&upstream.addresses[..]).map_err(|error| {
-            let text = format!("cannot reach {}: {error}", upstream.name);
-            io::Error::new(error.kind(), text)
-        })?;
-        for socket in [client, &server] {
+    fn forward(&self, client: TcpStream, is_shown: bool) -> io::Result<()> {
+        let client = self.accept(client)?;
+        let server = self.upstream.connect()?;
+        for socket in [&client, &server] {
             // without this option, small packets are only slower
-            let _ = socket.set_nodelay(true);
+            let _ = socket.tcp().set_nodelay(true);
         }
         let tap = |sender| Tap {
             connection: is_shown.then_some(self),
@@ -93,12 +97,28 @@ impl Connection {
             skipped: 0,
         };
         thread::scope(|scope| {
-            let to_client = || forward_bytes(&server, client, tap(Sender::Server));
+            let to_client = || forward_bytes(&server, &client, tap(Sender::Server));
             let other = thread::Builder::new().spawn_scoped(scope, to_client)?;
-            forward_bytes(client, &server, tap(Sender::Client));
+            forward_bytes(&client, &server, tap(Sender::Client));
             other
                 .join()
                 .map_err(|_| io::Error::other("a thread failed"))
+        })
+    }
+
+    fn accept(&self, client: TcpStream) -> io::Result<Socket> {
+        let Some(acceptor) = &self.tls else {
+            return Ok(Socket::Plain(client));
+        };
+        let accept = || {
+            client.set_read_timeout(Some(PATIENCE))?;
+            let socket = acceptor.accept(client)?;
+            socket.tcp().set_read_timeout(None)?;
+            Ok(Socket::Tls(Box::new(socket)))
+        };
+        accept().map_err(|error: io::Error| {
+            let text = format!("no TLS with the client: {error}");
+            io::Error::new(error.kind(), text)
         })
     }
 
@@ -112,13 +132,12 @@ impl Connection {
 }
 
 /// Forwards the bytes of one direction, and then its end.
-fn forward_bytes(mut from: &TcpStream, mut to: &TcpStream, mut tap: Tap<'_>) {
+fn forward_bytes(from: &Socket, to: &Socket, mut tap: Tap<'_>) {
     let mut buffer = vec![0; 1 << 14];
     let end = loop {
         let bytes = match from.read(&mut buffer) {
             Ok(0) => break End::Closed,
             Ok(length) => buffer.get(..length).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => break End::Reset(error.kind()),
         };
         // the copy comes first, so that the answer cannot be shown before the packet
@@ -180,22 +199,6 @@ impl Tap<'_> {
             connection.queue.push(message);
         }
     }
-}
-
-/// The server.
-pub struct Upstream {
-    pub name: String,
-    pub addresses: Vec<SocketAddr>,
-}
-
-/// The addresses of a host with a port, or with this `port` if it names none.
-pub fn resolve(address: &str, port: Option<u16>) -> io::Result<Vec<SocketAddr>> {
-    let found = match (address.to_socket_addrs(), port) {
-        (Ok(found), _) => Ok(found.collect()),
-        (Err(error), None) => Err(error),
-        (Err(_), Some(port)) => (address, port).to_socket_addrs().map(Iterator::collect),
-    };
-    found.map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
 }
 
 /// Prints a note to the user. A closed standard error is no reason to fail.

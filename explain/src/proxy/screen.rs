@@ -9,6 +9,9 @@ use mqtt_wire::will::Ending;
 use serde_json::json;
 
 use super::queue::{Content, End, Message, Queue};
+use super::record::Recorder;
+use super::relay::print_note;
+use super::totals::AllTotals;
 use crate::cli::ProxyOptions;
 use crate::event::{Event, LiveEvent, Status, Totals, Verdict};
 use crate::live::{Live, STALL};
@@ -16,15 +19,15 @@ use crate::names;
 use crate::report::{self, Closing, Lines, Moment, Name, UNSURE};
 use crate::watch::Beginning;
 
-/// Shows what passes.
+/// Shows what passes, and writes it to the file of `--write`.
 pub struct Screen<'a> {
     out: Box<dyn Write>,
     options: &'a ProxyOptions,
+    recorder: Option<Recorder>,
     sessions: BTreeMap<u64, Session>,
-    /// The result of the last connection.
-    pub status: Status,
-    /// Why the last connection could not be forwarded.
-    pub failure: Option<io::Error>,
+    totals: AllTotals,
+    /// Why the last connection could not be forwarded, or the file could not be written.
+    failure: Option<io::Error>,
 }
 
 /// A connection that is open.
@@ -40,37 +43,148 @@ struct Session {
 }
 
 impl<'a> Screen<'a> {
-    pub fn new(options: &'a ProxyOptions) -> Self {
+    pub fn new(options: &'a ProxyOptions, recorder: Option<Recorder>) -> Self {
         Self {
             out: options.show.output(),
             options,
+            recorder,
             sessions: BTreeMap::new(),
-            status: Status::Valid,
+            totals: AllTotals::default(),
             failure: None,
         }
     }
 
-    /// Shows the messages of the queue until there are no more.
-    pub fn show(&mut self, queue: &Queue) -> io::Result<()> {
+    /// Shows the messages of the queue until there are no more, and returns the worst result.
+    pub fn show(mut self, queue: &Queue) -> io::Result<Status> {
         let mut last_check = Instant::now();
         while let Ok(message) = queue.next(STALL / 4) {
             let now = message.as_ref().map_or_else(Instant::now, |it| it.time);
-            if let Some(message) = message {
-                self.message(message)?;
+            if let Some(message) = &message {
+                self.record(message);
             }
-            if now.saturating_duration_since(last_check) >= STALL / 4 {
+            let is_due = now.saturating_duration_since(last_check) >= STALL / 4;
+            if is_due {
                 last_check = now;
-                for session in self.sessions.values_mut() {
-                    let time = now.saturating_duration_since(session.began);
-                    let (at, show) = (moment(time), &self.options.show);
-                    let Session { live, name, .. } = session;
-                    let mut lines = Lines::new(&mut self.out, name, show.view(), show.json);
-                    live.report_stalled(time, &mut |event| lines.live_event(at, &event))?;
-                }
             }
-            self.out.flush()?;
+            let shown = self.show_next(message, is_due.then_some(now));
+            self.unless_closed(queue, shown)?;
+            if queue.is_empty() {
+                let flushed = self.out.flush();
+                self.unless_closed(queue, flushed)?;
+                self.flush_record();
+            }
+        }
+        if queue.is_interrupted() {
+            let shown = self.interrupted();
+            self.unless_closed(queue, shown)?;
+        }
+        self.flush_record();
+        match self.failure {
+            Some(error) => Err(error),
+            None => Ok(self.totals.status),
+        }
+    }
+
+    /// If the output is closed, the open connections go on, although nothing shows them any more.
+    fn unless_closed(&mut self, queue: &Queue, shown: io::Result<()>) -> io::Result<()> {
+        match shown {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.out = Box::new(io::sink());
+                queue.refuse_connections();
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    /// Shows a message, and at some times the packets that have been incomplete for a while.
+    fn show_next(&mut self, message: Option<Message>, now: Option<Instant>) -> io::Result<()> {
+        if let Some(message) = message {
+            self.message(message)?;
+        }
+        if let Some(now) = now {
+            for session in self.sessions.values_mut() {
+                let time = now.saturating_duration_since(session.began);
+                let (at, show) = (moment(time), &self.options.show);
+                let Session { live, name, .. } = session;
+                let mut lines = Lines::new(&mut self.out, name, show.view(), show.json);
+                live.report_stalled(time, &mut |event| lines.live_event(at, &event))?;
+            }
         }
         Ok(())
+    }
+
+    /// Shows the connections that are open when the user stops the program, and all totals.
+    fn interrupted(&mut self) -> io::Result<()> {
+        let show = &self.options.show;
+        let open = self.sessions.len();
+        for session in std::mem::take(&mut self.sessions).into_values() {
+            let at = moment(session.began.elapsed());
+            let mut lines = Lines::new(&mut self.out, &session.name, show.view(), show.json);
+            lines.closed(
+                at,
+                &Closing {
+                    totals: &session.totals,
+                    will: None,
+                    has_ended: false,
+                    note: String::from(", still open"),
+                },
+            )?;
+            self.totals.add(&session.totals);
+        }
+        self.totals.write(&mut *self.out, open, show.json)?;
+        self.out.flush()
+    }
+
+    /// Writes what passed to the file.
+    fn record(&mut self, message: &Message) {
+        let Some(recorder) = &mut self.recorder else {
+            return;
+        };
+        let (number, time) = (message.connection, message.time);
+        let recorded = match &message.content {
+            Content::Opened(client) => recorder.opened(number, time, *client),
+            Content::Bytes {
+                sender,
+                skipped,
+                bytes,
+            } => {
+                recorder.skip(number, *sender, *skipped);
+                recorder.bytes(number, time, *sender, bytes)
+            }
+            Content::Ended {
+                end: End::Refused, ..
+            } => Ok(()),
+            Content::Ended {
+                sender,
+                skipped,
+                end,
+            } => {
+                recorder.skip(number, *sender, *skipped);
+                let is_reset = matches!(end, End::Reset(_));
+                recorder.ended(number, time, *sender, is_reset)
+            }
+            Content::Closed => {
+                recorder.closed(number);
+                Ok(())
+            }
+            Content::Failed(_) | Content::SkippedConnections(_) => Ok(()),
+        };
+        self.check_record(recorded);
+    }
+
+    fn flush_record(&mut self) {
+        let flushed = self.recorder.as_mut().map_or(Ok(()), Recorder::flush);
+        self.check_record(flushed);
+    }
+
+    /// Stops writing after an error, which the user has to know at once.
+    fn check_record(&mut self, recorded: io::Result<()>) {
+        if let Err(error) = recorded {
+            print_note(&format!("--write: {error}"));
+            self.recorder = None;
+            self.failure = Some(error);
+        }
     }
 
     fn message(&mut self, message: Message) -> io::Result<()> {
@@ -92,6 +206,7 @@ impl<'a> Screen<'a> {
                 is_failed: false,
             };
             self.sessions.insert(number, session);
+            self.totals.connections += 1;
             return Ok(());
         }
         if let Content::SkippedConnections(number) = message.content {
@@ -102,6 +217,7 @@ impl<'a> Screen<'a> {
         };
         let time = message.time.saturating_duration_since(session.began);
         let (at, options) = (moment(time), &self.options.show);
+        let packets = &mut self.totals;
         let Session {
             live,
             totals,
@@ -113,7 +229,7 @@ impl<'a> Screen<'a> {
         let mut lines = Lines::new(&mut self.out, name, options.view(), options.json);
         let mut show = |event: LiveEvent<'_>| {
             match &event {
-                LiveEvent::Packet(event) => count(totals, event),
+                LiveEvent::Packet(event) => count(totals, packets, event),
                 LiveEvent::OtherProtocol(_) => totals.status = Status::NotMqtt,
                 LiveEvent::Lost(_)
                 | LiveEvent::TooLong { .. }
@@ -162,7 +278,9 @@ impl<'a> Screen<'a> {
             Content::Failed(error) => {
                 *is_failed = true;
                 lines.failed(at, &error)?;
-                self.failure = Some(error);
+                self.totals.failed += 1;
+                // one failure of many is no reason to fail at the end
+                self.failure = Some(error).filter(|_| self.options.once);
                 Ok(())
             }
             // the line about the failure is the last one
@@ -182,7 +300,7 @@ impl<'a> Screen<'a> {
                         note: String::new(),
                     },
                 )?;
-                self.status = totals.status;
+                packets.add(totals);
                 self.sessions.remove(&number);
                 Ok(())
             }
@@ -201,10 +319,11 @@ impl<'a> Screen<'a> {
 }
 
 /// Counts a packet. An incomplete one may become complete later.
-fn count(totals: &mut Totals, event: &Event<'_>) {
+fn count(totals: &mut Totals, all: &mut AllTotals, event: &Event<'_>) {
     let record = event.record();
     if let Some(record) = record.filter(|it| !matches!(it.verdict, Verdict::Incomplete(_))) {
         totals.add(record);
+        all.count(event.sender());
     }
 }
 

@@ -1,0 +1,74 @@
+//! What the proxy has seen of all connections.
+
+use std::io::{self, Write};
+
+use mqtt_wire::Sender;
+use serde_json::json;
+
+use crate::event::{Status, Totals};
+use crate::text::count;
+
+/// All connections, counted.
+#[derive(Default)]
+pub struct AllTotals {
+    pub connections: usize,
+    /// Those that could not be forwarded.
+    pub failed: usize,
+    from_clients: usize,
+    from_servers: usize,
+    refused: usize,
+    /// Packets that break a rule of the conversation.
+    breaking: usize,
+    /// The worst result.
+    pub status: Status,
+}
+
+impl AllTotals {
+    /// Counts a packet.
+    pub fn count(&mut self, sender: Sender) {
+        match sender {
+            Sender::Client => self.from_clients += 1,
+            Sender::Server => self.from_servers += 1,
+        }
+    }
+
+    /// Adds the verdicts on a connection.
+    pub fn add(&mut self, totals: &Totals) {
+        self.refused += totals.refused;
+        self.breaking += totals.breaking;
+        self.status = self.status.max(totals.status);
+    }
+
+    /// Writes the totals, with the number of connections that are still open.
+    pub fn write(&self, out: &mut dyn Write, open: usize, is_json: bool) -> io::Result<()> {
+        let Self {
+            connections,
+            failed,
+            from_clients,
+            from_servers,
+            refused,
+            breaking,
+            ..
+        } = *self;
+        if is_json {
+            let object = json!({
+                "verdict": "totals",
+                "connections": connections, "open": open, "failed": failed,
+                "packets": {"client": from_clients, "server": from_servers},
+                "refused": refused, "breaking": breaking,
+            });
+            return writeln!(out, "{object}");
+        }
+        write!(out, "{}", count(connections, "connection"))?;
+        for (number, text) in [(open, "still open"), (failed, "failed")] {
+            if number > 0 {
+                write!(out, ", {number} {text}")?;
+            }
+        }
+        write!(out, ": {} from clients", count(from_clients, "packet"))?;
+        write!(out, " and {from_servers} from servers")?;
+        write!(out, ", {refused} refused, ")?;
+        let verb = if breaking == 1 { "breaks" } else { "break" };
+        writeln!(out, "{breaking} {verb} a rule of the conversation")
+    }
+}
