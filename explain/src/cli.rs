@@ -58,6 +58,11 @@ its direction. Fragments are put together, and repeated or reordered packets are
 Where bytes are missing from the capture, nothing is reported about packets that rest on them. The
 last lines name what was not read.
 
+MQTT over WebSocket is read in captures and in streams that begin with the HTTP request or response:
+fragments, control frames and permessage-deflate, too. In captures, a request for a WebSocket counts
+as MQTT if its subprotocol or path has the name, or on a port of MQTT. Broken rules of WebSocket are
+shown, each kind once for each direction.
+
 Exit status:
    0  everything is valid
    1  something is invalid
@@ -75,6 +80,10 @@ Exit status:
 \"waiver\" is the name for --waive that covers the error, or null. \"waived\" holds the errors that
 --waive covered. \"breaches\" is null if the rules between packets were not checked. The verdict is
 \"unread\" for bytes that were not decoded, and \"not_mqtt\" for another protocol.
+
+WebSocket adds lines with the verdict \"websocket\", \"from\" and an \"event\": \"request\" (\"target\",
+\"subprotocols\"), \"accepted\" (\"subprotocol\", \"extensions\"), \"ping\" and \"pong\" (\"length\"), \"close\"
+(\"code\", \"reason\"), and \"fault\" (\"kind\", \"statements\").
 
 Captures add \"connection\", \"number\" (of the connection), \"capture_packet\" and \"seconds\" (since the
 first packet). They have more verdicts: \"opened\", \"missing\" (bytes that are not in the capture),
@@ -184,8 +193,15 @@ pub enum Command {
     ///
     ///   mqtt-explain proxy --listen 0.0.0.0:8883 --cert FILE --key FILE --upstream mqtts://HOST
     ///
-    /// With --cert, clients use TLS; with mqtts://, the proxy uses TLS towards the server. Both
-    /// directions are decrypted here. Clients then have to trust the certificate of the proxy.
+    /// With --cert, clients use TLS; with mqtts:// and wss://, the proxy uses TLS towards the server.
+    /// Both directions are decrypted here. Clients have to trust the certificate of the proxy.
+    ///
+    /// Clients may use WebSocket, and with ws:// and wss:// the server does. If both do, their bytes
+    /// are forwarded unchanged, but the request gets the host of the URL, and its path if it has one.
+    /// If only one side does, the proxy puts the bytes of MQTT into frames or takes them out, answers
+    /// pings, and ends the connection after a text frame. It offers the subprotocol mqtt, and of those
+    /// that a client offers it selects mqtt, or else one that begins like it. The path for clients
+    /// without WebSocket is /mqtt by default.
     ///
     /// Forwarding never waits for the output: bytes that arrive faster than they can be shown are
     /// counted and skipped. Packets of more than a megabyte are forwarded and not decoded. A
@@ -196,13 +212,13 @@ pub enum Command {
     /// verdicts are "opened", "closed" and "reset" ("from" is the side), "failed" (the connection
     /// cannot be forwarded, and there is no verdict about the client), and at last "ended", with
     /// the number of "packets", of those "refused" and of those "breaking" a rule of the
-    /// conversation, and
+    /// conversation, the number of broken rules of "websocket", and
     ///   "will": {"fate": "publish" | "discard", "seconds", "unless", "cause", "statement",
     ///            "topic"} | null
     ///
     /// Ctrl-C and SIGTERM end the program. It then shows the totals of all connections, with the
     /// verdict "totals" and "connections", "open", "failed", "packets": {"client", "server"},
-    /// "refused" and "breaking". A second Ctrl-C ends it at once. When its output is closed, it
+    /// "refused", "breaking" and "websocket". A second Ctrl-C ends it at once. When its output is closed, it
     /// accepts no more connections, and ends after the last one that is open. With --once, it ends
     /// after the first connection.
     ///
@@ -281,8 +297,9 @@ pub struct ProxyOptions {
     #[arg(long, value_name = "HOST:PORT")]
     pub listen: String,
 
-    /// The server: mqtt:// (TCP, port 1883, the default) or mqtts:// (TLS, port 8883)
-    #[arg(long, value_name = "[SCHEME://]HOST[:PORT]")]
+    /// The server: mqtt:// (TCP, the default, port 1883), mqtts:// (TLS, port 8883), ws:// (WebSocket,
+    /// port 80) or wss:// (WebSocket and TLS, port 443)
+    #[arg(long, value_name = "[SCHEME://]HOST[:PORT][/PATH]")]
     pub upstream: String,
 
     /// Clients have to use TLS, with this certificate of the proxy and the chain behind it (PEM)
@@ -298,7 +315,8 @@ pub struct ProxyOptions {
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 
-    /// Writes what passes to a pcapng file, without TLS, as TCP on port 1883 of the server
+    /// Writes the bytes of MQTT to a pcapng file, without TLS and WebSocket, as TCP on port 1883 of
+    /// the server
     #[arg(long, value_name = "FILE")]
     pub write: Option<PathBuf>,
 

@@ -13,6 +13,7 @@
 //! names           the names of versions, sides and codes
 //! json_input      JSON that people write
 //! other_protocol  signs that bytes are not MQTT
+//! websocket       MQTT over WebSocket
 //! capture         pcap and pcapng: from a file to the bytes of TCP connections
 //! input           pasted text to bytes, one file for each form
 //! decode_rules    the rules that are waived, and the optional ones that are added
@@ -25,6 +26,7 @@
 //! order           the order of two directions that were recorded separately
 //! conversation    both directions of a connection that were recorded separately
 //! live            a connection whose bytes come piece by piece
+//! transport       a connection over TCP or WebSocket
 //! report          what is printed, and the objects of `--json`
 //! cli             the command line
 //! judge           `mqtt-explain judge`
@@ -63,7 +65,9 @@ mod replay;
 mod report;
 mod stream;
 mod text;
+mod transport;
 mod watch;
+mod websocket;
 mod will;
 
 pub use self::program::{explain_bytes, main};

@@ -153,24 +153,42 @@ impl Live {
         missing: Missing,
         report: &mut Report<'_>,
     ) -> io::Result<()> {
-        self.cut_off(sender, report)?;
         let length = match missing {
             Missing::Bytes(length) => usize::try_from(length).unwrap_or(usize::MAX),
             Missing::ByteOrFin => 1,
         };
+        self.lose(sender, Some(length), report)?;
+        report(LiveEvent::Missing { sender, missing })
+    }
+
+    /// The same, without a report about the bytes that are missing. Their number may be unknown.
+    pub fn lose(
+        &mut self,
+        sender: Sender,
+        length: Option<usize>,
+        report: &mut Report<'_>,
+    ) -> io::Result<()> {
+        self.cut_off(sender, report)?;
         let side = self.side(sender);
-        side.offset = side.offset.saturating_add(length);
-        if side.skip >= length && !side.is_lost {
-            side.skip -= length;
-        } else {
-            *side = Side {
-                offset: side.offset,
-                alignment: Alignment::SEARCHING,
-                ..Side::default()
-            };
+        side.offset = side.offset.saturating_add(length.unwrap_or(1));
+        match length.and_then(|length| side.skip.checked_sub(length)) {
+            Some(left) if !side.is_lost => side.skip = left,
+            _ => {
+                *side = Side {
+                    offset: side.offset,
+                    alignment: Alignment::SEARCHING,
+                    ..Side::default()
+                };
+            }
         }
         self.join_anew();
-        report(LiveEvent::Missing { sender, missing })
+        Ok(())
+    }
+
+    /// Decodes no more of both sides, which are another protocol.
+    pub fn other_protocol(&mut self, name: &str, report: &mut Report<'_>) -> io::Result<()> {
+        (self.client.is_lost, self.server.is_lost) = (true, true);
+        report(LiveEvent::OtherProtocol(name))
     }
 
     /// Bytes were sent again and differ, so it is unknown which of them the receiver has read.
@@ -316,8 +334,7 @@ impl Live {
             }
         }
         if let Some(name) = other_protocol::detect(&all).filter(|_| is_first && open.is_empty()) {
-            (self.client.is_lost, self.server.is_lost) = (true, true);
-            return report(LiveEvent::OtherProtocol(name));
+            return self.other_protocol(name, report);
         }
         let side = self.side(sender);
         let Alignment::Searching { unread, starts } = &mut side.alignment else {
@@ -658,6 +675,7 @@ mod tests {
                 LiveEvent::Missing { missing, .. } => format!("missing: {missing:?}"),
                 LiveEvent::Unread { length, reason, .. } => format!("unread: {length} {reason:?}"),
                 LiveEvent::Changed(_) => String::from("changed"),
+                LiveEvent::WebSocket { .. } | LiveEvent::Bytes { .. } => unreachable!(),
             });
             Ok(())
         }

@@ -9,6 +9,7 @@ use crate::cli::Explain;
 use crate::event::Status;
 use crate::explain::{Source, print};
 use crate::hex;
+use crate::transport::Unwrapped;
 
 /// Pasted or dropped bytes: raw bytes, text in any form that the program reads, or a capture.
 #[derive(Debug, Clone)]
@@ -65,7 +66,7 @@ pub fn explain(pasted: &Pasted, options: Options) -> io::Result<Explanation> {
         ..Explain::default()
     };
     settings.show.show_secrets = options.show_secrets;
-    let source = read(pasted)?;
+    let source = read(pasted)?.without_websocket(options.version);
     let mut explanation = Explanation {
         status: "",
         notes: Vec::new(),
@@ -117,6 +118,11 @@ fn streams(source: &Source) -> Vec<String> {
     match source {
         Source::Stream(bytes) => vec![hex::encode(bytes)],
         Source::Streams { client, server } => vec![hex::encode(client), hex::encode(server)],
+        Source::WebSocket(Unwrapped { client, server, .. }) => {
+            let sides = [client, server].into_iter();
+            let sides = sides.filter(|bytes| !bytes.is_empty());
+            sides.map(|bytes| hex::encode(bytes)).collect()
+        }
         Source::Capture { .. } => Vec::new(),
     }
 }

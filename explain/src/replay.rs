@@ -11,12 +11,14 @@ use crate::capture::{
     Connections, Content, Ends, Followed, Next, Observer, Outcome, PacketReader, Peer, Segment,
 };
 use crate::cli::Explain;
-use crate::event::{LiveEvent, Missing, Status, Totals, Verdict};
+use crate::event::{LiveEvent, Missing, Status, Totals};
 use crate::fixed_header::starts_with_connect;
-use crate::live::{Live, VersionSource, names_version};
+use crate::live::{VersionSource, names_version};
 use crate::names;
 use crate::report::{self, Closing, ConnectionCount, Lines, Moment, Name};
+use crate::transport::Connection;
 use crate::watch::Beginning;
+use crate::websocket::{MAX_HEAD, Request, head_len};
 
 /// The ports on which a connection is taken for MQTT, whatever its bytes are.
 const PORTS: [u16; 2] = [1883, 8883];
@@ -88,7 +90,7 @@ struct Undecided {
 struct Mqtt {
     name: Name,
     client: Peer,
-    live: Live,
+    live: Connection,
     totals: Totals,
     /// The moment of the last segment.
     last: Moment,
@@ -161,7 +163,7 @@ impl<'a> Replay<'a> {
         Ok(Mqtt {
             name,
             client,
-            live: Live::new(beginning, self.options.mqtt, show.rules()),
+            live: Connection::new(beginning, self.options.mqtt, show.rules()),
             totals: Totals::default(),
             last: Moment::default(),
             has_ended: false,
@@ -176,7 +178,7 @@ impl<'a> Replay<'a> {
         mut undecided: Undecided,
         segment: Segment<'_>,
     ) -> io::Result<Option<Session>> {
-        const MOST: usize = 4096;
+        const MOST: usize = MAX_HEAD;
         let Content::Bytes(bytes) = segment.content else {
             self.count.other += 1;
             return Ok(None);
@@ -187,21 +189,17 @@ impl<'a> Replay<'a> {
             None => Peer::BOTH.to_vec(),
         };
         let mut sent = candidates.iter().map(|peer| undecided.sent_by(*peer));
-        let is_websocket = sent.clone().any(asks_for_mqtt_over_websocket);
-        let may_be_connect = sent.any(may_be_connect);
+        let may_be_mqtt = sent.any(|bytes| may_be_connect(bytes) || may_be_request(bytes));
         let mut candidates = candidates.into_iter();
-        let client = candidates.find(|peer| names_version(undecided.sent_by(*peer)));
+        let is_client = |bytes| names_version(bytes) || asks_for_mqtt(bytes);
+        let client = candidates.find(|peer| is_client(undecided.sent_by(*peer)));
         if let Some(client) = client {
             let mut mqtt = self.open(ends, client)?;
             self.opened(&mqtt, segment)?;
             undecided.replay(|segment| self.mqtt(&mut mqtt, segment))?;
             return Ok(Some(Session::Mqtt(Box::new(mqtt))));
         }
-        if is_websocket {
-            self.count.websocket += 1;
-            return Ok(None);
-        }
-        if may_be_connect && undecided.len() <= MOST {
+        if may_be_mqtt && undecided.len() <= MOST {
             return Ok(Some(Session::Undecided(undecided)));
         }
         self.count.other += 1;
@@ -229,16 +227,8 @@ impl<'a> Replay<'a> {
         } = mqtt;
         let mut lines = Lines::new(&mut self.out, name, show.view(), show.json);
         let mut print = |event: LiveEvent<'_>| {
-            match &event {
-                LiveEvent::Packet(event) => {
-                    // an incomplete one is counted when its direction ends
-                    let is_whole = |verdict| !matches!(verdict, Verdict::Incomplete(_));
-                    let record = event.record().filter(|it| is_whole(it.verdict));
-                    record.into_iter().for_each(|record| totals.add(record));
-                }
-                LiveEvent::OtherProtocol(_) => *is_other_protocol = true,
-                _ => {}
-            }
+            totals.observe(&event);
+            *is_other_protocol |= matches!(event, LiveEvent::OtherProtocol(_));
             lines.live_event(at, &event)
         };
         match segment.content {
@@ -264,7 +254,7 @@ impl<'a> Replay<'a> {
             }
             Content::Reset => {
                 for sender in [Sender::Client, Sender::Server] {
-                    live.cut_off(sender, &mut print)?;
+                    live.cut_off(sender, at.time, &mut print)?;
                 }
                 mqtt.has_ended = true;
                 live.close(match sender {
@@ -298,7 +288,7 @@ impl<'a> Replay<'a> {
         let mut lines = Lines::new(&mut self.out, &mqtt.name, show.view(), show.json);
         let mut print = |event: LiveEvent<'_>| lines.live_event(at, &event);
         for sender in [Sender::Client, Sender::Server] {
-            mqtt.live.cut_off(sender, &mut print)?;
+            mqtt.live.cut_off(sender, at.time, &mut print)?;
         }
         let version = match mqtt.live.version() {
             Some((version, VersionSource::Known)) => format!(", MQTT {version}"),
@@ -456,16 +446,21 @@ fn may_be_connect(bytes: &[u8]) -> bool {
     bytes.is_empty() || bytes.len() < LONGEST && starts_with_connect(bytes)
 }
 
-/// Whether the bytes begin with the request for a WebSocket with MQTT.
-fn asks_for_mqtt_over_websocket(bytes: &[u8]) -> bool {
-    if !bytes.starts_with(b"GET ") {
+/// Whether the bytes may be the beginning of a request for a WebSocket.
+fn may_be_request(bytes: &[u8]) -> bool {
+    const GET: &[u8] = b"GET ";
+    let common = bytes.len().min(GET.len());
+    bytes.get(..common) == GET.get(..common) && head_len(bytes).is_none()
+}
+
+/// Whether the bytes begin with a request for a WebSocket with MQTT, by its subprotocol or its path.
+fn asks_for_mqtt(bytes: &[u8]) -> bool {
+    let head = head_len(bytes).and_then(|length| bytes.get(..length));
+    let Some(request) = head.and_then(Request::parse).filter(|it| it.is_upgrade) else {
         return false;
-    }
-    let mut lines = bytes.split(|byte| *byte == b'\n');
-    lines.any(|line| {
-        let line = line.to_ascii_lowercase();
-        line.starts_with(b"sec-websocket-protocol:") && line.windows(4).any(|it| it == b"mqtt")
-    })
+    };
+    let mut names = request.protocols.iter().map(|it| &it.0);
+    names.any(|name| name.starts_with("mqtt")) || request.target.contains("mqtt")
 }
 
 /// Shows on the standard error how much of a large file was read, if the output goes elsewhere.

@@ -12,14 +12,16 @@ mod style;
 mod summary;
 mod tree;
 mod view;
+mod websocket;
 
 pub use self::capture::{ConnectionCount, not_read, not_read_object};
 pub use self::connection::{dialect, dialects, not_mqtt, order, totals};
 pub use self::details::details;
-pub use self::line::{event, unread, verdict};
+pub use self::line::{arrow, event, unread, verdict};
 pub use self::session::{Closing, Lines, Moment, Name};
 pub use self::style::{UNSURE, paint};
 pub use self::view::View;
+pub use self::websocket::{notice, notice_object};
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,26 @@ use pcap_parser::{
     EnhancedPacketBlock, InterfaceDescriptionBlock, Linktype, SectionHeaderBlock, ToVec,
 };
 
+use super::relay::print_note;
+
+/// The recorder, until it fails.
+pub struct Recording {
+    pub recorder: Option<Recorder>,
+    pub failure: Option<io::Error>,
+}
+
+impl Recording {
+    /// Writes, unless that failed before. The user has to know of an error at once.
+    pub fn write(&mut self, write: impl FnOnce(&mut Recorder) -> io::Result<()>) {
+        let written = self.recorder.as_mut().map_or(Ok(()), write);
+        if let Err(error) = written {
+            print_note(&format!("--write: {error}"));
+            self.recorder = None;
+            self.failure = Some(error);
+        }
+    }
+}
+
 /// Writes the bytes of connections as segments of TCP on port 1883 of the server, where Wireshark
 /// expects MQTT. TLS and WebSocket are not in it.
 pub struct Recorder {
@@ -123,12 +143,13 @@ impl Recorder {
     }
 
     /// Bytes passed that are not known. The file has a gap there.
-    pub fn skip(&mut self, number: u64, sender: Sender, length: u64) {
+    pub fn skip(&mut self, number: u64, sender: Sender, length: u64) -> io::Result<()> {
         if let Some(flow) = self.flows.get_mut(&number) {
             let side = flow.side(sender);
             // sequence numbers are modulo 2^32
             side.next = side.next.wrapping_add(length as u32);
         }
+        Ok(())
     }
 
     /// A side ends the connection, with a reset or not.
@@ -144,8 +165,9 @@ impl Recorder {
     }
 
     /// The connection has ended.
-    pub fn closed(&mut self, number: u64) {
+    pub fn closed(&mut self, number: u64) -> io::Result<()> {
         self.flows.remove(&number);
+        Ok(())
     }
 
     pub fn flush(&mut self) -> io::Result<()> {
@@ -260,7 +282,7 @@ mod tests {
         recorder.opened(1, now, client).unwrap();
         let connect = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c";
         recorder.bytes(1, now, Sender::Client, connect).unwrap();
-        recorder.skip(1, Sender::Client, 100);
+        recorder.skip(1, Sender::Client, 100).unwrap();
         recorder.bytes(1, now, Sender::Client, b"\xc0\0").unwrap();
         recorder.ended(1, now, Sender::Server, true).unwrap();
         recorder.flush().unwrap();

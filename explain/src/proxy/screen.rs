@@ -9,30 +9,64 @@ use mqtt_wire::will::Ending;
 use serde_json::json;
 
 use super::queue::{Content, End, Message, Queue};
-use super::record::Recorder;
-use super::relay::print_note;
+use super::record::{Recorder, Recording};
 use super::totals::AllTotals;
 use crate::cli::ProxyOptions;
-use crate::event::{Event, LiveEvent, Status, Totals, Verdict};
-use crate::live::{Live, STALL};
+use crate::event::{LiveEvent, Status, Totals};
+use crate::live::STALL;
 use crate::names;
 use crate::report::{self, Closing, Lines, Moment, Name, UNSURE};
+use crate::transport::Connection;
 use crate::watch::Beginning;
 
 /// Shows what passes, and writes it to the file of `--write`.
 pub struct Screen<'a> {
-    out: Box<dyn Write>,
+    out: Output,
     options: &'a ProxyOptions,
-    recorder: Option<Recorder>,
+    recording: Recording,
     sessions: BTreeMap<u64, Session>,
     totals: AllTotals,
-    /// Why the last connection could not be forwarded, or the file could not be written.
+    /// Why the only connection could not be forwarded.
     failure: Option<io::Error>,
+}
+
+/// The output, until it is closed.
+struct Output(Option<Box<dyn Write>>);
+
+impl Output {
+    fn is_closed(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn unless_closed<T>(
+        &mut self,
+        when_closed: T,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<T>,
+    ) -> io::Result<T> {
+        match self.0.as_mut().map(|out| write(out)) {
+            None => Ok(when_closed),
+            Some(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.0 = None;
+                Ok(when_closed)
+            }
+            Some(done) => done,
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unless_closed(bytes.len(), |out| out.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unless_closed((), |out| out.flush())
+    }
 }
 
 /// A connection that is open.
 struct Session {
-    live: Live,
+    live: Connection,
     totals: Totals,
     name: Name,
     began: Instant,
@@ -45,9 +79,12 @@ struct Session {
 impl<'a> Screen<'a> {
     pub fn new(options: &'a ProxyOptions, recorder: Option<Recorder>) -> Self {
         Self {
-            out: options.show.output(),
+            out: Output(Some(options.show.output())),
             options,
-            recorder,
+            recording: Recording {
+                recorder,
+                failure: None,
+            },
             sessions: BTreeMap::new(),
             totals: AllTotals::default(),
             failure: None,
@@ -59,41 +96,27 @@ impl<'a> Screen<'a> {
         let mut last_check = Instant::now();
         while let Ok(message) = queue.next(STALL / 4) {
             let now = message.as_ref().map_or_else(Instant::now, |it| it.time);
-            if let Some(message) = &message {
-                self.record(message);
-            }
             let is_due = now.saturating_duration_since(last_check) >= STALL / 4;
             if is_due {
                 last_check = now;
             }
-            let shown = self.show_next(message, is_due.then_some(now));
-            self.unless_closed(queue, shown)?;
+            self.show_next(message, is_due.then_some(now))?;
             if queue.is_empty() {
-                let flushed = self.out.flush();
-                self.unless_closed(queue, flushed)?;
-                self.flush_record();
+                self.out.flush()?;
+                self.recording.write(Recorder::flush);
+            }
+            if self.out.is_closed() {
+                // the open connections go on, although nothing shows them any more
+                queue.refuse_connections();
             }
         }
         if queue.is_interrupted() {
-            let shown = self.interrupted();
-            self.unless_closed(queue, shown)?;
+            self.interrupted()?;
         }
-        self.flush_record();
-        match self.failure {
+        self.recording.write(Recorder::flush);
+        match self.failure.or(self.recording.failure) {
             Some(error) => Err(error),
             None => Ok(self.totals.status),
-        }
-    }
-
-    /// If the output is closed, the open connections go on, although nothing shows them any more.
-    fn unless_closed(&mut self, queue: &Queue, shown: io::Result<()>) -> io::Result<()> {
-        match shown {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                self.out = Box::new(io::sink());
-                queue.refuse_connections();
-                Ok(())
-            }
-            done => done,
         }
     }
 
@@ -132,59 +155,8 @@ impl<'a> Screen<'a> {
             )?;
             self.totals.add(&session.totals);
         }
-        self.totals.write(&mut *self.out, open, show.json)?;
+        self.totals.write(&mut self.out, open, show.json)?;
         self.out.flush()
-    }
-
-    /// Writes what passed to the file.
-    fn record(&mut self, message: &Message) {
-        let Some(recorder) = &mut self.recorder else {
-            return;
-        };
-        let (number, time) = (message.connection, message.time);
-        let recorded = match &message.content {
-            Content::Opened(client) => recorder.opened(number, time, *client),
-            Content::Bytes {
-                sender,
-                skipped,
-                bytes,
-            } => {
-                recorder.skip(number, *sender, *skipped);
-                recorder.bytes(number, time, *sender, bytes)
-            }
-            Content::Ended {
-                end: End::Refused, ..
-            } => Ok(()),
-            Content::Ended {
-                sender,
-                skipped,
-                end,
-            } => {
-                recorder.skip(number, *sender, *skipped);
-                let is_reset = matches!(end, End::Reset(_));
-                recorder.ended(number, time, *sender, is_reset)
-            }
-            Content::Closed => {
-                recorder.closed(number);
-                Ok(())
-            }
-            Content::Failed(_) | Content::SkippedConnections(_) => Ok(()),
-        };
-        self.check_record(recorded);
-    }
-
-    fn flush_record(&mut self) {
-        let flushed = self.recorder.as_mut().map_or(Ok(()), Recorder::flush);
-        self.check_record(flushed);
-    }
-
-    /// Stops writing after an error, which the user has to know at once.
-    fn check_record(&mut self, recorded: io::Result<()>) {
-        if let Err(error) = recorded {
-            print_note(&format!("--write: {error}"));
-            self.recorder = None;
-            self.failure = Some(error);
-        }
     }
 
     fn message(&mut self, message: Message) -> io::Result<()> {
@@ -195,10 +167,12 @@ impl<'a> Screen<'a> {
                 client: client.to_string(),
                 server: self.options.upstream.clone(),
             };
+            let record = |it: &mut Recorder| it.opened(number, message.time, client);
+            self.recording.write(record);
             let show = &self.options.show;
             Lines::new(&mut self.out, &name, show.view(), show.json).opened(Moment::default())?;
             let session = Session {
-                live: Live::new(Beginning::Seen, self.options.mqtt, show.rules()),
+                live: Connection::new(Beginning::Seen, self.options.mqtt, show.rules()),
                 totals: Totals::default(),
                 name,
                 began: message.time,
@@ -217,7 +191,7 @@ impl<'a> Screen<'a> {
         };
         let time = message.time.saturating_duration_since(session.began);
         let (at, options) = (moment(time), &self.options.show);
-        let packets = &mut self.totals;
+        let recording = &mut self.recording;
         let Session {
             live,
             totals,
@@ -228,15 +202,15 @@ impl<'a> Screen<'a> {
         } = session;
         let mut lines = Lines::new(&mut self.out, name, options.view(), options.json);
         let mut show = |event: LiveEvent<'_>| {
-            match &event {
-                LiveEvent::Packet(event) => count(totals, packets, event),
-                LiveEvent::OtherProtocol(_) => totals.status = Status::NotMqtt,
-                LiveEvent::Lost(_)
-                | LiveEvent::TooLong { .. }
-                | LiveEvent::Skipped { .. }
-                | LiveEvent::Missing { .. }
-                | LiveEvent::Unread { .. }
-                | LiveEvent::Changed(_) => {}
+            totals.observe(&event);
+            match event {
+                LiveEvent::Bytes { sender, bytes } => {
+                    recording.write(|it| it.bytes(number, message.time, sender, bytes));
+                }
+                LiveEvent::Skipped { sender, length } => {
+                    recording.write(|it| it.skip(number, sender, length));
+                }
+                _ => {}
             }
             lines.live_event(at, &event)
         };
@@ -267,6 +241,10 @@ impl<'a> Screen<'a> {
                     End::Reset(_) => true,
                     End::Refused => false,
                 };
+                if is_end {
+                    let is_reset = matches!(end, End::Reset(_));
+                    recording.write(|it| it.ended(number, message.time, sender, is_reset));
+                }
                 *is_reset |= matches!(end, End::Reset(_));
                 if is_end {
                     live.close(ending(sender, end));
@@ -280,11 +258,14 @@ impl<'a> Screen<'a> {
                 lines.failed(at, &error)?;
                 self.totals.failed += 1;
                 // one failure of many is no reason to fail at the end
-                self.failure = Some(error).filter(|_| self.options.once);
+                if self.options.once {
+                    self.failure = Some(error);
+                }
                 Ok(())
             }
             // the line about the failure is the last one
             Content::Closed if *is_failed && !self.options.show.json => {
+                recording.write(|it| it.closed(number));
                 self.sessions.remove(&number);
                 Ok(())
             }
@@ -300,7 +281,8 @@ impl<'a> Screen<'a> {
                         note: String::new(),
                     },
                 )?;
-                packets.add(totals);
+                self.totals.add(totals);
+                recording.write(|it| it.closed(number));
                 self.sessions.remove(&number);
                 Ok(())
             }
@@ -314,16 +296,7 @@ impl<'a> Screen<'a> {
             return writeln!(self.out, "{object}");
         }
         let text = format!("{number} connections skipped: too fast to show\n");
-        report::paint(&mut *self.out, UNSURE, &text)
-    }
-}
-
-/// Counts a packet. An incomplete one may become complete later.
-fn count(totals: &mut Totals, all: &mut AllTotals, event: &Event<'_>) {
-    let record = event.record();
-    if let Some(record) = record.filter(|it| !matches!(it.verdict, Verdict::Incomplete(_))) {
-        totals.add(record);
-        all.count(event.sender());
+        report::paint(&mut self.out, UNSURE, &text)
     }
 }
 

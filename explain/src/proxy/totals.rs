@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 
-use mqtt_wire::Sender;
 use serde_json::json;
 
 use crate::event::{Status, Totals};
@@ -19,23 +18,20 @@ pub struct AllTotals {
     refused: usize,
     /// Packets that break a rule of the conversation.
     breaking: usize,
+    /// Broken rules of WebSocket.
+    websocket: usize,
     /// The worst result.
     pub status: Status,
 }
 
 impl AllTotals {
-    /// Counts a packet.
-    pub fn count(&mut self, sender: Sender) {
-        match sender {
-            Sender::Client => self.from_clients += 1,
-            Sender::Server => self.from_servers += 1,
-        }
-    }
-
     /// Adds the verdicts on a connection.
     pub fn add(&mut self, totals: &Totals) {
+        self.from_clients += totals.from_client;
+        self.from_servers += totals.packets - totals.from_client;
         self.refused += totals.refused;
         self.breaking += totals.breaking;
+        self.websocket += totals.websocket;
         self.status = self.status.max(totals.status);
     }
 
@@ -48,6 +44,7 @@ impl AllTotals {
             from_servers,
             refused,
             breaking,
+            websocket,
             ..
         } = *self;
         if is_json {
@@ -55,7 +52,7 @@ impl AllTotals {
                 "verdict": "totals",
                 "connections": connections, "open": open, "failed": failed,
                 "packets": {"client": from_clients, "server": from_servers},
-                "refused": refused, "breaking": breaking,
+                "refused": refused, "breaking": breaking, "websocket": websocket,
             });
             return writeln!(out, "{object}");
         }
@@ -69,6 +66,10 @@ impl AllTotals {
         write!(out, " and {from_servers} from servers")?;
         write!(out, ", {refused} refused, ")?;
         let verb = if breaking == 1 { "breaks" } else { "break" };
-        writeln!(out, "{breaking} {verb} a rule of the conversation")
+        write!(out, "{breaking} {verb} a rule of the conversation")?;
+        match websocket {
+            0 => writeln!(out),
+            number => writeln!(out, ", {} of WebSocket broken", count(number, "rule")),
+        }
     }
 }

@@ -11,8 +11,6 @@ use crate::capture::Skipped;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ConnectionCount {
     pub of_mqtt: u64,
-    /// With MQTT over WebSocket.
-    pub websocket: u64,
     pub other: u64,
 }
 
@@ -22,27 +20,18 @@ pub fn not_read(
     connections: ConnectionCount,
     skipped: &Skipped,
 ) -> io::Result<()> {
-    let ConnectionCount {
-        of_mqtt,
-        websocket,
-        other,
-    } = connections;
+    let ConnectionCount { of_mqtt, other } = connections;
     let packets = not_read_packets(skipped);
-    if of_mqtt > 0 && (websocket > 0 || other > 0 || !packets.is_empty()) {
+    if of_mqtt > 0 && (other > 0 || !packets.is_empty()) {
         writeln!(out)?;
     }
     if of_mqtt == 0 {
         let see = if other > 0 { " (see --port)" } else { "" };
-        let text = match other + websocket {
+        let text = match other {
             0 => String::from("no TCP connection in this capture\n"),
-            _ => format!("no connection with plain MQTT in this capture{see}\n"),
+            _ => format!("no connection with MQTT in this capture{see}\n"),
         };
         paint(out, FAINT, &text)?;
-    }
-    if websocket > 0 {
-        let number = count(websocket, "TCP connection");
-        let text = format!("{number} with MQTT over WebSocket, which is not read\n");
-        paint(out, UNSURE, &text)?;
     }
     if other > 0 {
         let text = format!("{} without MQTT\n", count(other, "TCP connection"));
@@ -63,8 +52,7 @@ pub fn not_read_object(packets: u64, connections: ConnectionCount, skipped: &Ski
     json!({
         "verdict": "capture", "packets": packets,
         "connections": {
-            "mqtt": connections.of_mqtt, "websocket": connections.websocket,
-            "other": connections.other,
+            "mqtt": connections.of_mqtt, "other": connections.other,
         },
         "not_read": {
             "udp": skipped.udp, "fragments": skipped.fragments, "malformed": skipped.malformed,

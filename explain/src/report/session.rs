@@ -13,6 +13,7 @@ use super::json;
 use super::line::{arrow, event};
 use super::style::{BAD, FAINT, UNSURE, paint};
 use super::view::View;
+use super::websocket::{self, notice_object};
 use crate::event::{Event, LiveEvent, Missing, Totals, Unread};
 use crate::names;
 use crate::will::Outcome;
@@ -76,6 +77,14 @@ impl<'a> Lines<'a> {
     pub fn live_event(&mut self, at: Moment, event: &LiveEvent<'_>) -> io::Result<()> {
         let (sender, verdict, length, text) = match event {
             LiveEvent::Packet(event) => return self.packet(at, event),
+            LiveEvent::Bytes { .. } => return Ok(()),
+            LiveEvent::WebSocket { sender, notice } => {
+                if self.is_json {
+                    return self.object(at, notice_object(*sender, notice, self.view));
+                }
+                let (style, text) = websocket::notice(notice, self.view);
+                return self.note(at, *sender, style, &text);
+            }
             LiveEvent::OtherProtocol(name) => return self.other_protocol(at, name),
             LiveEvent::Lost(sender) => {
                 let text = "not decoded from here on: no packet begins here";
@@ -174,12 +183,14 @@ impl<'a> Lines<'a> {
             packets,
             refused,
             breaking,
+            websocket,
             ..
         } = *closing.totals;
         if self.is_json {
             let verdict = if closing.has_ended { "ended" } else { "open" };
             let object = json!({
                 "verdict": verdict, "packets": packets, "refused": refused, "breaking": breaking,
+                "websocket": websocket,
                 "will": closing.will.as_ref().map(json::will),
             });
             return self.object(at, object);

@@ -71,7 +71,7 @@ fn writes_totals_as_json() {
     let totals = objects(&run.output).pop().unwrap();
     let expected = serde_json::json!({
         "verdict": "totals", "connections": 1, "open": 0, "failed": 1,
-        "packets": {"client": 0, "server": 0}, "refused": 0, "breaking": 0,
+        "packets": {"client": 0, "server": 0}, "refused": 0, "breaking": 0, "websocket": 0,
     });
     assert_eq!(totals, expected);
     // the connection of one client has failed, and the program went on
