@@ -12,6 +12,7 @@ mod socket;
 mod tls;
 mod totals;
 mod upstream;
+mod websocket;
 
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::socket::Socket;
 use super::tls;
+use super::websocket::Target;
 use crate::cli::ProxyOptions;
 
 /// How long the other end may be silent while a connection is set up.
@@ -17,6 +18,8 @@ pub struct Upstream {
     pub name: String,
     addresses: Vec<SocketAddr>,
     tls: Option<tls::Connector>,
+    /// Where the server expects WebSocket; `None` for MQTT over TCP.
+    pub websocket: Option<Target>,
 }
 
 impl Upstream {
@@ -28,28 +31,35 @@ impl Upstream {
             io::Error::new(io::ErrorKind::InvalidInput, text)
         };
         let (scheme, rest) = name.split_once("://").unwrap_or(("mqtt", &name));
-        let (port, is_tls) = match scheme {
-            "mqtt" => (1883, false),
-            "mqtts" => (8883, true),
-            _ => return Err(invalid("the schemes are mqtt and mqtts")),
+        let (port, is_tls, is_websocket) = match scheme {
+            "mqtt" => (1883, false, false),
+            "mqtts" => (8883, true, false),
+            "ws" => (80, false, true),
+            "wss" => (443, true, true),
+            _ => return Err(invalid("the schemes are mqtt, mqtts, ws and wss")),
         };
-        let authority = match rest.split_once('/') {
-            None | Some((_, "")) => rest.trim_end_matches('/'),
-            Some(_) => return Err(invalid("MQTT over TCP has no path")),
+        let (authority, path) = match rest.split_once('/') {
+            None | Some((_, "")) => (rest.trim_end_matches('/'), None),
+            Some((authority, path)) => (authority, Some(format!("/{path}"))),
         };
+        if path.is_some() && !is_websocket {
+            return Err(invalid("MQTT over TCP has no path"));
+        }
         let (host, port) = host_and_port(authority, port);
         if host.is_empty() {
             return Err(invalid("there is no host"));
         }
         if options.ca.is_some() && !is_tls {
-            return Err(invalid("--ca is for servers with TLS: mqtts"));
+            return Err(invalid("--ca is for servers with TLS: mqtts and wss"));
         }
         let addresses = resolve(authority, &host, port)?;
         let connector = || tls::Connector::new(&host, options.ca.as_deref());
         let tls = is_tls.then(connector).transpose()?;
+        let authority = authority.to_owned();
         Ok(Self {
             addresses,
             tls,
+            websocket: is_websocket.then_some(Target { authority, path }),
             name: name.clone(),
         })
     }
@@ -66,10 +76,13 @@ impl Upstream {
             socket.tcp().set_read_timeout(None)?;
             Ok(socket)
         };
-        connect().map_err(|error: io::Error| {
-            let text = format!("cannot reach {}: {error}", self.name);
-            io::Error::new(error.kind(), text)
-        })
+        connect().map_err(|error| self.unreachable(&error))
+    }
+
+    /// The error if a connection to the server fails before it is complete.
+    pub fn unreachable(&self, error: &io::Error) -> io::Error {
+        let text = format!("cannot reach {}: {error}", self.name);
+        io::Error::new(error.kind(), text)
     }
 
     /// The address that is tried first.
@@ -125,6 +138,21 @@ mod tests {
             ("mqtt://127.0.0.1:9/", "127.0.0.1", 9),
         ] {
             assert_eq!(upstream(name), Ok((host.into(), port, false)), "{name}");
+        }
+        for (name, authority, path) in [
+            ("ws://127.0.0.1", "127.0.0.1", None),
+            ("ws://127.0.0.1:9/", "127.0.0.1:9", None),
+            ("ws://[::1]:9/a/b?c=d", "[::1]:9", Some("/a/b?c=d")),
+        ] {
+            let options = ProxyOptions {
+                upstream: name.into(),
+                ..ProxyOptions::default()
+            };
+            let target = Target {
+                authority: authority.into(),
+                path: path.map(String::from),
+            };
+            assert_eq!(Upstream::new(&options).unwrap().websocket, Some(target));
         }
     }
 

@@ -7,3 +7,4 @@ mod packets;
 mod record;
 mod stopping;
 mod tls;
+mod websocket;
