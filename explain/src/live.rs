@@ -321,7 +321,7 @@ impl Live {
         let all = std::mem::take(&mut side.bytes);
         if is_first && sender == Sender::Client && names_version(&all) {
             self.client.bytes = all;
-            self.begin_with_connect();
+            self.begin();
             return self.decode(sender, time, Decode::Complete, report);
         }
         let mut open = Vec::new();
@@ -350,7 +350,7 @@ impl Live {
     }
 
     /// The connection begins here, although its beginning was not expected.
-    fn begin_with_connect(&mut self) {
+    pub fn begin(&mut self) {
         self.client.alignment = Alignment::Known;
         let server = &mut self.server;
         if server.offset == 0 && server.bytes.is_empty() {

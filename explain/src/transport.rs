@@ -200,7 +200,11 @@ impl Receiver<'_> {
                 return Ok(());
             }
             Item::Fault(fault) => Notice::Fault(fault, None),
-            Item::Request(request) => Notice::Request(request),
+            Item::Request(request) => {
+                // even if the packets of TCP before it were not captured
+                self.live.begin();
+                Notice::Request(request)
+            }
             Item::Accepted(response) => Notice::Accepted(response),
             Item::Control(control) => Notice::Control(control),
             Item::Unread { length, reason } => {
