@@ -140,14 +140,14 @@ fn the_request_is_the_beginning_without_its_handshake_of_tcp() {
     let (request, response) = (request(MQTT), response(MQTT));
     let mut turns = vec![(10, Client, request), (10, Server, response)];
     // among these are bytes that could be packets
-    let with_password = b"\x10\x13\0\x04MQTT\x04\xc2\0\x3c\0\x01c\0\0\0\x02\xc0\0";
+    let with_password = b"\x10\x16\0\x04MQTT\x04\xc2\0\x3c\0\x02cd\0\0\0\x04\xc0\0\xc0\0";
     for byte in with_password.chunks(2) {
         turns.push((10, Client, binary(byte)));
     }
     let segments: Vec<_> = turns.iter().map(|it| (it.0, it.1, &it.2[..])).collect();
     let run = explain([], &pcap(Start::Missing, &segments));
     assert!(
-        run.output.contains("       0  → CONNECT 3.1.1 \"c\""),
+        run.output.contains("       0  → CONNECT 3.1.1 \"cd\""),
         "{}",
         run.output
     );
