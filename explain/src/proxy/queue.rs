@@ -67,6 +67,8 @@ struct State {
     is_last: bool,
     /// The user has stopped the program.
     is_interrupted: bool,
+    /// The reader waits for a message.
+    is_awaited: bool,
 }
 
 impl Queue {
@@ -83,7 +85,7 @@ impl Queue {
         if fits {
             state.size += message.size();
             state.messages.push_back(message);
-            self.changed.notify_all();
+            self.wake(&state);
         } else if matches!(message.content, Content::Opened(_)) {
             state.skipped_connections += 1;
         }
@@ -95,6 +97,14 @@ impl Queue {
         let mut state = self.lock();
         if !state.is_interrupted {
             state.messages.push_back(message);
+            self.wake(&state);
+        }
+    }
+
+    /// Wakes the reader if it waits: a call of the system, which forwarding should not pay for
+    /// nothing.
+    fn wake(&self, state: &State) {
+        if state.is_awaited {
             self.changed.notify_all();
         }
     }
@@ -134,8 +144,10 @@ impl Queue {
             state.messages.is_empty() && state.skipped_connections == 0 && !is_over
         };
         if is_idle(&mut state) {
+            state.is_awaited = true;
             let waited = self.changed.wait_timeout_while(state, patience, is_idle);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.is_awaited = false;
         }
         match state.messages.pop_front() {
             Some(message) => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mqtt_wire::Sender;
@@ -18,6 +19,10 @@ use crate::names;
 use crate::report::{self, Closing, Lines, Moment, Name, UNSURE};
 use crate::transport::Connection;
 use crate::watch::Beginning;
+
+/// After everything was shown, more messages may come for this time. Each of them would cost the
+/// thread that forwards a switch to this one.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Shows what passes, and writes it to the file of `--write`.
 pub struct Screen<'a> {
@@ -104,6 +109,7 @@ impl<'a> Screen<'a> {
             if queue.is_empty() {
                 self.out.flush()?;
                 self.recording.write(Recorder::flush);
+                thread::sleep(PAUSE);
             }
             if self.out.is_closed() {
                 // the open connections go on, although nothing shows them any more
