@@ -202,6 +202,23 @@ mod tests {
     }
 
     #[test]
+    fn explains_the_bytes_inside_of_a_websocket() {
+        let mut bytes = b"GET /mqtt HTTP/1.1\r\nUpgrade: websocket\r\n\r\n".to_vec();
+        bytes.extend(b"\x82\x8e\0\0\0\0");
+        bytes.extend(hex::decode(CONNECT).unwrap());
+        let explanation = explain(&Pasted::One(bytes), Options::default()).unwrap();
+        assert_eq!(explanation.status, "invalid");
+        assert_eq!(explanation.streams, [CONNECT]);
+        let lines = objects(&explanation);
+        let request = "WebSocket request for /mqtt, no subprotocol";
+        assert_eq!(lines[0]["message"], request);
+        let fault = "! WebSocket: the client has to offer the subprotocol mqtt \
+                     [v3.1.1 MQTT-6.0.0-3]";
+        assert_eq!(lines[1]["message"], fault);
+        assert_eq!(lines[2]["page"]["hex"], CONNECT);
+    }
+
+    #[test]
     fn explains_both_directions() {
         let both = Pasted::Both {
             client: format!("{CONNECT} e000 c000").into_bytes(),

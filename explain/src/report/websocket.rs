@@ -66,8 +66,17 @@ pub fn notice(notice: &Notice, view: View) -> (Style, String) {
     }
 }
 
-/// The same as an object.
-pub fn notice_object(sender: Sender, notice: &Notice, view: View) -> Value {
+/// The same as an object. For the page, it has the words, too.
+pub fn notice_object(sender: Sender, it: &Notice, view: View) -> Value {
+    let mut object = members(sender, it, view);
+    if let Some(members) = object.as_object_mut().filter(|_| view.for_page) {
+        let (_, text) = notice(it, view);
+        members.insert("message".into(), text.into());
+    }
+    object
+}
+
+fn members(sender: Sender, notice: &Notice, view: View) -> Value {
     let from = names::sender(sender);
     let control = |name: &str, payload: &[u8]| {
         json!({
