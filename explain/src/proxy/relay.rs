@@ -135,7 +135,8 @@ impl Connection {
             server.tcp().set_read_timeout(Some(PATIENCE))?;
             server.write_all(request.as_bytes())?;
             let response = from_server.start(b"HTTP/1.");
-            Target::check(split_head(&response).0, &accept)?;
+            let head = head_len(&response).and_then(|length| response.get(..length));
+            Target::check(head.unwrap_or(&response), &accept)?;
             server.tcp().set_read_timeout(None)?;
             Ok(response)
         });

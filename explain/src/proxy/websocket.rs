@@ -182,6 +182,9 @@ impl Target {
     pub fn check(response: &[u8], accept: &str) -> io::Result<()> {
         let invalid = |text: String| Err(io::Error::new(io::ErrorKind::InvalidData, text));
         match Response::parse(response) {
+            None if response.is_empty() => invalid(String::from(
+                "the server does not answer the request for a WebSocket",
+            )),
             None => invalid(String::from("the server does not speak HTTP")),
             Some(response) if !response.is_upgrade() => {
                 let Response { status, reason, .. } = response;

@@ -180,21 +180,30 @@ fn asks_for_a_websocket_with_the_subprotocol() {
 }
 
 #[test]
-fn refuses_a_server_that_has_not_read_the_request() {
-    let (upstream, _serving) = server(1, |_, mut stream| {
-        read_head(&stream);
-        stream.write_all(RESPONSE).unwrap();
-    });
-    let proxy = Proxy::start(format!("ws://{upstream}"), &["--once"]);
-    let mut client = proxy.connect();
-    client.write_all(CONNECT).unwrap();
-    let _ = client.read_to_end(&mut Vec::new());
-    let run = proxy.finish();
-    assert!(
-        run.errors.contains("Sec-WebSocket-Accept is wrong"),
-        "{}",
-        run.errors
-    );
+fn refuses_a_server_that_does_not_answer_the_request() {
+    let cases: [(&[u8], &str); 3] = [
+        // the key is another one
+        (RESPONSE, "Sec-WebSocket-Accept is wrong"),
+        (
+            b"",
+            "the server does not answer the request for a WebSocket",
+        ),
+        (CONNACK, "the server does not speak HTTP"),
+    ];
+    for (answer, problem) in cases {
+        let (upstream, _serving) = server(1, move |_, mut stream| {
+            read_head(&stream);
+            stream.write_all(answer).unwrap();
+        });
+        let proxy = Proxy::start(format!("ws://{upstream}"), &["--once"]);
+        let mut client = proxy.connect();
+        client.write_all(CONNECT).unwrap();
+        // what the client sends may make it a reset
+        let _ = client.read_to_end(&mut Vec::new());
+        let run = proxy.finish();
+        assert!(run.errors.contains(problem), "{}", run.errors);
+        assert_eq!(run.status, 64);
+    }
 }
 
 #[test]
