@@ -45,11 +45,8 @@ impl Inflate {
                 receive(unpacked)?;
             }
             match done {
-                Ok(Status::StreamEnd) => {
-                    // a message may be a whole stream of its own
-                    self.stream.reset(false);
-                    return Ok(true);
-                }
+                // a message may hold a whole stream, and then the beginning of the next one
+                Ok(Status::StreamEnd) => self.stream.reset(false),
                 Ok(_) if read == 0 && written == 0 => return Ok(bytes.is_empty()),
                 Ok(_) if bytes.is_empty() && written < piece.len() => return Ok(true),
                 Ok(_) => {}

@@ -276,8 +276,9 @@ fn reports_a_refusal() {
     assert_eq!(from_client.data, b"");
 }
 
-/// `Hello` as RFC 7692 compresses it, 7.2.3.1 and 7.2.3.2.
+/// `Hello` as RFC 7692 compresses it, 7.2.3.1, 7.2.3.2 and 7.2.3.4.
 const HELLO: &[u8] = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
+const WHOLE_STREAM: &[u8] = b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00";
 const HELLO_AGAIN: &[u8] = b"\xf2\x00\x11\x00\x00";
 
 fn deflated_response() -> Vec<u8> {
@@ -300,6 +301,8 @@ fn unpacks_compressed_messages() {
         &masked(FINAL | COMPRESSED | BINARY, HELLO_AGAIN),
         &masked(COMPRESSED | BINARY, first),
         &masked(FINAL, second),
+        &masked(FINAL | COMPRESSED | BINARY, WHOLE_STREAM),
+        &masked(FINAL | COMPRESSED | BINARY, HELLO),
     ]
     .concat();
     let server = [
@@ -309,7 +312,7 @@ fn unpacks_compressed_messages() {
     .concat();
     for piece in [1, 2, 1000] {
         let (from_client, from_server) = read(&client, &server, piece);
-        assert_eq!(from_client.data, b"Hello HelloHello");
+        assert_eq!(from_client.data, b"Hello HelloHelloHelloHello");
         assert_eq!(from_client.others.len(), 1);
         assert_eq!(from_server.data, b"Hello");
     }
@@ -395,4 +398,46 @@ fn continues_after_a_gap() {
     let (seen, _) = with_gap(b"\x82\x05a", 20, b"and so on");
     assert_eq!(seen.data, b"a");
     assert_eq!(seen.others, ["accepted", "unread Some(9) AfterGap"]);
+}
+
+#[test]
+fn reads_any_bytes_in_bounded_memory() {
+    let mut state = 0x2545_f491_u32;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state
+    };
+    for _ in 0..300 {
+        let mut websocket = WebSocket::default();
+        let mut nothing = |_: Item<'_>| Ok(());
+        for (sender, head) in [
+            (Sender::Client, REQUEST.to_vec()),
+            (Sender::Server, deflated_response()),
+        ] {
+            websocket.read(sender, &head, &mut nothing).unwrap();
+        }
+        for _ in 0..60 {
+            let sender = [Sender::Client, Sender::Server][random() as usize % 2];
+            let payload: Vec<u8> = (0..random() % 200).map(|_| random() as u8).collect();
+            let first = [0, 0x80, 0x82, 0xc2, 0x42, 0x89, 0x88, random() as u8];
+            let first = first[random() as usize % first.len()];
+            let mut bytes = match sender {
+                Sender::Client => masked(first, &payload),
+                Sender::Server => frame(first, &payload),
+            };
+            if random() % 4 == 0 {
+                bytes.truncate(random() as usize % bytes.len());
+            }
+            if random() % 8 == 0 {
+                websocket.gap(sender, Some(u64::from(random() % 300)));
+            }
+            websocket.read(sender, &bytes, &mut nothing).unwrap();
+            assert!(websocket.kept() < 200_000);
+        }
+        for sender in [Sender::Client, Sender::Server] {
+            websocket.end(sender, &mut nothing).unwrap();
+        }
+    }
 }
