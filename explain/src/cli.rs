@@ -186,7 +186,7 @@ pub enum Command {
     ///
     ///   mqtt-explain proxy --listen 127.0.0.1:1884 --upstream 127.0.0.1:1883
     ///
-    /// Clients connect to this program instead of the server. All bytes are forwarded unchanged.
+    /// Clients connect to this program instead of the server. All bytes of MQTT are forwarded unchanged.
     /// Each packet is shown as in a capture, with the rules that it breaks. At the end of each
     /// connection, the output has its cause, and whether the server must publish the Will. Lines
     /// begin with the number of the connection and the seconds since its beginning.
@@ -218,9 +218,9 @@ pub enum Command {
     ///
     /// Ctrl-C and SIGTERM end the program. It then shows the totals of all connections, with the
     /// verdict "totals" and "connections", "open", "failed", "packets": {"client", "server"},
-    /// "refused", "breaking" and "websocket". A second Ctrl-C ends it at once. When its output is closed, it
-    /// accepts no more connections, and ends after the last one that is open. With --once, it ends
-    /// after the first connection.
+    /// "refused", "breaking" and "websocket". A second Ctrl-C ends it at once. When its output is
+    /// closed, it accepts no more connections, and ends after the last one that is open. With
+    /// --once, it ends after the first connection.
     ///
     /// Exit status:
     ///    0  everything is valid
