@@ -2,7 +2,8 @@
 # Proves that codec, broker and client work with widely used programs: examples/broker and Debian's mosquitto serve
 # mosquitto_sub, examples/client, paho-mqtt, MQTT.js and rumqttc. The clients are killed and must leave their Will.
 # mosquitto_sub and MQTT.js use examples/broker over TLS too, and MQTT.js over WebSocket, with TLS and without.
-# examples/websocket serves MQTT.js over WebSocket too.
+# examples/websocket serves MQTT.js over WebSocket too. The proxy of mqtt-explain is between clients and mosquitto, over
+# TCP, TLS and WebSocket.
 # Installs what it needs. At the end it stops everything that it started and removes its files.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -41,6 +42,7 @@ npm install --silent --no-audit --no-fund --cache "$folder/npm" --prefix "$folde
 target=${CARGO_TARGET_DIR:-$root/target}
 cargo build --quiet --locked --package mqtt-wire --features tokio --example client
 cargo build --quiet --locked --package mqtt-wire-broker
+cargo build --quiet --locked --package mqtt-explain
 cargo build --quiet --locked --package websocket --bin ws-server
 cargo build --quiet --locked --manifest-path ci/Cargo.toml --no-default-features --features rumqttc \
     --bin rumqttc-client --target-dir "$target/ci"
@@ -54,7 +56,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 
     -addext subjectAltName=DNS:localhost -keyout "$folder/key.pem" -out "$folder/certificate.pem"
 
 python3 ci/interop/run.py --broker "$target/debug/mqtt-wire-broker" --client "$target/debug/examples/client" \
-    --ws-server "$target/debug/ws-server" \
+    --ws-server "$target/debug/ws-server" --explain "$target/debug/mqtt-explain" \
     --certificate "$folder/certificate.pem" --key "$folder/key.pem" --rumqttc "$target/ci/debug/rumqttc-client" \
     --python "$folder/venv/bin/python" --node-modules "$folder/node_modules" &
 checks=$!

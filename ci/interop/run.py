@@ -2,8 +2,8 @@
 """Runs real clients against real brokers: a killed client leaves its Will, a client
 that disconnects does not. Called by ../interop.sh, which installs and builds what it needs.
 
-    run.py --broker PROGRAM --client PROGRAM --ws-server PROGRAM --certificate FILE --key FILE --rumqttc PROGRAM
-        --python PROGRAM --node-modules FOLDER
+    run.py --broker PROGRAM --client PROGRAM --ws-server PROGRAM --explain PROGRAM --certificate FILE --key FILE
+        --rumqttc PROGRAM --python PROGRAM --node-modules FOLDER
 """
 
 import argparse
@@ -116,22 +116,52 @@ def example_broker(options, *flags):
     return broker, *ports
 
 
-def mosquitto(folder):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def mosquitto(folder, options):
+    """The broker, and its ports for TCP, TLS and WebSocket."""
+    listeners = ("", f"certfile {options.certificate}\nkeyfile {options.key}", "protocol websockets")
+    ports = [free_port() for _ in listeners]
+    lines = ["user root", "allow_anonymous true", "persistence false"]
+    for port, lines_of_listener in zip(ports, listeners):
+        lines += [f"listener {port} 127.0.0.1", lines_of_listener]
     config = pathlib.Path(folder, "mosquitto.conf")
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+    config.write_text("\n".join(lines) + "\n")
     broker = Program("mosquitto", "-c", config)
     deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return broker, port
-        except OSError:
-            if time.monotonic() > deadline or broker.process.poll() is not None:
-                raise Failure(f"does not listen: {broker}") from None
-            time.sleep(0.05)
+    for port in ports:
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                if time.monotonic() > deadline or broker.process.poll() is not None:
+                    raise Failure(f"does not listen: {broker}") from None
+                time.sleep(0.05)
+    return broker, *ports
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def proxy(options, upstream, *flags):
+    """mqtt-explain between clients and a server, and its port."""
+    program = Program(options.explain, "proxy", "--listen", "127.0.0.1:0", "--upstream", upstream, *flags)
+    words = program.expect("mqtt-explain: listening on *").split(",")[0]
+    return program, int(words.rsplit(":", 1)[1])
+
+
+def proxy_finds_nothing_wrong(options, program, capture):
+    """Neither as the packets pass, nor in its capture. Ctrl-C ends it with its totals."""
+    program.process.send_signal(signal.SIGINT)
+    status = program.wait()
+    [totals] = [line for line in program.lines if line and " from clients and " in line]
+    if status != 0 or "0 refused, 0 break a rule" not in totals:
+        raise Failure(f"status {status}: {program}")
+    with Program(options.explain, capture) as reader:
+        if reader.wait() != 0:
+            raise Failure(str(reader))
 
 
 # ---- clients -------------------------------------------------------------------------------
@@ -323,7 +353,7 @@ def message_arrives_over_websocket(options, client):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for option in ("broker", "client", "ws-server", "certificate", "key", "rumqttc", "python", "node-modules"):
+    for option in ("broker", "client", "ws-server", "explain", "certificate", "key", "rumqttc", "python", "node-modules"):
         parser.add_argument(f"--{option}", required=True)
     options = parser.parse_args()
 
@@ -367,7 +397,32 @@ def main():
     check_broker("broker", broker, port, clients | over_websocket)
 
     with tempfile.TemporaryDirectory() as folder:
-        check_broker("mosquitto", *mosquitto(folder), clients)
+        broker, port, _, _ = mosquitto(folder, options)
+        check_broker("mosquitto", broker, port, clients)
+
+    def check_proxies(proxies):
+        """Between clients and mosquitto: the name, the URL from its ports, flags, and the clients."""
+        with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+            broker, *ports = mosquitto(folder, options)
+            stack.enter_context(broker)
+            for number, (where, url, flags, clients) in enumerate(proxies):
+                capture = pathlib.Path(folder, f"{number}.pcapng")
+                program, port = proxy(options, url.format(*ports), *flags, "--write", capture)
+                stack.enter_context(program)
+                for name, client in clients.items():
+                    for version in [it for it in client.versions if it != "3.1"]:
+                        for check in CHECKS:
+                            report(check, f"{where}, {name} {version}", port, client, version)
+                report(proxy_finds_nothing_wrong, where, options, program, capture)
+
+    over_tcp = {name: clients[name] for name in ("mosquitto_sub", "paho-mqtt", "MQTT.js")}
+    over_websocket = {"MQTT.js over WebSocket": mqttjs("ws://127.0.0.1:{port}")}
+    check_proxies(
+        [
+            ("proxy to mosquitto", "127.0.0.1:{0}", [], over_tcp | over_websocket),
+            ("proxy to mosquitto over WebSocket", "ws://127.0.0.1:{2}", [], over_tcp | over_websocket),
+        ]
+    )
 
     broker, port, ws_port = example_broker(options, "--tls", options.certificate, options.key)
     MOSQUITTO_TLS.extend(["--cafile", options.certificate])
@@ -378,6 +433,10 @@ def main():
         "MQTT.js over WebSocket": mqttjs(f"wss://localhost:{ws_port}"),
     }
     check_broker("broker with TLS", broker, port, over_tls)
+    tls = ["--cert", options.certificate, "--key", options.key, "--ca", options.certificate]
+    over_tls["MQTT.js over WebSocket"] = mqttjs("wss://localhost:{port}")
+    check_proxies([("proxy with TLS to mosquitto", "mqtts://localhost:{1}", tls, over_tls)])
+
     over_websocket = mqttjs("ws://127.0.0.1:{port}")
     over_websocket.versions = ("3.1.1", "5.0")  # 3.1 has another subprotocol
     report(message_arrives_over_websocket, "ws-server, MQTT.js", options, over_websocket)

@@ -291,9 +291,11 @@ function totals() {
   const connections = new Set(events.map((it) => it.connection)).size;
   const refused = events.filter((it) => it.verdict === "reject").length;
   const breaking = events.filter((it) => it.breaches?.length > 0).length;
+  const websocket = events.filter((it) => it.event === "fault").length;
   const faults = [];
   if (refused > 0) faults.push(`${refused} refused`);
   if (breaking > 0) faults.push(`${breaking} ${breaking === 1 ? "breaks" : "break"} a rule of the conversation`);
+  if (websocket > 0) faults.push(`${count(websocket, "rule")} of WebSocket broken`);
   const packets = count(events.filter((it) => it.page).length, "packet");
   return (connections > 1 ? `${connections} connections, ` : "") + [packets, faults.join(", ")].filter(Boolean).join(": ");
 }
@@ -320,7 +322,7 @@ function showPackets() {
       edited = null;
       show(answer);
     };
-    return element("li", { class: isBad(event) ? "bad" : "", children: [button] });
+    return element("li", { class: isBad(event) || event.event === "fault" ? "bad" : "", children: [button] });
   });
   $("packets").hidden = items.length < 2;
   $("packets").querySelector("ol").replaceChildren(...(items.length < 2 ? [] : items));

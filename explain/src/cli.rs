@@ -66,6 +66,11 @@ its direction. Fragments are put together, and repeated or reordered packets are
 Where bytes are missing from the capture, nothing is reported about packets that rest on them. The
 last lines name what was not read.
 
+MQTT over WebSocket is read in captures and in streams that begin with the HTTP request or response:
+fragments, control frames and permessage-deflate, too. In captures, a request for a WebSocket counts
+as MQTT if its subprotocol or path has the name, or on a port of MQTT. Broken rules of WebSocket are
+shown, each kind once for each direction.
+
 Exit status:
    0  everything is valid
    1  something is invalid
@@ -87,6 +92,10 @@ UTF-8. JSON is always UTF-8.
 --waive covered. \"breaches\" is null if the rules between packets were not checked. The verdict is
 \"unread\" for bytes that were not decoded, and \"not_mqtt\" for another protocol.
 
+WebSocket adds lines with the verdict \"websocket\", \"from\" and an \"event\": \"request\" (\"target\",
+\"subprotocols\"), \"accepted\" (\"subprotocol\", \"extensions\"), \"ping\" and \"pong\" (\"length\"), \"close\"
+(\"code\", \"reason\"), and \"fault\" (\"kind\", \"statements\").
+
 Captures add \"connection\", \"number\" (of the connection), \"capture_packet\" and \"seconds\" (since the
 first packet). They have more verdicts: \"opened\", \"missing\" (bytes that are not in the capture),
 \"changed\" (bytes were sent again and differ), \"closed\" and \"reset\" (\"from\" is the side). \"ended\",
@@ -99,7 +108,7 @@ that are \"not_shown\". With --time clock or utc, each line has a \"time\".
 
 --json --summary prints one object:
   {\"verdict\": \"summary\", \"packets\", \"bytes\", \"seconds\", \"connections\", \"ended\": {how: number},
-   \"by_type\": [{\"type\", \"from\", \"packets\", \"bytes\"}], \"unread_bytes\", \"missing_bytes\", \"invalid\",
+   \"by_type\": [{\"type\", \"from\", \"packets\", \"bytes\"}], \"unread_bytes\", \"missing_bytes\", \"invalid\", \"websocket\",
    \"violations\": [{\"statement\", \"section\", \"rule\", \"number\"}],
    \"acknowledgements\": [{\"request\", \"answer\", \"number\", \"mean_seconds\",
                          \"slowest\": [{\"seconds\", \"connection\", \"packet_id\", \"sent_at\"}]}],
@@ -199,24 +208,48 @@ pub enum Command {
     ///
     ///   mqtt-explain proxy --listen 127.0.0.1:1884 --upstream 127.0.0.1:1883
     ///
-    /// Clients connect to this program instead of the server. All bytes are forwarded unchanged.
+    /// Clients connect to this program instead of the server. All bytes of MQTT are forwarded unchanged.
     /// Each packet is shown as in a capture, with the rules that it breaks. At the end of each
     /// connection, the output has its cause, and whether the server must publish the Will. Lines
     /// begin with the number of the connection and the seconds since its beginning.
     ///
+    ///   mqtt-explain proxy --listen 0.0.0.0:8883 --cert FILE --key FILE --upstream mqtts://HOST
+    ///
+    /// With --cert, clients use TLS; with mqtts:// and wss://, the proxy uses TLS towards the server.
+    /// Both directions are decrypted here. Clients have to trust the certificate of the proxy.
+    ///
+    /// Clients may use WebSocket, and with ws:// and wss:// the server does. If both do, their bytes
+    /// are forwarded unchanged, but the request gets the host of the URL, and its path if it has one.
+    /// If only one side does, the proxy puts the bytes of MQTT into frames or takes them out, answers
+    /// pings, and ends the connection after a text frame. It offers the subprotocol mqtt, and of those
+    /// that a client offers it selects mqtt, or else one that begins like it. The path for clients
+    /// without WebSocket is /mqtt by default.
+    ///
     /// Forwarding never waits for the output: bytes that arrive faster than they can be shown are
     /// counted and skipped. Packets of more than a megabyte are forwarded and not decoded. A
     /// packet that is incomplete for a second is shown as incomplete, and again when it is
-    /// complete.
+    /// complete. --write has the same bytes as the output; where some were skipped, it has a gap.
     ///
     /// The lines of --json are those of captures, with the "number" of the connection. More
-    /// verdicts are "opened", "closed" and "reset" ("from" is the side), "failed" (the server
-    /// cannot be reached), and at last "ended", with the number of "packets", of those "refused"
-    /// and of those "breaking" a rule of the conversation, and
+    /// verdicts are "opened", "closed" and "reset" ("from" is the side), "failed" (the connection
+    /// cannot be forwarded, and there is no verdict about the client), and at last "ended", with
+    /// the number of "packets", of those "refused" and of those "breaking" a rule of the
+    /// conversation, the number of broken rules of "websocket", and
     ///   "will": {"fate": "publish" | "discard", "seconds", "unless", "cause", "statement",
     ///            "topic"} | null
     ///
-    /// The program ends after the first connection with --once, or when its output is closed.
+    /// Ctrl-C and SIGTERM end the program. It then shows the totals of all connections, with the
+    /// verdict "totals" and "connections", "open", "failed", "packets": {"client", "server"},
+    /// "refused", "breaking" and "websocket". A second Ctrl-C ends it at once. When its output is
+    /// closed, it accepts no more connections, and ends after the last one that is open. With
+    /// --once, it ends after the first connection.
+    ///
+    /// Exit status:
+    ///    0  everything is valid
+    ///    1  something is invalid
+    ///    2  the last packet of a connection is incomplete
+    ///    3  the bytes of a connection are not MQTT
+    ///   64  wrong usage, the file cannot be written, or with --once the server cannot be reached
     #[command(verbatim_doc_comment)]
     Proxy(ProxyOptions),
 
@@ -298,15 +331,34 @@ pub struct EncodeOptions {
     pub hex: bool,
 }
 
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct ProxyOptions {
     /// The address to which clients connect
     #[arg(long, value_name = "HOST:PORT")]
     pub listen: String,
 
-    /// The server; the default port is 1883
-    #[arg(long, value_name = "HOST[:PORT]")]
+    /// The server: mqtt:// (TCP, the default, port 1883), mqtts:// (TLS, port 8883), ws:// (WebSocket,
+    /// port 80) or wss:// (WebSocket and TLS, port 443)
+    #[arg(long, value_name = "[SCHEME://]HOST[:PORT][/PATH]")]
     pub upstream: String,
+
+    /// Clients have to use TLS, with this certificate of the proxy and the chain behind it (PEM)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub cert: Option<PathBuf>,
+
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+
+    /// The authorities, or the certificate of the server, to trust instead of those of the system
+    /// (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+
+    /// Writes the bytes of MQTT to a pcapng file, without TLS and WebSocket, as TCP on port 1883 of
+    /// the server
+    #[arg(long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
 
     /// Ends after the first connection, with its verdict as the exit status
     #[arg(long)]

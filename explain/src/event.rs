@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use mqtt_wire::monitor::Breach;
-use mqtt_wire::{DecodeError, Dialect, ErrorKind, Packet, PacketType, Sender};
+use mqtt_wire::{DecodeError, Dialect, ErrorKind, Packet, PacketType, Sender, Version};
 
 use crate::decode_rules::NeededWaivers;
 use crate::fixed_header;
+use crate::websocket::{self, Control, Fault, Request, Response};
 
 /// A packet and its verdict.
 #[derive(Debug, Clone)]
@@ -97,7 +98,7 @@ impl<'a> Event<'a> {
 pub enum LiveEvent<'a> {
     Packet(&'a Event<'a>),
     /// Another protocol, on both sides.
-    OtherProtocol(&'static str),
+    OtherProtocol(&'a str),
     /// No packet begins here; nothing more of this side will be decoded.
     Lost(Sender),
     /// A packet that is too long to decode.
@@ -124,6 +125,30 @@ pub enum LiveEvent<'a> {
     },
     /// Bytes were sent again, and differ from the first ones.
     Changed(Sender),
+    /// Something of WebSocket.
+    WebSocket {
+        sender: Sender,
+        notice: &'a Notice,
+    },
+    /// Bytes of MQTT, of which packets follow; over WebSocket, without its frames.
+    Bytes {
+        sender: Sender,
+        bytes: &'a [u8],
+    },
+}
+
+/// What a connection over WebSocket has besides MQTT.
+#[derive(Debug, Clone)]
+pub enum Notice {
+    Request(Request),
+    Accepted(Response),
+    Control(Control),
+    /// A broken rule, and the version of MQTT on this connection if it is known.
+    Fault(Fault, Option<Version>),
+    Unread {
+        length: Option<u64>,
+        reason: websocket::Unread,
+    },
 }
 
 /// What is missing from a capture.
@@ -190,9 +215,13 @@ pub fn is_not_mqtt(error: DecodeError) -> bool {
 pub struct Totals {
     pub status: Status,
     pub packets: usize,
+    /// How many of them the client sent.
+    pub from_client: usize,
     pub refused: usize,
     /// Packets that break a rule of the conversation.
     pub breaking: usize,
+    /// Broken rules of WebSocket.
+    pub websocket: usize,
     pub has_waived: bool,
 }
 
@@ -203,6 +232,34 @@ impl Totals {
         totals
     }
 
+    /// Counts what happens on a connection that is still open.
+    pub fn observe(&mut self, event: &LiveEvent<'_>) {
+        match event {
+            LiveEvent::Packet(event) => {
+                // an incomplete one may become complete later
+                let is_whole = |verdict| !matches!(verdict, Verdict::Incomplete(_));
+                let record = event.record().filter(|it| is_whole(it.verdict));
+                record.into_iter().for_each(|record| self.add(record));
+            }
+            LiveEvent::OtherProtocol(_) => self.status = Status::NotMqtt,
+            LiveEvent::WebSocket {
+                notice: Notice::Fault(..),
+                ..
+            } => {
+                self.websocket += 1;
+                self.status = self.status.max(Status::Invalid);
+            }
+            LiveEvent::Lost(_)
+            | LiveEvent::TooLong { .. }
+            | LiveEvent::Skipped { .. }
+            | LiveEvent::Missing { .. }
+            | LiveEvent::Unread { .. }
+            | LiveEvent::Changed(_)
+            | LiveEvent::WebSocket { .. }
+            | LiveEvent::Bytes { .. } => {}
+        }
+    }
+
     pub fn add(&mut self, record: &Record<'_>) {
         // only the first packet shows whether this is MQTT
         let status = match self.packets {
@@ -211,6 +268,7 @@ impl Totals {
         };
         self.status = self.status.max(status);
         self.packets += 1;
+        self.from_client += usize::from(record.dialect.sender() == Sender::Client);
         self.refused += usize::from(record.is_refused());
         self.breaking += usize::from(record.has_breaches());
         self.has_waived |= !record.waived.is_empty();

@@ -3,7 +3,7 @@
 use std::io::{self, Cursor, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
-use mqtt_wire::Sender;
+use mqtt_wire::{Sender, Version};
 use serde_json::json;
 
 use crate::capture;
@@ -16,6 +16,7 @@ use crate::input::Content;
 use crate::order::Order;
 use crate::report::{self, Output};
 use crate::stream::Stream;
+use crate::transport::Unwrapped;
 use crate::{hex, input, other_protocol, replay};
 
 /// The most characters of a word that may be the name of a file.
@@ -30,8 +31,9 @@ pub fn run(options: &Explain) -> io::Result<Status> {
 /// Prints the explanation.
 pub fn print<'a>(source: Source, options: &'a Explain, output: Output<'a>) -> io::Result<Status> {
     let mut printer = Printer { output, options };
-    let status = match source {
-        Source::Stream(bytes) => printer.stream(&bytes)?,
+    let status = match source.without_websocket(options.mqtt) {
+        Source::Stream(bytes) => printer.stream(&bytes, options.from.map(Sender::from))?,
+        Source::WebSocket(unwrapped) => printer.websocket(unwrapped)?,
         Source::Streams { client, server } => {
             let conversation = Conversation::new(client, server, options.show.rules());
             printer.conversation(&conversation)?
@@ -51,6 +53,8 @@ pub enum Source {
     Stream(Vec<u8>),
     /// Both sides of a connection.
     Streams { client: Vec<u8>, server: Vec<u8> },
+    /// The bytes of MQTT that both sides sent over WebSocket.
+    WebSocket(Unwrapped),
     /// A pcap or pcapng file, which is read while it is explained.
     Capture {
         input: Box<dyn Read>,
@@ -60,6 +64,19 @@ pub enum Source {
 }
 
 impl Source {
+    /// The bytes of MQTT, if both sides or one of them begin like a WebSocket.
+    pub fn without_websocket(self, version: Option<Version>) -> Self {
+        let unwrapped = match &self {
+            Self::Stream(bytes) if bytes.starts_with(b"HTTP/1.") => {
+                Unwrapped::new(&[], bytes, version)
+            }
+            Self::Stream(bytes) => Unwrapped::new(bytes, &[], version),
+            Self::Streams { client, server } => Unwrapped::new(client, server, version),
+            Self::WebSocket(_) | Self::Capture { .. } => None,
+        };
+        unwrapped.map_or(self, Self::WebSocket)
+    }
+
     fn read(options: &Explain) -> io::Result<Self> {
         if options.c2s.is_some() || options.s2c.is_some() {
             let side = |path: &Option<PathBuf>| match path {
@@ -180,8 +197,7 @@ struct Printer<'a> {
 
 impl Printer<'_> {
     /// Explains the bytes of one side.
-    fn stream(&mut self, bytes: &[u8]) -> io::Result<Status> {
-        let sender = self.options.from.map(Sender::from);
+    fn stream(&mut self, bytes: &[u8], sender: Option<Sender>) -> io::Result<Status> {
         let stream = Stream::read(bytes, self.options.mqtt, sender, self.options.show.rules());
         let is_valid = stream.records.first().is_some_and(Record::is_accepted);
         if let Some(protocol) = other_protocol::detect(bytes).filter(|_| !is_valid) {
@@ -225,6 +241,29 @@ impl Printer<'_> {
                 && filter.shows_event(&event)
         };
         !is_json && statistics.get().is_none() && is_shown()
+    }
+
+    /// Explains one side or both sides of a connection over WebSocket.
+    fn websocket(&mut self, unwrapped: Unwrapped) -> io::Result<Status> {
+        for (sender, notice) in &unwrapped.notices {
+            self.output.notice(*sender, notice)?;
+        }
+        let worst = match unwrapped.has_faults() {
+            true => Status::Invalid,
+            false => Status::Valid,
+        };
+        let Unwrapped { client, server, .. } = unwrapped;
+        let status = match (&unwrapped.refused, client.is_empty(), server.is_empty()) {
+            (Some(reason), ..) => self.other_protocol(reason)?,
+            (None, true, true) => Status::Valid,
+            (None, false, true) => self.stream(&client, Some(Sender::Client))?,
+            (None, true, false) => self.stream(&server, Some(Sender::Server))?,
+            (None, false, false) => {
+                let rules = self.options.show.rules();
+                self.conversation(&Conversation::new(client, server, rules))?
+            }
+        };
+        Ok(status.max(worst))
     }
 
     /// Prints the full report on one packet.

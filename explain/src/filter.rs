@@ -7,7 +7,7 @@ use mqtt_wire::{
 };
 
 use crate::dissect::{Field, Value, dissect};
-use crate::event::{Event, LiveEvent, Record, Status, Verdict};
+use crate::event::{Event, LiveEvent, Notice, Record, Status, Verdict};
 
 /// Whether this is the page in a browser, which has no filters.
 pub const IS_PAGE: bool = cfg!(target_family = "wasm");
@@ -37,6 +37,10 @@ impl Filter {
         match event {
             LiveEvent::Packet(event) => self.shows_event(event),
             LiveEvent::OtherProtocol(_) => true,
+            LiveEvent::WebSocket {
+                notice: Notice::Fault(..),
+                ..
+            } => self.topic.is_none(),
             _ => !self.is_partial(),
         }
     }
@@ -123,6 +127,8 @@ impl Selection {
                 self.aliases(*sender).clear();
                 true
             }
+            // is about no topic
+            LiveEvent::WebSocket { .. } => filter.topic.is_none(),
             _ => true,
         }
     }

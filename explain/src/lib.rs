@@ -13,6 +13,7 @@
 //! names           the names of versions, sides and codes
 //! json_input      JSON that people write
 //! other_protocol  signs that bytes are not MQTT
+//! websocket       MQTT over WebSocket
 //! capture         pcap and pcapng: from a file to the bytes of TCP connections
 //! input           pasted text to bytes, one file for each form
 //! decode_rules    the rules that are waived, and the optional ones that are added
@@ -27,6 +28,7 @@
 //! statistics      packets, broken rules and waiting times, counted
 //! conversation    both directions of a connection that were recorded separately
 //! live            a connection whose bytes come piece by piece
+//! transport       a connection over TCP or WebSocket
 //! terminal        lines for the terminal: their width, and ASCII
 //! clock           dates and times
 //! report          what is printed, and the objects of `--json`
@@ -63,6 +65,7 @@ mod order;
 mod other_protocol;
 pub mod page;
 mod program;
+#[cfg(not(target_family = "wasm"))]
 mod proxy;
 mod replay;
 mod report;
@@ -70,7 +73,9 @@ mod statistics;
 mod stream;
 mod terminal;
 mod text;
+mod transport;
 mod watch;
+mod websocket;
 mod will;
 
 pub use self::program::{explain_bytes, main};

@@ -153,22 +153,40 @@ impl Live {
         missing: Missing,
         report: &mut Report<'_>,
     ) -> io::Result<()> {
-        self.cut_off(sender, report)?;
         let (Missing::Bytes(length) | Missing::BytesOrFin(length)) = missing;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
+        self.lose(sender, Some(length), report)?;
+        report(LiveEvent::Missing { sender, missing })
+    }
+
+    /// The same, without a report about the bytes that are missing. Their number may be unknown.
+    pub fn lose(
+        &mut self,
+        sender: Sender,
+        length: Option<usize>,
+        report: &mut Report<'_>,
+    ) -> io::Result<()> {
+        self.cut_off(sender, report)?;
         let side = self.side(sender);
-        side.offset = side.offset.saturating_add(length);
-        if side.skip >= length && !side.is_lost {
-            side.skip -= length;
-        } else {
-            *side = Side {
-                offset: side.offset,
-                alignment: Alignment::SEARCHING,
-                ..Side::default()
-            };
+        side.offset = side.offset.saturating_add(length.unwrap_or(1));
+        match length.and_then(|length| side.skip.checked_sub(length)) {
+            Some(left) if !side.is_lost => side.skip = left,
+            _ => {
+                *side = Side {
+                    offset: side.offset,
+                    alignment: Alignment::SEARCHING,
+                    ..Side::default()
+                };
+            }
         }
         self.join_anew();
-        report(LiveEvent::Missing { sender, missing })
+        Ok(())
+    }
+
+    /// Decodes no more of both sides, which are another protocol.
+    pub fn other_protocol(&mut self, name: &str, report: &mut Report<'_>) -> io::Result<()> {
+        (self.client.is_lost, self.server.is_lost) = (true, true);
+        report(LiveEvent::OtherProtocol(name))
     }
 
     /// Bytes were sent again and differ, so it is unknown which of them the receiver has read.
@@ -301,7 +319,7 @@ impl Live {
         let all = std::mem::take(&mut side.bytes);
         if is_first && sender == Sender::Client && names_version(&all) {
             self.client.bytes = all;
-            self.begin_with_connect();
+            self.begin();
             return self.decode(sender, time, Decode::Complete, report);
         }
         let mut open = Vec::new();
@@ -314,8 +332,7 @@ impl Live {
             }
         }
         if let Some(name) = other_protocol::detect(&all).filter(|_| is_first && open.is_empty()) {
-            (self.client.is_lost, self.server.is_lost) = (true, true);
-            return report(LiveEvent::OtherProtocol(name));
+            return self.other_protocol(name, report);
         }
         let side = self.side(sender);
         let Alignment::Searching { unread, starts } = &mut side.alignment else {
@@ -331,7 +348,7 @@ impl Live {
     }
 
     /// The connection begins here, although its beginning was not expected.
-    fn begin_with_connect(&mut self) {
+    pub fn begin(&mut self) {
         self.client.alignment = Alignment::Known;
         let server = &mut self.server;
         if server.offset == 0 && server.bytes.is_empty() {
@@ -656,6 +673,7 @@ mod tests {
                 LiveEvent::Missing { missing, .. } => format!("missing: {missing:?}"),
                 LiveEvent::Unread { length, reason, .. } => format!("unread: {length} {reason:?}"),
                 LiveEvent::Changed(_) => String::from("changed"),
+                LiveEvent::WebSocket { .. } | LiveEvent::Bytes { .. } => unreachable!(),
             });
             Ok(())
         }

@@ -9,6 +9,7 @@ use crate::cli::Explain;
 use crate::event::Status;
 use crate::explain::{Source, print};
 use crate::hex;
+use crate::transport::Unwrapped;
 
 /// Pasted or dropped bytes: raw bytes, text in any form that the program reads, or a capture.
 #[derive(Debug, Clone)]
@@ -65,7 +66,7 @@ pub fn explain(pasted: &Pasted, options: Options) -> io::Result<Explanation> {
         ..Explain::default()
     };
     settings.show.show_secrets = options.show_secrets;
-    let source = read(pasted)?;
+    let source = read(pasted)?.without_websocket(options.version);
     let mut explanation = Explanation {
         status: "",
         notes: Vec::new(),
@@ -107,6 +108,11 @@ fn streams(source: &Source) -> Vec<String> {
     match source {
         Source::Stream(bytes) => vec![hex::encode(bytes)],
         Source::Streams { client, server } => vec![hex::encode(client), hex::encode(server)],
+        Source::WebSocket(Unwrapped { client, server, .. }) => {
+            let sides = [client, server].into_iter();
+            let sides = sides.filter(|bytes| !bytes.is_empty());
+            sides.map(|bytes| hex::encode(bytes)).collect()
+        }
         Source::Capture { .. } => Vec::new(),
     }
 }
@@ -183,6 +189,23 @@ mod tests {
             page["findings"][0]["rule"],
             "If the Will Flag is 0, Will QoS is 0."
         );
+    }
+
+    #[test]
+    fn explains_the_bytes_inside_of_a_websocket() {
+        let mut bytes = b"GET /mqtt HTTP/1.1\r\nUpgrade: websocket\r\n\r\n".to_vec();
+        bytes.extend(b"\x82\x8e\0\0\0\0");
+        bytes.extend(hex::decode(CONNECT).unwrap());
+        let explanation = explain(&Pasted::One(bytes), Options::default()).unwrap();
+        assert_eq!(explanation.status, "invalid");
+        assert_eq!(explanation.streams, [CONNECT]);
+        let lines = objects(&explanation);
+        let request = "WebSocket request for /mqtt, no subprotocol";
+        assert_eq!(lines[0]["message"], request);
+        let fault = "! WebSocket: the client has to offer the subprotocol mqtt \
+                     [v3.1.1 MQTT-6.0.0-3]";
+        assert_eq!(lines[1]["message"], fault);
+        assert_eq!(lines[2]["page"]["hex"], CONNECT);
     }
 
     #[test]

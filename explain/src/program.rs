@@ -8,7 +8,9 @@ use clap_complete::Shell;
 
 use crate::cli::{Cli, Command, UNUSABLE};
 use crate::explain::{self, Source};
-use crate::{encode, judge, proxy};
+#[cfg(not(target_family = "wasm"))]
+use crate::proxy;
+use crate::{encode, judge};
 
 /// The program.
 pub fn main() -> ExitCode {
@@ -24,7 +26,11 @@ pub fn main() -> ExitCode {
         Some(Command::Judge) => judge::run(io::stdin().lock(), BufWriter::new(io::stdout().lock()))
             .map(|all_read| ExitCode::from(u8::from(!all_read))),
         Some(Command::Encode(options)) => encode::run(&options),
+        #[cfg(not(target_family = "wasm"))]
         Some(Command::Proxy(options)) => proxy::run(&options).map(ExitCode::from),
+        // the page has no sockets
+        #[cfg(target_family = "wasm")]
+        Some(Command::Proxy(_)) => Err(io::ErrorKind::Unsupported.into()),
         Some(Command::Completions { shell }) => completions(shell),
         Some(Command::Man { command }) => man(command.as_deref()),
         None => explain::run(&cli.explain).map(ExitCode::from),

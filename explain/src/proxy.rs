@@ -5,11 +5,18 @@
 //! out, decodes them and writes.
 
 mod queue;
+mod record;
 mod relay;
 mod screen;
+mod socket;
+mod tls;
+mod totals;
+mod upstream;
+mod websocket;
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, ToSocketAddrs};
+use std::process;
 use std::sync::Arc;
 use std::thread;
 
@@ -17,39 +24,58 @@ use crate::cli::ProxyOptions;
 use crate::event::Status;
 
 use self::queue::Queue;
-use self::relay::{Acceptor, Upstream, print_note, resolve};
+use self::record::Recorder;
+use self::relay::{Acceptor, print_note};
 use self::screen::Screen;
+use self::upstream::Upstream;
 
-/// Forwards connections until the output is closed; with `--once`, only the first one.
+/// The exit status after a second Ctrl-C, as that of a shell.
+const KILLED: i32 = 130;
+
+/// Forwards connections until the user stops it or the output is closed; with `--once`, only the
+/// first one.
 pub fn run(options: &ProxyOptions) -> io::Result<Status> {
-    let upstream = Arc::new(Upstream {
-        name: options.upstream.clone(),
-        addresses: resolve(&options.upstream, Some(1883))?,
-    });
-    let listen = resolve(&options.listen, None)?;
-    let listener = TcpListener::bind(&listen[..]).map_err(|error| {
-        let text = format!("cannot listen on {}: {error}", options.listen);
-        io::Error::new(error.kind(), text)
-    })?;
+    let upstream = Arc::new(Upstream::new(options)?);
+    let tls = match (&options.cert, &options.key) {
+        (Some(certificate), Some(key)) => Some(Arc::new(tls::Acceptor::new(certificate, key)?)),
+        _ => None,
+    };
+    let listener = listen(&options.listen)?;
     let address = listener.local_addr()?;
+    let recorder = match (&options.write, upstream.address()) {
+        (Some(path), Some(server)) => Some(Recorder::create(path, server)?),
+        _ => None,
+    };
+    let queue = Arc::new(Queue::default());
+    let of_signals = Arc::clone(&queue);
+    // Ctrl-C, and a request to end
+    let stop = move || {
+        if of_signals.interrupt() {
+            process::exit(KILLED);
+        }
+    };
+    ctrlc::set_handler(stop).map_err(io::Error::other)?;
     print_note(&format!(
         "listening on {address}, forwarding to {}",
         options.upstream
     ));
-    let queue = Arc::new(Queue::default());
     let acceptor = Acceptor {
         listener,
+        tls,
         upstream,
         queue: Arc::clone(&queue),
     };
     let once = options.once;
     thread::Builder::new().spawn(move || acceptor.run(once))?;
-    let mut screen = Screen::new(options);
-    let shown = screen.show(&queue);
-    // open connections go on, although nothing shows them any more
-    queue.close();
-    match (shown, screen.failure) {
-        (Ok(()), None) => Ok(screen.status),
-        (Err(error), _) | (_, Some(error)) => Err(error),
-    }
+    Screen::new(options, recorder).show(&queue)
+}
+
+fn listen(address: &str) -> io::Result<TcpListener> {
+    let addresses = address.to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+    addresses
+        .and_then(|it| TcpListener::bind(&it[..]))
+        .map_err(|error| {
+            let text = format!("cannot listen on {address}: {error}");
+            io::Error::new(error.kind(), text)
+        })
 }

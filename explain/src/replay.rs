@@ -14,10 +14,12 @@ use crate::capture::{
 use crate::cli::Explain;
 use crate::event::{LiveEvent, Missing, Moment, Status};
 use crate::fixed_header::starts_with_connect;
-use crate::live::{Live, VersionSource, names_version};
+use crate::live::{VersionSource, names_version};
 use crate::names;
 use crate::report::{self, Closing, ConnectionCount, Lines, Name, Output, Shown};
+use crate::transport::Connection;
 use crate::watch::Beginning;
+use crate::websocket::{MAX_HEAD, Request, head_len};
 
 /// The ports on which a connection is taken for MQTT, whatever its bytes are.
 const PORTS: [u16; 2] = [1883, 8883];
@@ -85,7 +87,7 @@ struct Undecided {
 struct Mqtt {
     shown: Shown,
     client: Peer,
-    live: Live,
+    live: Connection,
     /// The moment of the last segment.
     last: Moment,
     has_ended: bool,
@@ -167,7 +169,7 @@ impl<'a> Replay<'a> {
         Mqtt {
             shown: Shown::new(name),
             client,
-            live: Live::new(beginning, self.options.mqtt, show.rules()),
+            live: Connection::new(beginning, self.options.mqtt, show.rules()),
             last: Moment::default(),
             has_ended: false,
             is_other_protocol: false,
@@ -181,7 +183,7 @@ impl<'a> Replay<'a> {
         mut undecided: Undecided,
         segment: Segment<'_>,
     ) -> io::Result<Option<Session>> {
-        const MOST: usize = 4096;
+        const MOST: usize = MAX_HEAD;
         let Content::Bytes(bytes) = segment.content else {
             self.count.other += 1;
             return Ok(None);
@@ -192,21 +194,17 @@ impl<'a> Replay<'a> {
             None => Peer::BOTH.to_vec(),
         };
         let mut sent = candidates.iter().map(|peer| undecided.sent_by(*peer));
-        let is_websocket = sent.clone().any(asks_for_mqtt_over_websocket);
-        let may_be_connect = sent.any(may_be_connect);
+        let may_be_mqtt = sent.any(|bytes| may_be_connect(bytes) || may_be_request(bytes));
         let mut candidates = candidates.into_iter();
-        let client = candidates.find(|peer| names_version(undecided.sent_by(*peer)));
+        let is_client = |bytes| names_version(bytes) || asks_for_mqtt(bytes);
+        let client = candidates.find(|peer| is_client(undecided.sent_by(*peer)));
         if let Some(client) = client {
             let mut mqtt = self.open(ends, client);
             self.opened(&mut mqtt, segment)?;
             undecided.replay(|segment| self.mqtt(&mut mqtt, segment))?;
             return Ok(Some(Session::Mqtt(Box::new(mqtt))));
         }
-        if is_websocket {
-            self.count.websocket += 1;
-            return Ok(None);
-        }
-        if may_be_connect && undecided.len() <= MOST {
+        if may_be_mqtt && undecided.len() <= MOST {
             return Ok(Some(Session::Undecided(undecided)));
         }
         self.count.other += 1;
@@ -256,7 +254,7 @@ impl<'a> Replay<'a> {
             }
             Content::Reset => {
                 for sender in [Sender::Client, Sender::Server] {
-                    live.cut_off(sender, &mut print)?;
+                    live.cut_off(sender, at.time, &mut print)?;
                 }
                 mqtt.has_ended = true;
                 live.close(match sender {
@@ -289,7 +287,7 @@ impl<'a> Replay<'a> {
         let mut lines = Lines::new(&mut self.output, &mut mqtt.shown);
         let mut print = |event: LiveEvent<'_>| lines.live_event(at, &event);
         for sender in [Sender::Client, Sender::Server] {
-            mqtt.live.cut_off(sender, &mut print)?;
+            mqtt.live.cut_off(sender, at.time, &mut print)?;
         }
         let packets = mqtt.shown.totals.packets;
         let version = match mqtt.live.version() {
@@ -448,16 +446,21 @@ fn may_be_connect(bytes: &[u8]) -> bool {
     bytes.is_empty() || bytes.len() < LONGEST && starts_with_connect(bytes)
 }
 
-/// Whether the bytes begin with the request for a WebSocket with MQTT.
-fn asks_for_mqtt_over_websocket(bytes: &[u8]) -> bool {
-    if !bytes.starts_with(b"GET ") {
+/// Whether the bytes may be the beginning of a request for a WebSocket.
+fn may_be_request(bytes: &[u8]) -> bool {
+    const GET: &[u8] = b"GET ";
+    let common = bytes.len().min(GET.len());
+    bytes.get(..common) == GET.get(..common) && head_len(bytes).is_none()
+}
+
+/// Whether the bytes begin with a request for a WebSocket with MQTT, by its subprotocol or its path.
+fn asks_for_mqtt(bytes: &[u8]) -> bool {
+    let head = head_len(bytes).and_then(|length| bytes.get(..length));
+    let Some(request) = head.and_then(Request::parse).filter(|it| it.is_upgrade) else {
         return false;
-    }
-    let mut lines = bytes.split(|byte| *byte == b'\n');
-    lines.any(|line| {
-        let line = line.to_ascii_lowercase();
-        line.starts_with(b"sec-websocket-protocol:") && line.windows(4).any(|it| it == b"mqtt")
-    })
+    };
+    let mut names = request.protocols.iter().map(|it| &it.0);
+    names.any(|name| name.starts_with("mqtt")) || request.target.contains("mqtt")
 }
 
 /// Shows on the standard error how much of a large file was read, if the output goes elsewhere.

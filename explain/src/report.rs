@@ -15,6 +15,7 @@ mod style;
 mod summary;
 mod tree;
 mod view;
+mod websocket;
 
 pub use self::capture::{ConnectionCount, not_read, not_read_object};
 pub use self::connection::{dialect, dialects, not_mqtt, order, totals};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mqtt_wire::{Delivery, Packet, PacketType, Sender, Statement, Version};
 
-use crate::event::{Event, LiveEvent, Missing, Moment, Record, Status, Verdict};
+use crate::event::{Event, LiveEvent, Missing, Moment, Notice, Record, Status, Verdict};
 use crate::filter::IS_PAGE;
 
 /// Counts of packets, bytes, connections and broken rules, and waiting times.
@@ -22,6 +22,8 @@ pub struct Statistics {
     pub missing_bytes: u64,
     /// Packets that break a rule.
     pub invalid: u64,
+    /// Broken rules of WebSocket.
+    pub websocket: u64,
     /// How often each statement was broken.
     violations: BTreeMap<(Version, &'static str), (Statement, u64)>,
     pub waits: BTreeMap<Exchange, Waits>,
@@ -143,7 +145,15 @@ impl Statistics {
                 }
             }
             LiveEvent::Unread { length, .. } => self.unread_bytes += *length as u64,
-            LiveEvent::OtherProtocol(_) | LiveEvent::Lost(_) | LiveEvent::Changed(_) => {}
+            LiveEvent::WebSocket {
+                notice: Notice::Fault(..),
+                ..
+            } => self.websocket += 1,
+            LiveEvent::OtherProtocol(_)
+            | LiveEvent::Lost(_)
+            | LiveEvent::Changed(_)
+            | LiveEvent::WebSocket { .. }
+            | LiveEvent::Bytes { .. } => {}
         }
     }
 
@@ -162,6 +172,7 @@ impl Statistics {
             unread_bytes,
             missing_bytes,
             invalid,
+            websocket,
             violations,
             waits,
             untimed,
@@ -179,6 +190,7 @@ impl Statistics {
         self.unread_bytes += unread_bytes;
         self.missing_bytes += missing_bytes;
         self.invalid += invalid;
+        self.websocket += websocket;
         for (key, (statement, number)) in violations {
             self.violations.entry(key).or_insert((statement, 0)).1 += number;
         }

@@ -72,6 +72,8 @@ fn can_be(client: &[u8], server: &[u8]) -> bool {
     match (starts_with_connect(client), starts_with_connect(server)) {
         (true, false) => true,
         (false, true) => false,
+        // WebSocket
+        _ if client.starts_with(b"GET ") => server.starts_with(b"HTTP/"),
         _ => is_valid(client, server) && !is_valid(server, client),
     }
 }

@@ -65,8 +65,10 @@ struct State {
     skipped_connections: u64,
     /// No further connections are accepted.
     is_last: bool,
-    /// The output is closed.
-    is_closed: bool,
+    /// The user has stopped the program.
+    is_interrupted: bool,
+    /// The reader waits for a message.
+    is_awaited: bool,
 }
 
 impl Queue {
@@ -79,11 +81,11 @@ impl Queue {
     /// Adds a message if there is room for it.
     pub fn offer(&self, message: Message) -> bool {
         let mut state = self.lock();
-        let fits = !state.is_closed && state.size + message.size() <= Self::LIMIT;
+        let fits = !state.is_interrupted && state.size + message.size() <= Self::LIMIT;
         if fits {
             state.size += message.size();
             state.messages.push_back(message);
-            self.changed.notify_all();
+            self.wake(&state);
         } else if matches!(message.content, Content::Opened(_)) {
             state.skipped_connections += 1;
         }
@@ -93,21 +95,35 @@ impl Queue {
     /// Adds a message for which there is always room.
     pub fn push(&self, message: Message) {
         let mut state = self.lock();
-        if !state.is_closed {
+        if !state.is_interrupted {
             state.messages.push_back(message);
+            self.wake(&state);
+        }
+    }
+
+    /// Wakes the reader if it waits: a call of the system, which forwarding should not pay for
+    /// nothing.
+    fn wake(&self, state: &State) {
+        if state.is_awaited {
             self.changed.notify_all();
         }
     }
 
-    /// Counts a new connection, which is the `last` one or not. Returns `false` if the output is
-    /// closed.
+    /// Counts a new connection, which is the `last` one or not. Returns `false` after the last one.
     pub fn enter(&self, last: bool) -> bool {
         let mut state = self.lock();
-        if !state.is_closed {
+        let enters = !state.is_last;
+        if enters {
             state.connected += 1;
             state.is_last = last;
         }
-        !state.is_closed
+        enters
+    }
+
+    /// Accepts no further connections. The open ones go on.
+    pub fn refuse_connections(&self) {
+        self.lock().is_last = true;
+        self.changed.notify_all();
     }
 
     /// Counts a connection that ended.
@@ -124,12 +140,14 @@ impl Queue {
     pub fn next(&self, patience: Duration) -> Result<Option<Message>, Finished> {
         let mut state = self.lock();
         let is_idle = |state: &mut State| {
-            let is_over = state.is_last && state.connected == 0;
+            let is_over = state.is_over();
             state.messages.is_empty() && state.skipped_connections == 0 && !is_over
         };
         if is_idle(&mut state) {
+            state.is_awaited = true;
             let waited = self.changed.wait_timeout_while(state, patience, is_idle);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.is_awaited = false;
         }
         match state.messages.pop_front() {
             Some(message) => {
@@ -143,7 +161,7 @@ impl Queue {
                     &mut state.skipped_connections,
                 )),
             })),
-            None if state.is_last && state.connected == 0 => Err(Finished),
+            None if state.is_over() => Err(Finished),
             None => Ok(None),
         }
     }
@@ -153,17 +171,26 @@ impl Queue {
         self.lock().messages.is_empty()
     }
 
-    /// Drops all messages from now on, and waits for the open connections.
-    pub fn close(&self) {
+    /// Accepts no more messages. Returns whether that was so already.
+    pub fn interrupt(&self) -> bool {
         let mut state = self.lock();
-        state.is_closed = true;
-        state.messages.clear();
-        let connected = |state: &mut State| state.connected > 0;
-        drop(self.changed.wait_while(state, connected));
+        self.changed.notify_all();
+        std::mem::replace(&mut state.is_interrupted, true)
+    }
+
+    pub fn is_interrupted(&self) -> bool {
+        self.lock().is_interrupted
     }
 }
 
-/// The last connection has ended.
+impl State {
+    /// There will be no more messages.
+    fn is_over(&self) -> bool {
+        self.is_interrupted || self.is_last && self.connected == 0
+    }
+}
+
+/// There will be no more messages.
 pub struct Finished;
 
 /// How one direction ended.
@@ -178,6 +205,25 @@ pub enum End {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interrupt_leaves_what_passed_before() {
+        let queue = Queue::default();
+        let push = || {
+            queue.push(Message {
+                connection: 1,
+                time: Instant::now(),
+                content: Content::Closed,
+            });
+        };
+        assert!(queue.enter(false));
+        push();
+        assert!(!queue.interrupt());
+        push();
+        assert!(queue.interrupt());
+        assert!(queue.next(Duration::ZERO).is_ok_and(|it| it.is_some()));
+        assert!(queue.next(Duration::MAX).is_err());
+    }
 
     #[test]
     fn the_queue_has_a_limit() {

@@ -1,19 +1,26 @@
 //! Forwarding, and copies of what is forwarded.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::sync::Arc;
+use std::io::{self, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use mqtt_wire::Sender;
 
 use super::queue::{Content, End, Message, Queue};
+use super::socket::Socket;
+use super::tls;
+use super::upstream::{PATIENCE, Upstream};
+use super::websocket::{self, FrameReader, FrameSender, Target};
 use crate::fixed_header::PacketStarts;
+use crate::websocket::{MAX_HEAD, head_len};
 
 /// Accepts connections.
 pub struct Acceptor {
     pub listener: TcpListener,
+    /// Clients have to use TLS.
+    pub tls: Option<Arc<tls::Acceptor>>,
     pub upstream: Arc<Upstream>,
     pub queue: Arc<Queue>,
 }
@@ -38,10 +45,11 @@ impl Acceptor {
             let connection = Connection {
                 number,
                 address,
+                tls: self.tls.clone(),
                 upstream: Arc::clone(&self.upstream),
                 queue: Arc::clone(&self.queue),
             };
-            if let Err(error) = thread::Builder::new().spawn(move || connection.serve(&client)) {
+            if let Err(error) = thread::Builder::new().spawn(move || connection.serve(client)) {
                 print_note(&format!("cannot serve connection #{number}: {error}"));
                 self.queue.leave();
             }
@@ -56,12 +64,13 @@ impl Acceptor {
 struct Connection {
     number: u64,
     address: SocketAddr,
+    tls: Option<Arc<tls::Acceptor>>,
     upstream: Arc<Upstream>,
     queue: Arc<Queue>,
 }
 
 impl Connection {
-    fn serve(self, client: &TcpStream) {
+    fn serve(self, client: TcpStream) {
         let is_shown = self
             .queue
             .offer(self.message(Content::Opened(self.address)));
@@ -76,29 +85,85 @@ impl Connection {
         self.queue.leave();
     }
 
-    fn forward(&self, client: &TcpStream, is_shown: bool) -> io::Result<()> {
-        let upstream = &self.upstream;
-        let server = TcpStream::connect(&upstream.addresses[..]).map_err(|error| {
-            let text = format!("cannot reach {}: {error}", upstream.name);
-            io::Error::new(error.kind(), text)
-        })?;
-        for socket in [client, &server] {
+    fn forward(&self, client: TcpStream, is_shown: bool) -> io::Result<()> {
+        let client = self.accept(client)?;
+        let server = self.upstream.connect()?;
+        for socket in [&client, &server] {
             // without this option, small packets are only slower
-            let _ = socket.set_nodelay(true);
+            let _ = socket.tcp().set_nodelay(true);
         }
-        let tap = |sender| Tap {
-            connection: is_shown.then_some(self),
-            sender,
-            packet_starts: PacketStarts::default(),
-            skipped: 0,
+        let direction = |sender, from, to| Direction {
+            from,
+            to,
+            tap: Tap {
+                connection: is_shown.then_some(self),
+                sender,
+                packet_starts: PacketStarts::default(),
+                is_websocket: None,
+                skipped: 0,
+            },
+            end: None,
         };
-        thread::scope(|scope| {
-            let to_client = || forward_bytes(&server, client, tap(Sender::Server));
-            let other = thread::Builder::new().spawn_scoped(scope, to_client)?;
-            forward_bytes(client, &server, tap(Sender::Client));
-            other
-                .join()
-                .map_err(|_| io::Error::other("a thread failed"))
+        let from_client = direction(Sender::Client, &client, &server);
+        let from_server = direction(Sender::Server, &server, &client);
+        match &self.upstream.websocket {
+            None => forward_to_tcp(from_client, from_server),
+            Some(target) => self.forward_to_websocket(target, from_client, from_server),
+        }
+    }
+
+    /// Forwards to a server that expects WebSocket. If the client uses WebSocket, too, everything is
+    /// forwarded as it is, but the request gets the address of the server.
+    fn forward_to_websocket(
+        &self,
+        target: &Target,
+        mut from_client: Direction<'_>,
+        mut from_server: Direction<'_>,
+    ) -> io::Result<()> {
+        let start = from_client.start(b"GET ");
+        let (head, after) = split_head(&start);
+        let server = from_client.to;
+        if websocket::accept(head).is_some() {
+            server.write_all(&[&target.readdress(head), after].concat())?;
+            let nothing = || Convert::Nothing;
+            return both(
+                || from_client.run(&[], nothing),
+                || from_server.run(&[], nothing),
+            );
+        }
+        let response = target.request().and_then(|(request, accept)| {
+            server.tcp().set_read_timeout(Some(PATIENCE))?;
+            server.write_all(request.as_bytes())?;
+            let response = from_server.start(b"HTTP/1.");
+            let head = head_len(&response).and_then(|length| response.get(..length));
+            Target::check(head.unwrap_or(&response), &accept)?;
+            server.tcp().set_read_timeout(None)?;
+            Ok(response)
+        });
+        let response = response.map_err(|error| self.upstream.unreachable(&error))?;
+        let (_, frames) = split_head(&response);
+        let frame_sender = FrameSender::new(server, Sender::Client);
+        let wrap = || Convert::Wrap(&frame_sender);
+        let unwrap = || Convert::unwrap(Sender::Server, &frame_sender);
+        both(
+            || from_client.run(&start, wrap),
+            || from_server.run(frames, unwrap),
+        )
+    }
+
+    fn accept(&self, client: TcpStream) -> io::Result<Socket> {
+        let Some(acceptor) = &self.tls else {
+            return Ok(Socket::Plain(client));
+        };
+        let accept = || {
+            client.set_read_timeout(Some(PATIENCE))?;
+            let socket = acceptor.accept(client)?;
+            socket.tcp().set_read_timeout(None)?;
+            Ok(Socket::Tls(Box::new(socket)))
+        };
+        accept().map_err(|error: io::Error| {
+            let text = format!("no TLS with the client: {error}");
+            io::Error::new(error.kind(), text)
         })
     }
 
@@ -111,31 +176,166 @@ impl Connection {
     }
 }
 
-/// Forwards the bytes of one direction, and then its end.
-fn forward_bytes(mut from: &TcpStream, mut to: &TcpStream, mut tap: Tap<'_>) {
-    let mut buffer = vec![0; 1 << 14];
-    let end = loop {
-        let bytes = match from.read(&mut buffer) {
-            Ok(0) => break End::Closed,
-            Ok(length) => buffer.get(..length).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => break End::Reset(error.kind()),
-        };
-        // the copy comes first, so that the answer cannot be shown before the packet
-        tap.copy(bytes);
-        if to.write_all(bytes).is_err() {
-            break End::Refused;
+/// Forwards to a server that expects MQTT over TCP. A client that uses WebSocket gets its answers
+/// over WebSocket.
+fn forward_to_tcp(mut from_client: Direction<'_>, from_server: Direction<'_>) -> io::Result<()> {
+    let frame_sender = FrameSender::new(from_client.from, Sender::Server);
+    let uses_websocket = OnceLock::new();
+    both(
+        || {
+            let start = from_client.start(b"GET ");
+            let (head, after) = split_head(&start);
+            match websocket::accept(head) {
+                Some(answer) if frame_sender.begin(&answer, &uses_websocket) => {
+                    let unwrap = || Convert::unwrap(Sender::Client, &frame_sender);
+                    from_client.run(after, unwrap);
+                }
+                _ => from_client.run(&start, || Convert::Nothing),
+            }
+        },
+        // a server that sends first does not wait for a WebSocket
+        || {
+            from_server.run(&[], || match uses_websocket.get_or_init(|| false) {
+                true => Convert::Wrap(&frame_sender),
+                false => Convert::Nothing,
+            });
+        },
+    )
+}
+
+/// Runs both directions to their ends.
+fn both(from_client: impl FnOnce(), from_server: impl FnOnce() + Send) -> io::Result<()> {
+    thread::scope(|scope| {
+        let other = thread::Builder::new().spawn_scoped(scope, from_server)?;
+        from_client();
+        other
+            .join()
+            .map_err(|_| io::Error::other("a thread failed"))
+    })
+}
+
+/// The head of HTTP at the beginning, if it is complete, and the bytes after it.
+fn split_head(bytes: &[u8]) -> (&[u8], &[u8]) {
+    bytes.split_at(head_len(bytes).unwrap_or(0))
+}
+
+/// One direction of a connection.
+struct Direction<'a> {
+    from: &'a Socket,
+    to: &'a Socket,
+    tap: Tap<'a>,
+    /// It has ended already.
+    end: Option<End>,
+}
+
+/// What happens to the bytes of a direction.
+enum Convert<'a> {
+    /// They are forwarded as they are.
+    Nothing,
+    /// They are put into frames of WebSocket.
+    Wrap(&'a FrameSender<'a>),
+    /// They are taken out of frames of WebSocket.
+    Unwrap {
+        reader: FrameReader,
+        answers: &'a FrameSender<'a>,
+    },
+}
+
+impl<'a> Convert<'a> {
+    fn unwrap(sender: Sender, answers: &'a FrameSender<'a>) -> Self {
+        Self::Unwrap {
+            reader: FrameReader::new(sender),
+            answers,
         }
-    };
-    tap.end(end);
-    // an error only means that the other end is closed already
-    let _ = match end {
-        End::Closed => to.shutdown(Shutdown::Write),
-        // nothing can reach this side any more
-        End::Reset(_) => to.shutdown(Shutdown::Both),
-        // there may still be bytes in the other direction
-        End::Refused => from.shutdown(Shutdown::Read),
-    };
+    }
+}
+
+impl Direction<'_> {
+    /// Reads the first bytes: a whole head of HTTP if they begin with `http`.
+    fn start(&mut self, http: &[u8]) -> Vec<u8> {
+        let mut start = Vec::new();
+        let mut buffer = vec![0; MAX_HEAD];
+        loop {
+            let common = start.len().min(http.len());
+            let may_be_http = start.get(..common) == http.get(..common);
+            if !may_be_http || head_len(&start).is_some() || start.len() > MAX_HEAD {
+                return start;
+            }
+            match self.read(&mut buffer) {
+                Ok(bytes) => start.extend_from_slice(bytes),
+                Err(end) => {
+                    self.end = Some(end);
+                    return start;
+                }
+            }
+        }
+    }
+
+    /// Forwards bytes that were read before, then the rest of the direction, and then its end. When
+    /// the first bytes are there, `decide` says how.
+    fn run<'c>(mut self, start: &[u8], decide: impl FnOnce() -> Convert<'c>) {
+        let mut decide = Some(decide);
+        let mut convert = Convert::Nothing;
+        let mut pass = |to: &Socket, bytes: &[u8]| {
+            if let Some(decide) = decide.take() {
+                convert = decide();
+            }
+            match &mut convert {
+                Convert::Nothing => to.write_all(bytes).map_err(|_| End::Refused),
+                Convert::Wrap(frames) => frames.data(bytes).map_err(|_| End::Refused),
+                Convert::Unwrap { reader, answers } => {
+                    match reader.read(bytes, answers, &mut |bytes| to.write_all(bytes)) {
+                        Ok(true) => Ok(()),
+                        Ok(false) => Err(End::Closed),
+                        Err(_) => Err(End::Refused),
+                    }
+                }
+            }
+        };
+        let to = self.to;
+        let passed = if start.is_empty() {
+            Ok(())
+        } else {
+            pass(to, start)
+        };
+        let mut buffer = vec![0; 1 << 14];
+        let end = match (passed, self.end) {
+            (Err(end), _) | (Ok(()), Some(end)) => end,
+            (Ok(()), None) => loop {
+                let passed = self.read(&mut buffer).and_then(|bytes| pass(to, bytes));
+                if let Err(end) = passed {
+                    break end;
+                }
+            },
+        };
+        self.tap.end(end);
+        if let Convert::Wrap(frames) = convert {
+            // the other end may be closed already
+            let _ = frames.close();
+        }
+        // an error only means that the other end is closed already
+        let _ = match end {
+            End::Closed => to.shutdown(Shutdown::Write),
+            // nothing can reach this side any more
+            End::Reset(_) => to.shutdown(Shutdown::Both),
+            // there may still be bytes in the other direction
+            End::Refused => self.from.shutdown(Shutdown::Read),
+        };
+    }
+
+    /// Reads some bytes, and copies them. The copy comes before they are forwarded, so that the
+    /// answer cannot be shown before the packet.
+    fn read<'b>(&mut self, buffer: &'b mut [u8]) -> Result<&'b [u8], End> {
+        match self.from.read(buffer) {
+            Ok(0) => Err(End::Closed),
+            Ok(length) => {
+                let bytes = buffer.get(..length).unwrap_or_default();
+                self.tap.copy(bytes);
+                Ok(bytes)
+            }
+            Err(error) => Err(End::Reset(error.kind())),
+        }
+    }
 }
 
 /// Puts copies of the bytes of one direction into the queue.
@@ -144,6 +344,8 @@ struct Tap<'a> {
     connection: Option<&'a Connection>,
     sender: Sender,
     packet_starts: PacketStarts,
+    /// Whether the direction begins with HTTP; `None` before its first byte.
+    is_websocket: Option<bool>,
     /// How many bytes did not fit in the queue since the last copy.
     skipped: u64,
 }
@@ -153,9 +355,14 @@ impl Tap<'_> {
         let Some(connection) = self.connection else {
             return;
         };
-        let start = match (self.skipped, self.packet_starts.advance(bytes)) {
-            (0, _) => 0,
-            (_, start) => start.unwrap_or(bytes.len()),
+        let is_http = matches!(bytes.first(), Some(b'G' | b'H'));
+        let start = match self.is_websocket.get_or_insert(is_http) {
+            // a frame often begins where bytes are read
+            true => 0,
+            false => match (self.skipped, self.packet_starts.advance(bytes)) {
+                (0, _) => 0,
+                (_, start) => start.unwrap_or(bytes.len()),
+            },
         };
         let copied = bytes.get(start..).unwrap_or_default();
         let message = connection.message(Content::Bytes {
@@ -180,22 +387,6 @@ impl Tap<'_> {
             connection.queue.push(message);
         }
     }
-}
-
-/// The server.
-pub struct Upstream {
-    pub name: String,
-    pub addresses: Vec<SocketAddr>,
-}
-
-/// The addresses of a host with a port, or with this `port` if it names none.
-pub fn resolve(address: &str, port: Option<u16>) -> io::Result<Vec<SocketAddr>> {
-    let found = match (address.to_socket_addrs(), port) {
-        (Ok(found), _) => Ok(found.collect()),
-        (Err(error), None) => Err(error),
-        (Err(_), Some(port)) => (address, port).to_socket_addrs().map(Iterator::collect),
-    };
-    found.map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
 }
 
 /// Prints a note to the user. A closed standard error is no reason to fail.

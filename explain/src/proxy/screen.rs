@@ -1,7 +1,10 @@
 //! The connections of the proxy on the screen.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::rc::Rc;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mqtt_wire::Sender;
@@ -9,29 +12,74 @@ use mqtt_wire::will::Ending;
 use serde_json::json;
 
 use super::queue::{Content, End, Message, Queue};
+use super::record::{Recorder, Recording};
+use super::totals::AllTotals;
 use crate::cli::ProxyOptions;
 use crate::event::{LiveEvent, Moment, Status};
-use crate::live::{Live, STALL};
+use crate::live::STALL;
 use crate::names;
 use crate::report::{self, Closing, Lines, Name, Output, Shown, UNSURE};
+use crate::transport::Connection;
 use crate::watch::Beginning;
 
-/// Shows what passes.
+/// After everything was shown, more messages may come for this time. Each of them would cost the
+/// thread that forwards a switch to this one.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Shows what passes, and writes it to the file of `--write`.
 pub struct Screen<'a> {
     output: Output<'a>,
+    is_closed: Rc<Cell<bool>>,
     options: &'a ProxyOptions,
     /// When the program began, also since 1970.
     started: (Instant, Duration),
+    recording: Recording,
     sessions: BTreeMap<u64, Session>,
-    /// The result of the last connection.
-    pub status: Status,
-    /// Why the last connection could not be forwarded.
-    pub failure: Option<io::Error>,
+    totals: AllTotals,
+    /// The result of the connections that the filter selects.
+    selected: Option<Status>,
+    /// Why the only connection could not be forwarded.
+    failure: Option<io::Error>,
+}
+
+/// The standard output, until it is closed.
+struct UntilClosed {
+    out: Box<dyn Write>,
+    is_closed: Rc<Cell<bool>>,
+}
+
+impl UntilClosed {
+    fn unless_closed<T>(
+        &mut self,
+        when_closed: T,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<T>,
+    ) -> io::Result<T> {
+        if self.is_closed.get() {
+            return Ok(when_closed);
+        }
+        match write(&mut *self.out) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.is_closed.set(true);
+                Ok(when_closed)
+            }
+            done => done,
+        }
+    }
+}
+
+impl Write for UntilClosed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unless_closed(bytes.len(), |out| out.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unless_closed((), |out| out.flush())
+    }
 }
 
 /// A connection that is open.
 struct Session {
-    live: Live,
+    live: Connection,
     shown: Shown,
     began: Instant,
     /// A side reset the connection, which ended both directions.
@@ -41,41 +89,102 @@ struct Session {
 }
 
 impl<'a> Screen<'a> {
-    pub fn new(options: &'a ProxyOptions) -> Self {
+    pub fn new(options: &'a ProxyOptions, recorder: Option<Recorder>) -> Self {
+        let is_closed = Rc::new(Cell::new(false));
+        let mut output = options.show.stdout();
+        output.out = Box::new(UntilClosed {
+            out: output.out,
+            is_closed: Rc::clone(&is_closed),
+        });
         Self {
-            output: options.show.stdout(),
+            output,
+            is_closed,
             options,
             started: (Instant::now(), since_1970()),
+            recording: Recording {
+                recorder,
+                failure: None,
+            },
             sessions: BTreeMap::new(),
-            status: Status::Valid,
+            totals: AllTotals::default(),
+            selected: None,
             failure: None,
         }
     }
 
-    /// Shows the messages of the queue until there are no more.
-    pub fn show(&mut self, queue: &Queue) -> io::Result<()> {
+    /// Shows the messages of the queue until there are no more, and returns the worst result.
+    pub fn show(mut self, queue: &Queue) -> io::Result<Status> {
         let mut last_check = Instant::now();
         while let Ok(message) = queue.next(STALL / 4) {
             let now = message.as_ref().map_or_else(Instant::now, |it| it.time);
-            if let Some(message) = message {
-                self.message(message)?;
-            }
-            if now.saturating_duration_since(last_check) >= STALL / 4 {
+            let is_due = now.saturating_duration_since(last_check) >= STALL / 4;
+            if is_due {
                 last_check = now;
-                for session in self.sessions.values_mut() {
-                    let at = moment(self.started, session.began, now);
-                    let Session { live, shown, .. } = session;
-                    let mut lines = Lines::new(&mut self.output, shown);
-                    live.report_stalled(at.time, &mut |event| lines.live_event(at, &event))?;
-                }
             }
-            // a burst of packets is written at once
+            self.show_next(message, is_due.then_some(now))?;
             if queue.is_empty() {
                 self.output.out.flush()?;
+                self.recording.write(Recorder::flush);
+                thread::sleep(PAUSE);
+            }
+            if self.is_closed.get() {
+                // the open connections go on, although nothing shows them any more
+                queue.refuse_connections();
             }
         }
+        if queue.is_interrupted() {
+            self.interrupted()?;
+        }
         self.output.summary(None)?;
-        self.output.out.flush()
+        self.output.out.flush()?;
+        self.recording.write(Recorder::flush);
+        match self.failure.or(self.recording.failure) {
+            Some(error) => Err(error),
+            None if self.output.filter.selects() => Ok(self.selected.unwrap_or(Status::NotMqtt)),
+            None => Ok(self.selected.unwrap_or_default()),
+        }
+    }
+
+    /// Shows a message, and at some times the packets that have been incomplete for a while.
+    fn show_next(&mut self, message: Option<Message>, now: Option<Instant>) -> io::Result<()> {
+        if let Some(message) = message {
+            self.message(message)?;
+        }
+        if let Some(now) = now {
+            for session in self.sessions.values_mut() {
+                let at = moment(self.started, session.began, now);
+                let Session { live, shown, .. } = session;
+                let mut lines = Lines::new(&mut self.output, shown);
+                live.report_stalled(at.time, &mut |event| lines.live_event(at, &event))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows the connections that are open when the user stops the program, and all totals.
+    fn interrupted(&mut self) -> io::Result<()> {
+        let open = self.sessions.len();
+        for mut session in std::mem::take(&mut self.sessions).into_values() {
+            let at = moment(self.started, session.began, Instant::now());
+            let closing = Closing {
+                will: None,
+                has_ended: false,
+                note: String::from(", still open"),
+            };
+            Lines::new(&mut self.output, &mut session.shown).closed(at, &closing)?;
+            self.add(&session.shown);
+        }
+        if self.output.has_lines() {
+            let is_json = self.output.is_json;
+            self.totals.write(&mut self.output.out, open, is_json)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the result of a connection.
+    fn add(&mut self, shown: &Shown) {
+        self.totals.add(&shown.totals);
+        self.selected = self.selected.max(shown.status(&self.output.filter));
     }
 
     fn message(&mut self, message: Message) -> io::Result<()> {
@@ -86,9 +195,11 @@ impl<'a> Screen<'a> {
                 client: client.to_string(),
                 server: self.options.upstream.clone(),
             };
+            let record = |it: &mut Recorder| it.opened(number, message.time, client);
+            self.recording.write(record);
             let rules = self.options.show.rules();
             let mut session = Session {
-                live: Live::new(Beginning::Seen, self.options.mqtt, rules),
+                live: Connection::new(Beginning::Seen, self.options.mqtt, rules),
                 shown: Shown::new(name),
                 began: message.time,
                 is_reset: false,
@@ -97,6 +208,7 @@ impl<'a> Screen<'a> {
             let at = moment(self.started, message.time, message.time);
             Lines::new(&mut self.output, &mut session.shown).opened(at)?;
             self.sessions.insert(number, session);
+            self.totals.connections += 1;
             return Ok(());
         }
         if let Content::SkippedConnections(number) = message.content {
@@ -107,15 +219,27 @@ impl<'a> Screen<'a> {
         };
         let at = moment(self.started, session.began, message.time);
         let time = at.time;
+        let recording = &mut self.recording;
         let Session {
             live,
-            is_reset,
             shown,
+            is_reset,
             is_failed,
             ..
         } = session;
         let mut lines = Lines::new(&mut self.output, shown);
-        let mut show = |event: LiveEvent<'_>| lines.live_event(at, &event);
+        let mut show = |event: LiveEvent<'_>| {
+            match event {
+                LiveEvent::Bytes { sender, bytes } => {
+                    recording.write(|it| it.bytes(number, message.time, sender, bytes));
+                }
+                LiveEvent::Skipped { sender, length } => {
+                    recording.write(|it| it.skip(number, sender, length));
+                }
+                _ => {}
+            }
+            lines.live_event(at, &event)
+        };
         match message.content {
             Content::Bytes {
                 sender,
@@ -143,6 +267,10 @@ impl<'a> Screen<'a> {
                     End::Reset(_) => true,
                     End::Refused => false,
                 };
+                if is_end {
+                    let is_reset = matches!(end, End::Reset(_));
+                    recording.write(|it| it.ended(number, message.time, sender, is_reset));
+                }
                 *is_reset |= matches!(end, End::Reset(_));
                 if is_end {
                     live.close(ending(sender, end));
@@ -161,11 +289,16 @@ impl<'a> Screen<'a> {
             Content::Failed(error) => {
                 *is_failed = true;
                 lines.failed(at, &error)?;
-                self.failure = Some(error);
+                self.totals.failed += 1;
+                // one failure of many is no reason to fail at the end
+                if self.options.once {
+                    self.failure = Some(error);
+                }
                 Ok(())
             }
             // the line about the failure is the last one
             Content::Closed if *is_failed && !self.options.show.json => {
+                recording.write(|it| it.closed(number));
                 self.sessions.remove(&number);
                 Ok(())
             }
@@ -180,9 +313,10 @@ impl<'a> Screen<'a> {
                         note: String::new(),
                     },
                 )?;
-                let status = session.shown.status(&self.output.filter);
-                self.status = status.unwrap_or(Status::NotMqtt);
-                self.sessions.remove(&number);
+                recording.write(|it| it.closed(number));
+                if let Some(session) = self.sessions.remove(&number) {
+                    self.add(&session.shown);
+                }
                 Ok(())
             }
             Content::Opened(_) | Content::SkippedConnections(_) => Ok(()),

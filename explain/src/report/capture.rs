@@ -13,8 +13,6 @@ use crate::text::count;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ConnectionCount {
     pub of_mqtt: u64,
-    /// With MQTT over WebSocket.
-    pub websocket: u64,
     pub other: u64,
 }
 
@@ -26,30 +24,21 @@ pub fn not_read(
     skipped: &Skipped,
     damage: Option<Damage>,
 ) -> io::Result<()> {
-    let ConnectionCount {
-        of_mqtt,
-        websocket,
-        other,
-    } = connections;
+    let ConnectionCount { of_mqtt, other } = connections;
     let mut not_read = not_read_packets(skipped);
     not_read.extend(damage.map(not_read_rest));
-    let has_more = websocket > 0 || other > 0 || !not_read.is_empty() || hidden.is_any();
+    let has_more = other > 0 || !not_read.is_empty() || hidden.is_any();
     if of_mqtt > 0 && has_more {
         writeln!(out)?;
     }
     write_hidden(out, hidden)?;
     if of_mqtt == 0 {
         let see = if other > 0 { " (see --port)" } else { "" };
-        let text = match other + websocket {
+        let text = match other {
             0 => String::from("no TCP connection in this capture\n"),
-            _ => format!("no connection with plain MQTT in this capture{see}\n"),
+            _ => format!("no connection with MQTT in this capture{see}\n"),
         };
         paint(out, FAINT, &text)?;
-    }
-    if websocket > 0 {
-        let number = count(websocket, "TCP connection");
-        let text = format!("{number} with MQTT over WebSocket, which is not read\n");
-        paint(out, UNSURE, &text)?;
     }
     if other > 0 {
         let text = format!("{} without MQTT\n", count(other, "TCP connection"));
@@ -75,8 +64,7 @@ pub fn not_read_object(
     json!({
         "verdict": "capture", "packets": packets,
         "connections": {
-            "mqtt": connections.of_mqtt, "websocket": connections.websocket,
-            "other": connections.other,
+            "mqtt": connections.of_mqtt, "other": connections.other,
         },
         "not_read": {
             "udp": skipped.udp, "fragments": skipped.fragments, "malformed": skipped.malformed,

@@ -29,9 +29,13 @@ pub fn totals(out: &mut dyn Write, totals: &Totals) -> io::Result<()> {
     write!(out, "{}", count(totals.packets, "packet"))?;
     let verb = if breaking == 1 { "breaks" } else { "break" };
     match (refused, breaking) {
-        (_, 0) => Ok(()),
-        (0, _) => write!(out, " {verb} a rule of the conversation"),
-        (_, more) => write!(out, ", {more} more {verb} a rule of the conversation"),
+        (_, 0) => {}
+        (0, _) => write!(out, " {verb} a rule of the conversation")?,
+        (_, more) => write!(out, ", {more} more {verb} a rule of the conversation")?,
+    }
+    match totals.websocket {
+        0 => Ok(()),
+        number => write!(out, ", {} of WebSocket broken", count(number, "rule")),
     }
 }
 

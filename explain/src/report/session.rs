@@ -14,7 +14,8 @@ use super::line::{arrow, event};
 use super::output::Output;
 use super::style::{BAD, FAINT, UNSURE, paint};
 use super::view::Times;
-use crate::event::{Event, LiveEvent, Missing, Moment, Record, Status, Totals, Unread, Verdict};
+use super::websocket::{self, notice_object};
+use crate::event::{Event, LiveEvent, Missing, Moment, Status, Totals, Unread, Verdict};
 use crate::filter::{Client, Filter, Selection};
 use crate::names;
 use crate::statistics::{End, Requests, Statistics};
@@ -147,6 +148,9 @@ impl<'a, 'o> Lines<'a, 'o> {
 
     pub fn live_event(&mut self, at: Moment, event: &LiveEvent<'_>) -> io::Result<()> {
         let Self { output, shown } = self;
+        if let LiveEvent::Bytes { .. } = event {
+            return Ok(());
+        }
         shown.observe_end(event);
         let is_selected = shown.selection.selects(&output.filter, event);
         let client = shown.selection.client(&output.filter);
@@ -183,7 +187,7 @@ impl<'a, 'o> Lines<'a, 'o> {
             let number = shown.name.number;
             shown.requests.observe(number, at, event, statistics);
         }
-        count(&mut shown.totals, event);
+        shown.totals.observe(event);
         let is_open = shown.opened.is_none();
         let filter = &output.filter;
         let is_shown = is_rest || filter.shows(event) || is_open && filter.is_context(event);
@@ -226,6 +230,15 @@ impl<'a, 'o> Lines<'a, 'o> {
     fn line(&mut self, at: Moment, event: &LiveEvent<'_>) -> io::Result<()> {
         let (sender, verdict, length, text) = match event {
             LiveEvent::Packet(event) => return self.packet(at, event),
+            LiveEvent::Bytes { .. } => return Ok(()),
+            LiveEvent::WebSocket { sender, notice } => {
+                let view = self.output.view;
+                if self.output.is_json {
+                    return self.object(at, notice_object(*sender, notice, view));
+                }
+                let (style, text) = websocket::notice(notice, view);
+                return self.note(at, *sender, style, &text);
+            }
             LiveEvent::OtherProtocol(name) => return self.other_protocol(at, name),
             LiveEvent::Lost(sender) => {
                 let text = "not decoded from here on: no packet begins here";
@@ -391,12 +404,14 @@ impl<'a, 'o> Lines<'a, 'o> {
             packets,
             refused,
             breaking,
+            websocket,
             ..
         } = self.shown.totals;
         if self.output.is_json {
             let verdict = if closing.has_ended { "ended" } else { "open" };
             let object = json!({
                 "verdict": verdict, "packets": packets, "refused": refused, "breaking": breaking,
+                "websocket": websocket,
                 "will": closing.will.as_ref().map(json::will),
             });
             return self.object(at, object);
@@ -454,24 +469,6 @@ impl<'a, 'o> Lines<'a, 'o> {
             }
         }
         writeln!(self.out(), "{object}")
-    }
-}
-
-/// Counts a packet. An incomplete one may become complete later, or is counted at the end.
-fn count(totals: &mut Totals, event: &LiveEvent<'_>) {
-    match event {
-        LiveEvent::Packet(event) => {
-            let is_whole = |record: &&Record<'_>| !matches!(record.verdict, Verdict::Incomplete(_));
-            let record = event.record().filter(is_whole);
-            record.into_iter().for_each(|record| totals.add(record));
-        }
-        LiveEvent::OtherProtocol(_) => totals.status = Status::NotMqtt,
-        LiveEvent::Lost(_)
-        | LiveEvent::TooLong { .. }
-        | LiveEvent::Skipped { .. }
-        | LiveEvent::Missing { .. }
-        | LiveEvent::Unread { .. }
-        | LiveEvent::Changed(_) => {}
     }
 }
 

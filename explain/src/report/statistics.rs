@@ -48,6 +48,10 @@ pub fn statistics(out: &mut dyn Write, sums: &Statistics, times: Times) -> io::R
         paint(out, BAD, "invalid  ")?;
         writeln!(out, " {:>6}  {packets} that {verb} a rule", sums.invalid)?;
     }
+    if sums.websocket > 0 {
+        let text = format!("{} of WebSocket broken", count(sums.websocket, "rule"));
+        paint(out, BAD, &format!("  {text}\n"))?;
+    }
     let mut label = "rules";
     for (statement, number) in sums.violations() {
         let text = format!("{number:>6}  {}: {}", place(statement), statement.rule());
@@ -167,6 +171,7 @@ pub fn statistics_object(sums: &Statistics, times: Times) -> Value {
         "unread_bytes": sums.unread_bytes,
         "missing_bytes": sums.missing_bytes,
         "invalid": sums.invalid,
+        "websocket": sums.websocket,
         "violations": violations.collect::<Vec<_>>(),
         "acknowledgements": acknowledgements.collect::<Vec<_>>(),
         "untimed": sums.untimed,

@@ -1,113 +1,19 @@
-//! The proxy, between sockets on the loopback.
-
-mod common;
+//! Packets as they pass, and forwarding.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, ChildStderr, Command, Stdio};
-use std::thread::{self, JoinHandle};
+use std::net::{Shutdown, TcpListener};
+use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use mqtt_wire::monitor::BreachKind;
 use mqtt_wire::{Dialect, Packet, Version};
-use serde_json::Value;
 
-use common::Run;
-
-const CONNECT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c";
-const CONNACK: &[u8] = b"\x20\x02\0\0";
-const PUBLISH: &[u8] = b"\x30\x0a\0\x03a/bhello";
-const PINGREQ: &[u8] = b"\xc0\0";
-const DISCONNECT: &[u8] = b"\xe0\0";
-
-/// The program, passing connections on to a server.
-struct Proxy {
-    child: Child,
-    stderr: BufReader<ChildStderr>,
-    address: SocketAddr,
-}
-
-impl Proxy {
-    fn start(upstream: SocketAddr, args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mqtt-explain"))
-            .args(["proxy", "--listen", "127.0.0.1:0", "--upstream"])
-            .arg(upstream.to_string())
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let stderr = child.stderr.take().unwrap();
-        let mut stderr = BufReader::new(stderr);
-        stderr.read_line(&mut line).unwrap();
-        let words = line.strip_prefix("mqtt-explain: listening on ").unwrap();
-        let address = words.split(',').next().unwrap().parse().unwrap();
-        Self {
-            child,
-            stderr,
-            address,
-        }
-    }
-
-    fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).unwrap()
-    }
-
-    /// What it has said, when it ends by itself.
-    fn finish(mut self) -> Run {
-        let mut output = String::new();
-        let mut stdout = self.child.stdout.take().unwrap();
-        stdout.read_to_string(&mut output).unwrap();
-        let mut errors = String::new();
-        self.stderr.read_to_string(&mut errors).unwrap();
-        let status = self.child.wait().unwrap().code().unwrap();
-        Run {
-            output,
-            errors,
-            status,
-        }
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        // it may have ended
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A server that serves each connection in its own thread.
-fn server(
-    connections: usize,
-    serve: impl Fn(usize, TcpStream) + Clone + Send + 'static,
-) -> (SocketAddr, JoinHandle<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let all = thread::spawn(move || {
-        let serving = (0..connections).map(|number| {
-            let (stream, _) = listener.accept().unwrap();
-            let serve = serve.clone();
-            thread::spawn(move || serve(number, stream))
-        });
-        let serving: Vec<_> = serving.collect();
-        serving.into_iter().for_each(|it| it.join().unwrap());
-    });
-    (address, all)
-}
-
-fn read(mut stream: &TcpStream, length: usize) -> Vec<u8> {
-    let mut bytes = vec![0; length];
-    stream.read_exact(&mut bytes).unwrap();
-    bytes
-}
-
-fn read_all(mut stream: &TcpStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).unwrap();
-    bytes
-}
+use crate::common::Run;
+use crate::harness::{
+    CONNACK, CONNECT, DISCONNECT, PINGREQ, PUBLISH, Proxy, is_verdict, objects, read, read_all,
+    server, without_times,
+};
 
 /// A connection of a client and a server that say all this in turns, and what the program says.
 /// The client then closes the connection.
@@ -134,30 +40,6 @@ fn converse(turns: &[(&[u8], &[u8])], args: &[&str]) -> Run {
     assert_eq!(read_all(&client), b"");
     serving.join().unwrap();
     proxy.finish()
-}
-
-/// The output without what differs each time.
-fn without_times(output: &str) -> String {
-    let lines = output.lines().map(|line| {
-        let end = line.char_indices().nth(18).map_or(line.len(), |it| it.0);
-        let (place, rest) = line.split_at(end);
-        match place.split_whitespace().collect::<Vec<_>>()[..] {
-            [number, seconds] if seconds.parse::<f64>().is_ok() => format!("{number}{rest}\n"),
-            [_, client] if client.starts_with("127.0.0.1:") => String::from("opened\n"),
-            _ => format!("{line}\n"),
-        }
-    });
-    lines.collect()
-}
-
-/// Whether a line has the verdict on a connection.
-fn is_verdict(line: &str) -> bool {
-    line.starts_with('#') && !line.contains('→')
-}
-
-fn objects(output: &str) -> Vec<Value> {
-    let lines = output.lines();
-    lines.map(|it| serde_json::from_str(it).unwrap()).collect()
 }
 
 #[test]
@@ -468,19 +350,6 @@ fn reports_an_unreachable_server() {
     assert!(run.errors.contains(&format!("cannot reach {nobody}: ")));
     assert_eq!(run.status, 64);
 
-    // a filter does not hide it
-    for filter in [["--client-id", "c"], ["--topic", "t"]] {
-        let proxy = Proxy::start(
-            nobody,
-            &[&["--once", "--only-invalid"], &filter[..]].concat(),
-        );
-        assert_eq!(read_all(&proxy.connect()), b"");
-        let run = proxy.finish();
-        let lines: Vec<&str> = run.output.lines().collect();
-        assert!(lines[0].starts_with("#1  127.0.0.1:"), "{}", run.output);
-        assert!(lines[1].starts_with(&text), "{}", run.output);
-    }
-
     let proxy = Proxy::start(nobody, &["--once", "--json"]);
     assert_eq!(read_all(&proxy.connect()), b"");
     let run = proxy.finish();
@@ -526,26 +395,6 @@ fn unread_output_does_not_delay_forwarding() {
     let seen = connect + published * LENGTH;
     assert_eq!(seen + unseen.into_iter().sum::<usize>(), length);
 }
-
-#[test]
-fn forwards_the_rest_when_the_output_is_closed() {
-    let (upstream, serving) = server(1, |_, mut stream| {
-        assert_eq!(read(&stream, CONNECT.len()), CONNECT);
-        stream.write_all(CONNACK).unwrap();
-        assert_eq!(read(&stream, PUBLISH.len()), PUBLISH);
-        read_all(&stream);
-    });
-    let mut proxy = Proxy::start(upstream, &[]);
-    drop(proxy.child.stdout.take());
-    let mut client = proxy.connect();
-    client.write_all(CONNECT).unwrap();
-    assert_eq!(read(&client, CONNACK.len()), CONNACK);
-    client.write_all(PUBLISH).unwrap();
-    drop(client);
-    serving.join().unwrap();
-    assert_eq!(proxy.child.wait().unwrap().code(), Some(0));
-}
-
 #[test]
 fn filters_and_totals_are_those_of_captures() {
     let bad_publish = b"\x38\x0a\0\x03a/bhello";
