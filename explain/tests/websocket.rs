@@ -111,6 +111,32 @@ fn reads_a_capture() {
     assert_eq!(run.status, 0);
 }
 
+/// A text frame is about no topic, so `--topic` hides it, and counts it no more.
+#[test]
+fn filters_select_broken_rules_of_websocket() {
+    let (request, response) = (request(MQTT), response(MQTT));
+    let turns: &Turns<'_> = &[
+        (Client, &request),
+        (Server, &response),
+        (Client, &binary(CONNECT)),
+        (Client, &masked(0x81, b"text")),
+        (Client, &binary(DISCONNECT)),
+    ];
+    let filtered = |args: &[&str]| {
+        let run = run_capture(turns, args);
+        let faults = run.output.matches("MQTT-6.0.0-1").count();
+        (faults, run.output.contains("CONNECT 3.1.1"), run.status)
+    };
+    assert_eq!(filtered(&[]), (1, true, 1));
+    assert_eq!(filtered(&["--only-invalid"]), (1, false, 1));
+    assert_eq!(filtered(&["--client-id", "c"]), (1, true, 1));
+    assert_eq!(filtered(&["--client-id", "d"]), (0, false, 3));
+    assert_eq!(filtered(&["--topic", "a"]), (0, false, 3));
+    let summary = run_capture(turns, &["--summary", "--json"]).output;
+    let summary: Value = serde_json::from_str(&summary).unwrap();
+    assert_eq!(summary["websocket"], 1);
+}
+
 #[test]
 fn reads_a_capture_on_another_port_by_its_subprotocol_or_path() {
     let on_port_9001 = |request: &[u8]| {

@@ -61,6 +61,30 @@ of the conversation
 }
 
 #[test]
+fn the_summary_replaces_the_totals() {
+    let (upstream, _serving) = server(1, |_, mut stream| {
+        assert_eq!(read(&stream, CONNECT.len()), CONNECT);
+        stream.write_all(CONNACK).unwrap();
+        assert_eq!(read(&stream, PUBLISH.len()), PUBLISH);
+        read_all(&stream);
+    });
+    let proxy = Proxy::start(upstream, &["--summary", "--only-invalid"]);
+    let mut client = proxy.connect();
+    client.write_all(CONNECT).unwrap();
+    assert_eq!(read(&client, CONNACK.len()), CONNACK);
+    client.write_all(PUBLISH).unwrap();
+    client.write_all(b"\x40\x02\0\0").unwrap();
+    let run = stop(proxy, "-INT", "INVALID");
+    let summary = run.output.find("SUMMARY  4 packets, ").unwrap();
+    assert!(
+        run.output[summary..].contains("  1  still open, or the end was not seen\n"),
+        "{}",
+        run.output
+    );
+    assert_eq!(run.status, 1);
+}
+
+#[test]
 fn writes_totals_as_json() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let nobody = listener.local_addr().unwrap();
