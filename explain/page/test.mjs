@@ -294,6 +294,7 @@ async function useThePage(page) {
   await page.locator('[data-key="delete"]').click();
   await expectVerdict(page, "Incomplete");
   await page.locator('[data-key="insert"]').click();
+  await expectVerdict(page, "Valid"); // the answer replaces the box for the value
   await page.locator('[data-key="value"]').fill("02");
   await expectVerdict(page, "Valid");
 
