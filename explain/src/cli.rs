@@ -18,7 +18,7 @@ use crate::event::Status;
 use crate::filter::Filter;
 use crate::report::{Hidden, Output, Times, View};
 use crate::statistics::Wanted;
-use crate::terminal::{self, TextLines};
+use crate::terminal::{self, Plain, TextLines};
 
 /// Explains MQTT bytes: a labelled tree, and which byte breaks which rule.
 ///
@@ -523,15 +523,17 @@ impl ShowOptions {
             Color::Always => true,
             Color::Never => false,
         };
-        let mut out: Box<dyn Write> = Box::new(BufWriter::with_capacity(1 << 16, stdout.lock()));
+        const BUFFER: usize = 1 << 16;
+        let mut out: Box<dyn Write> = Box::new(BufWriter::with_capacity(BUFFER, stdout.lock()));
         if !color {
-            out = Box::new(anstream::StripStream::new(out));
+            out = Box::new(Plain::new(out));
         }
         let is_ascii = terminal::is_ascii();
-        if self.json || width.is_none() && !is_ascii {
-            return out;
+        if !self.json && (width.is_some() || is_ascii) {
+            out = Box::new(TextLines::new(out, width, is_ascii));
         }
-        Box::new(TextLines::new(out, width, is_ascii))
+        // all of these take less time for many lines at once
+        Box::new(BufWriter::with_capacity(BUFFER, out))
     }
 }
 

@@ -87,6 +87,41 @@ impl<W: Write> Write for TextLines<W> {
     }
 }
 
+/// An output without styles. A style is a sequence from ESC to "m"; the program writes no others.
+pub struct Plain<W> {
+    out: W,
+    is_in_style: bool,
+}
+
+impl<W: Write> Plain<W> {
+    pub fn new(out: W) -> Self {
+        let is_in_style = false;
+        Self { out, is_in_style }
+    }
+}
+
+impl<W: Write> Write for Plain<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        const ESC: u8 = 0x1b;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let end = if self.is_in_style { b'm' } else { ESC };
+            let at = memchr::memchr(end, rest);
+            let (part, after) = rest.split_at(at.unwrap_or(rest.len()));
+            if !self.is_in_style {
+                self.out.write_all(part)?;
+            }
+            self.is_in_style ^= at.is_some();
+            rest = after.get(1..).unwrap_or_default();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// Text in ASCII.
 fn ascii(text: &str) -> String {
     let mut ascii = String::with_capacity(text.len());
@@ -240,6 +275,18 @@ mod tests {
         }
         lines.flush().unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn plain_text_has_no_styles_wherever_it_is_cut() {
+        let styled = b"a\x1b[1m\x1b[31mmmb\x1b[0m\nc\x1b[0m";
+        for cut in 0..=styled.len() {
+            let mut out = Vec::new();
+            let mut plain = Plain::new(&mut out);
+            plain.write_all(&styled[..cut]).unwrap();
+            plain.write_all(&styled[cut..]).unwrap();
+            assert_eq!(out, b"ammb\nc");
+        }
     }
 
     #[test]

@@ -48,22 +48,22 @@ pub fn sentence(record: &Record<'_>, view: View) -> String {
 /// Writes a packet, without the verdict if it is valid.
 fn packet(out: &mut dyn Write, record: &Record<'_>, view: View) -> io::Result<()> {
     match record.verdict {
-        Verdict::Accept(_) => writeln!(out, "{}", sentence(record, view)),
+        Verdict::Accept(_) => {
+            let mut line = sentence(record, view);
+            line.push('\n');
+            out.write_all(line.as_bytes())
+        }
         Verdict::Reject(_) | Verdict::Incomplete(_) => verdict(out, record, None, view),
     }
 }
 
 /// Writes an event, and the details of a packet if it is refused or the view has the tree.
 pub fn event(out: &mut dyn Write, event: &Event<'_>, view: View) -> io::Result<()> {
-    let offset = match event {
-        Event::Packet(record) => record.offset.to_string(),
-        Event::Unread { .. } => String::new(),
-    };
-    // the space keeps a long number apart from the column before it
-    paint(out, FAINT, &format!(" {offset:>7}  "))?;
-    write!(out, "{} ", arrow(event.sender()))?;
+    let arrow = arrow(event.sender());
     match event {
         Event::Packet(record) => {
+            // the space keeps a long number apart from the column before it
+            write!(out, "{FAINT} {:>7}  {FAINT:#}{arrow} ", record.offset)?;
             packet(out, record, view)?;
             if record.is_refused() || view.tree {
                 details(out, record, view)?;
@@ -71,7 +71,10 @@ pub fn event(out: &mut dyn Write, event: &Event<'_>, view: View) -> io::Result<(
             }
             notes(out, record)
         }
-        Event::Unread { length, .. } => unread(out, *length),
+        Event::Unread { length, .. } => {
+            write!(out, "{:>10}{arrow} ", "")?;
+            unread(out, *length)
+        }
     }
 }
 

@@ -447,11 +447,11 @@ impl<'a, 'o> Lines<'a, 'o> {
         self.shown.last = at.time;
         let time = self.output.times.column(at, delta);
         let space = if time.is_empty() { "" } else { " " };
-        let text = match at.packet {
-            Some(packet) => format!("{packet:>6}{space}{time} {number:>5}"),
-            None => format!("{number:>6}{space}{time}"),
-        };
-        paint(self.out(), FAINT, &text)
+        let out = self.out();
+        match at.packet {
+            Some(packet) => write!(out, "{FAINT}{packet:>6}{space}{time} {number:>5}{FAINT:#}"),
+            None => write!(out, "{FAINT}{number:>6}{space}{time}{FAINT:#}"),
+        }
     }
 
     fn object(&mut self, at: Moment, mut object: Value) -> io::Result<()> {

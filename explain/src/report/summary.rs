@@ -1,5 +1,7 @@
 //! A packet in one line.
 
+use std::fmt::Write;
+
 use mqtt_wire::{
     Connect, Delivery, Packet, Properties, Property, PropertyId, ReasonCode, SubAck, Version, Will,
 };
@@ -45,7 +47,10 @@ pub fn summary(packet: &Packet<'_>, version: Version, view: View) -> String {
                 payload => count(payload.len(), "byte"),
             };
             let properties = properties(&publish.properties);
-            format!("{name} {topic} {delivery}{retain}, {payload}{properties}")
+            let mut summary = String::with_capacity(128); // a line of most packets
+            let line = format_args!("{name} {topic} {delivery}{retain}, {payload}{properties}");
+            let _ = summary.write_fmt(line);
+            summary
         }
         Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
             let code = match ack.reason_code {

@@ -47,7 +47,12 @@ impl Times {
                 let delta = format!("+{:.6}", delta.as_secs_f64());
                 format!("{delta:>11}")
             }
-            Self::Relative | Self::Clock(_) => format!("{:>11}", self.time(at)),
+            Self::Relative => {
+                let time = at.time + Duration::from_nanos(500);
+                let (seconds, micros) = (time.as_secs(), time.subsec_micros());
+                format!("{seconds:>4}.{micros:06}")
+            }
+            Self::Clock(format) => format(at.wall),
         }
     }
 
