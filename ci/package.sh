@@ -17,7 +17,7 @@ cargo package --quiet --locked --allow-dirty --list --package mqtt-wire | LC_ALL
 diff "$work/expected" "$work/packed" || { echo "error: the package lacks files marked <, and should not have files marked >" >&2; exit 1; }
 # all vectors
 git ls-files 'spec-vectors/*/*/*.json' | sed 's|^spec-vectors/||' | LC_ALL=C sort >"$work/expected"
-cargo package --quiet --locked --allow-dirty --list --package mqtt-wire-vectors | grep '\.json$' | LC_ALL=C sort >"$work/vectors"
+cargo package --quiet --locked --allow-dirty --list --package mqtt-wire-vectors | grep '/.*\.json$' | LC_ALL=C sort >"$work/vectors"
 diff "$work/expected" "$work/vectors" || { echo "error: the package of the vectors lacks files marked <" >&2; exit 1; }
 cargo package --quiet --locked --allow-dirty --package mqtt-wire --package mqtt-wire-testkit --package mqtt-wire-vectors \
     --target-dir "$target_dir"
