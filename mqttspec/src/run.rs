@@ -118,7 +118,8 @@ impl Shared<'_> {
             .then(|| self.own_client_id.lock());
         let patience = self.subject.patience;
         let first = self.attempt(index, case, patience);
-        if !needs_a_second_attempt(&first) {
+        let is_gone = self.is_gone.load(Ordering::Relaxed);
+        if is_gone || !needs_a_second_attempt(&first) {
             return first.finding;
         }
         self.attempt(index, case, patience.longer()).finding
@@ -193,7 +194,7 @@ impl Shared<'_> {
             Err(error) => {
                 let until = Instant::now() + Duration::from_secs(10);
                 while self.subject.dial(version).is_err() {
-                    if Instant::now() > until {
+                    if Instant::now() > until || self.is_gone.load(Ordering::Relaxed) {
                         self.is_gone.store(true, Ordering::Relaxed);
                         break;
                     }

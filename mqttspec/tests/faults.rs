@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use mqtt_wire::{
-    Ack, Delivery, Dialect, FrameRef, List, NextFrame, Packet, QoS, ReasonCode, SubAck, Version,
+    Ack, Delivery, Dialect, FrameRef, List, NextFrame, Packet, ReasonCode, SubAck, Version,
 };
 use mqttspec::{Address, Case, Finding, Options, Verdict, cases, run};
 
 #[test]
 fn our_broker_is_green_in_all_cases() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     thread::spawn(move || {
         use mqtt_wire_broker::{Broker, Settings, serve, transport::Transport};
@@ -53,7 +53,11 @@ fn a_broker_that_accepts_everything_is_lenient_unless_the_standard_is_open() {
             Some(_) => Verdict::Open,
             None => Verdict::Lenient,
         };
-        assert_eq!(finding.verdict, expected, "{}: {}", case.name, finding.reason);
+        assert_eq!(
+            finding.verdict, expected,
+            "{}: {}",
+            case.name, finding.reason
+        );
     }
     let lenient = findings.iter().filter(|it| it.verdict == Verdict::Lenient);
     assert!(lenient.count() > 200);
@@ -65,15 +69,19 @@ fn a_broker_that_closes_on_everything_is_never_ok() {
     let cases = of_packets();
     let findings = judge(&fake(Fault::ClosesOnEverything), &cases, 4);
     let found = |version, verdict| {
-        let of_version = findings.iter().filter(|it| cases[it.case].version == version);
+        let of_version = findings
+            .iter()
+            .filter(|it| cases[it.case].version == version);
         of_version.filter(|it| it.verdict == verdict).count()
     };
     for finding in &findings {
         let case = &cases[finding.case];
-        // a broker closes after each DISCONNECT
-        let is_about_disconnect = case.neighbour_name.starts_with("disconnect/");
+        // these neighbours it accepts
+        let is_accepted = ["disconnect/", "pingreq/"]
+            .iter()
+            .any(|packet| case.neighbour_name.starts_with(packet));
         assert!(
-            is_about_disconnect || finding.verdict != Verdict::Ok,
+            is_accepted || finding.verdict != Verdict::Ok,
             "{}: {}",
             case.name,
             finding.reason
@@ -86,21 +94,19 @@ fn a_broker_that_closes_on_everything_is_never_ok() {
 
 #[test]
 fn a_broker_that_waits_for_more_bytes_hangs() {
-    // each of them takes ten seconds
-    let wanted = ["MQTT-3.1.2-11", "5.0/publish/MQTT-3.3.1-4", "5.0/subscribe/U-remlen"];
+    // each of them takes ten seconds, and those of CONNECT one after the other
+    let wanted = [
+        "5.0/connect/MQTT-3.1.2-11",
+        "5.0/publish/MQTT-3.3.1-4",
+        "3.1.1/subscribe/U-remlen",
+    ];
     let mut cases = of_packets();
     cases.retain(|case| wanted.iter().any(|it| case.matches(it)));
-    assert!(cases.len() > 4);
+    assert_eq!(cases.len(), 3);
     let findings = judge(&fake(Fault::Waits), &cases, 8);
     for finding in &findings {
-        let case = &cases[finding.case];
-        let expected = [Verdict::Hang, Verdict::Open][usize::from(case.open.is_some())];
-        let found = match finding.verdict {
-            // an open question does not excuse silence
-            Verdict::Hang => expected,
-            other => other,
-        };
-        assert_eq!(found, expected, "{}: {}", case.name, finding.reason);
+        let name = &cases[finding.case].name;
+        assert_eq!(finding.verdict, Verdict::Hang, "{name}: {}", finding.reason);
     }
 }
 
@@ -131,18 +137,21 @@ fn a_broker_that_breaks_a_rule_itself_is_found_by_the_monitor() {
     assert_eq!(findings.len(), 3);
     for finding in findings {
         assert_eq!(finding.verdict, Verdict::Breach, "{}", finding.reason);
-        assert!(finding.reason.contains("MQTT-3.8.4-5"), "{}", finding.reason);
+        assert!(
+            finding.reason.contains("MQTT-3.8.4-5"),
+            "{}",
+            finding.reason
+        );
     }
 }
 
 #[test]
 fn a_version_that_is_not_served_is_unsupported() {
-    let cases = of_packets();
-    let findings = judge(&fake(Fault::Refuses3_1), &cases, 4);
+    let mut cases = of_packets();
+    cases.retain(|it| it.version == Version::V3_1);
+    let findings = judge(&fake(Fault::Refuses3_1), &cases, 1);
     for finding in findings {
-        let is_3_1 = cases[finding.case].version == Version::V3_1;
-        assert_eq!(finding.verdict == Verdict::Unsupported, is_3_1 || !finding.verdict.is_failure(true) && finding.verdict == Verdict::Unsupported);
-        assert!(!finding.verdict.is_failure(false), "{}", finding.reason);
+        assert_eq!(finding.verdict, Verdict::Unsupported, "{}", finding.reason);
     }
 }
 
@@ -353,7 +362,12 @@ impl Client {
         let codes: Vec<_>;
         let answer = match packet {
             Packet::PingReq => Packet::PingResp,
-            Packet::Publish(it) if it.properties.iter().any(|it| it.to_string().starts_with("Topic Alias")) => {
+            Packet::Publish(it)
+                if it
+                    .properties
+                    .iter()
+                    .any(|it| it.to_string().starts_with("Topic Alias")) =>
+            {
                 return None;
             }
             Packet::Publish(it) => match it.delivery {
@@ -375,7 +389,11 @@ impl Client {
             }
             Packet::Unsubscribe(it) => {
                 codes = match version {
-                    Version::V5 => it.topic_filters.iter().map(|_| ReasonCode::Success).collect(),
+                    Version::V5 => it
+                        .topic_filters
+                        .iter()
+                        .map(|_| ReasonCode::Success)
+                        .collect(),
                     _ => Vec::new(),
                 };
                 Packet::UnsubAck(SubAck::new(it.packet_id, List::new(&codes)))
@@ -386,7 +404,9 @@ impl Client {
             _ => return None,
         };
         let mut bytes = Vec::new();
-        answer.encode(Dialect::from_server(version), &mut bytes).unwrap();
+        answer
+            .encode(Dialect::from_server(version), &mut bytes)
+            .unwrap();
         Some(bytes)
     }
 
