@@ -116,11 +116,8 @@ fn execute(args: impl IntoIterator<Item = OsString>) -> Result<bool, Box<dyn Err
         "{of_trials}\n{}",
         report::summary(&selected, &findings)
     )?;
-    writeln!(
-        out,
-        "{total} cases in {:.1} s",
-        started.elapsed().as_secs_f64()
-    )?;
+    let (counts, seconds) = (report::counts(&findings), started.elapsed().as_secs_f64());
+    writeln!(out, "{total} cases in {seconds:.1} s: {counts}")?;
 
     if let Some(path) = &flags.json {
         let json = report::json(&subject, &selected, &findings);

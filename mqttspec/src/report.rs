@@ -58,41 +58,38 @@ pub fn breaches_of_trials(subject: &Subject) -> String {
     text
 }
 
-/// The number of verdicts by version and section, and in all.
+/// The number of verdicts by version and section.
 pub fn summary(cases: &[Case], findings: &[Finding]) -> String {
-    let mut rows: BTreeMap<(Version, &str), [usize; 10]> = BTreeMap::new();
-    let mut total = [0; 10];
+    let mut rows: BTreeMap<(Version, &str), BTreeMap<Verdict, usize>> = BTreeMap::new();
     for finding in findings {
-        let Some(case) = cases.get(finding.case) else {
-            continue;
-        };
-        let row = rows.entry((case.version, case.section())).or_default();
-        for (index, verdict) in Verdict::ALL.into_iter().enumerate() {
-            row[index] += usize::from(verdict == finding.verdict);
-            total[index] += usize::from(verdict == finding.verdict);
+        if let Some(case) = cases.get(finding.case) {
+            let row = rows.entry((case.version, case.section())).or_default();
+            *row.entry(finding.verdict).or_default() += 1;
         }
     }
-    let shown: Vec<_> = (0..10).filter(|index| total[*index] > 0).collect();
-    let mut text = format!("{:28}", "section");
-    for index in &shown {
-        let _ = write!(text, "{:>12}", Verdict::ALL[*index].name());
-    }
-    text.push('\n');
-    let line = |name: String, row: &[usize; 10]| {
-        let cells = shown.iter().map(|index| match row[*index] {
-            0 => format!("{:>12}", ""),
-            count => format!("{count:>12}"),
-        });
-        format!("{name:28}{}", cells.collect::<String>())
-            .trim_end()
-            .to_owned()
-            + "\n"
-    };
+    let is_found = |it: &Verdict| findings.iter().any(|finding| finding.verdict == *it);
+    let shown: Vec<_> = Verdict::ALL.into_iter().filter(is_found).collect();
+    let heads = shown.iter().map(|it| format!("{it:>12}"));
+    let mut text = format!("{:28}{}\n", "section", heads.collect::<String>());
     for ((version, section), row) in &rows {
-        text += &line(format!("{version} {section}"), row);
+        let cells = shown.iter().map(|it| match row.get(it) {
+            Some(count) => format!("{count:>12}"),
+            None => format!("{:>12}", ""),
+        });
+        let name = format!("{version} {section}");
+        let line = format!("{name:28}{}", cells.collect::<String>());
+        let _ = writeln!(text, "{}", line.trim_end());
     }
-    text += &line("all".to_owned(), &total);
     text
+}
+
+/// The number of each verdict.
+pub fn counts(findings: &[Finding]) -> String {
+    let count = |verdict| findings.iter().filter(|it| it.verdict == verdict).count();
+    let counts = Verdict::ALL.into_iter().map(|it| (it, count(it)));
+    let counts = counts.filter(|(_, count)| *count > 0);
+    let words: Vec<_> = counts.map(|(it, count)| format!("{count} {it}")).collect();
+    words.join(", ")
 }
 
 /// All findings as JSON.

@@ -214,6 +214,10 @@ pub fn on_neighbour(case: &Case, bad: &Played, neighbour: &Played) -> (Verdict, 
 
 /// The verdict on a broker that refused the packet with this code, and accepted the neighbour.
 fn on_code(case: &Case, code: Option<u8>) -> (Verdict, String) {
+    if let Some(code) = code.filter(|code| is_for_another_reason(case, *code)) {
+        let reason = format!("it refused the packet with code {code:#04x}, for another reason");
+        return (Verdict::Unsupported, reason);
+    }
     let is_connect = case.begins_with_its_packet();
     let closed = "it closed the connection";
     match (case.version, code, case.code) {
@@ -243,6 +247,15 @@ fn on_code(case: &Case, code: Option<u8>) -> (Verdict, String) {
         (_, Some(code), _) => (Verdict::Ok, format!("{closed} with code {code:#04x}")),
         (_, None, _) => (Verdict::Ok, closed.into()),
     }
+}
+
+/// Whether a code is about the login, a quota or the state of the broker.
+fn is_for_another_reason(case: &Case, code: u8) -> bool {
+    let other = match case.version {
+        Version::V3_1 | Version::V3_1_1 => matches!(code, 0x03..=0x05),
+        Version::V5 => matches!(code, 0x86..=0x8c | 0x96 | 0x97 | 0x9c..=0x9d | 0x9f | 0xa0),
+    };
+    other && case.code != Some(code)
 }
 
 /// Whether a Reason Code fits. 5.0 does not state for each error whether it is a Malformed Packet or
