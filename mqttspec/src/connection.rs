@@ -21,6 +21,8 @@ pub struct Passed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Received {
     pub packet_type: PacketType,
+    /// Whether it is a packet of the version.
+    pub is_valid: bool,
     /// The first code that is a failure: the Reason Code in 5.0, and the return code before.
     pub failure: Option<u8>,
 }
@@ -167,6 +169,7 @@ impl Connection {
                 }
                 Some(Received {
                     packet_type: packet.packet_type(),
+                    is_valid: true,
                     failure: failure(&packet, dialect.version()),
                 })
             }
@@ -177,6 +180,7 @@ impl Connection {
                 let packet_type = PacketType::ALL.into_iter().find(|it| *it as u8 == first)?;
                 Some(Received {
                     packet_type,
+                    is_valid: false,
                     failure: None,
                 })
             }

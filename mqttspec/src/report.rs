@@ -29,7 +29,9 @@ pub fn capabilities(subject: &Subject) -> String {
 /// One finding with all that a maintainer needs.
 pub fn details(case: &Case, finding: &Finding) -> String {
     let mut text = format!("{}: {}\n", case.name, finding.verdict);
-    let _ = writeln!(text, "  {}", case.comment);
+    if case.statements.iter().all(|it| it.rule() != case.comment) {
+        let _ = writeln!(text, "  {}", case.comment);
+    }
     for statement in &case.statements {
         let _ = writeln!(text, "  [{statement}] {}", statement.rule());
     }

@@ -144,6 +144,10 @@ impl Subject {
         connection.send(&connect.ok_or(io::ErrorKind::InvalidInput)?);
         let until = Instant::now() + patience.answer;
         Ok(match connection.next(until) {
+            Event::Packet(it) if !it.is_valid => Err(format!(
+                "the broker answers a CONNECT with a {} that is not one of this version",
+                it.packet_type
+            )),
             Event::Packet(it) if it.packet_type == PacketType::ConnAck => match it.failure {
                 None => Ok(connection),
                 Some(code) => Err(format!(

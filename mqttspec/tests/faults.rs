@@ -145,13 +145,36 @@ fn a_broker_that_breaks_a_rule_itself_is_found_by_the_monitor() {
     }
 }
 
+/// The packet was refused, but not because of the rule.
+#[test]
+fn a_broker_that_wants_a_login_is_not_judged_by_connects_without_one() {
+    let mut cases = of_packets();
+    cases.retain(|it| it.name.contains("/connect/") && it.version != Version::V3_1);
+    // the neighbour forbids a CONNACK by its Maximum Packet Size, and this broker sends one
+    cases.retain(|it| !it.matches("U-val-27"));
+    assert!(cases.len() > 80);
+    for finding in judge(&fake(Fault::WantsLogin), &cases, 4) {
+        let name = &cases[finding.case].name;
+        assert_eq!(
+            finding.verdict,
+            Verdict::Unsupported,
+            "{name}: {}",
+            finding.reason
+        );
+    }
+}
+
 #[test]
 fn a_version_that_is_not_served_is_unsupported() {
-    let mut cases = of_packets();
-    cases.retain(|it| it.version == Version::V3_1);
-    let findings = judge(&fake(Fault::Refuses3_1), &cases, 1);
-    for finding in findings {
-        assert_eq!(finding.verdict, Verdict::Unsupported, "{}", finding.reason);
+    for (fault, version) in [
+        (Fault::Refuses3_1, Version::V3_1),
+        (Fault::Answers5As3, Version::V5),
+    ] {
+        let mut cases = of_packets();
+        cases.retain(|it| it.version == version);
+        for finding in judge(&fake(fault), &cases, 1) {
+            assert_eq!(finding.verdict, Verdict::Unsupported, "{}", finding.reason);
+        }
     }
 }
 
@@ -196,6 +219,10 @@ enum Fault {
     Dies,
     TwoCodesInSubAck,
     Refuses3_1,
+    /// It sends the CONNACK of 3.1.1 to clients of 5.0.
+    Answers5As3,
+    /// It refuses each CONNECT but those of the program itself.
+    WantsLogin,
 }
 
 /// A broker that answers, and delivers nothing.
@@ -322,6 +349,13 @@ impl Client {
     }
 
     fn connect(&mut self, bytes: &[u8], fault: Fault) -> Next {
+        let is_own = bytes.windows(8).any(|it| it == b"mqttspec");
+        if fault == Fault::WantsLogin && !is_own {
+            return Next::End(match bytes.windows(5).any(|it| it == b"MQTT\x05") {
+                true => b"\x20\x03\0\x87\0".to_vec(),
+                false => b"\x20\x02\0\x05".to_vec(),
+            });
+        }
         let frame = match FrameRef::split_connect(bytes, u32::MAX) {
             Ok(NextFrame::NeedMore(_)) => return Next::Wait,
             Ok(NextFrame::Frame(frame)) => frame,
@@ -330,6 +364,9 @@ impl Client {
         match frame.decode_connect() {
             Ok(connect) if fault == Fault::Refuses3_1 && connect.version == Version::V3_1 => {
                 Next::End(b"\x20\x02\0\x01".to_vec())
+            }
+            Ok(connect) if fault == Fault::Answers5As3 && connect.version == Version::V5 => {
+                Next::Answer(b"\x20\x02\0\0".to_vec(), frame.bytes().len())
             }
             Ok(connect) if connect.authentication_method().is_some() => {
                 Next::End(b"\x20\x03\0\x8c\0".to_vec())
