@@ -131,7 +131,11 @@ impl Connection {
         }
     }
 
-    /// Whether the broker has sent a packet of this type.
+    pub const fn is_closed(&self) -> bool {
+        self.closed.is_some()
+    }
+
+    /// The number of packets of this type that the broker has sent.
     pub fn count(&self, packet_type: PacketType) -> usize {
         let received = self.received.iter();
         received.filter(|it| it.packet_type == packet_type).count()

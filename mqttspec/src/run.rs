@@ -190,7 +190,9 @@ impl Shared<'_> {
     fn check_others(&self, version: Version, patience: Patience) -> Result<(), (Verdict, String)> {
         match self.subject.serves(version, patience) {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(reason)) => Err((Verdict::Hang, reason)),
+            Ok(Err(it)) if it.is_silence => Err((Verdict::Hang, it.reason)),
+            // it may have banned this client
+            Ok(Err(it)) => Err((Verdict::Unclear, it.reason)),
             Err(error) => {
                 let until = Instant::now() + Duration::from_secs(10);
                 while self.subject.dial(version).is_err() {

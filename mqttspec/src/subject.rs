@@ -41,6 +41,23 @@ pub struct Login {
     pub password: String,
 }
 
+/// The reason why a client is not served.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    pub reason: String,
+    /// Whether the broker did not react in time.
+    pub is_silence: bool,
+}
+
+impl Refusal {
+    fn silence(packet: &str) -> Self {
+        Self {
+            reason: format!("the broker does not answer a {packet} of another client"),
+            is_silence: true,
+        }
+    }
+}
+
 /// How long to wait.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
@@ -104,8 +121,16 @@ impl Subject {
             let capabilities = subject.try_version(version)?;
             subject.capabilities.push(capabilities);
         }
+        if let [Some(reason), Some(_), Some(_)] = &subject.refusals()[..] {
+            return Err(io::Error::other(format!("no version is served: {reason}")));
+        }
         subject.patience = Patience::of(subject.latency);
         Ok(subject)
+    }
+
+    fn refusals(&self) -> Vec<Option<String>> {
+        let versions = self.capabilities.iter();
+        versions.map(|it| it.refusal.clone()).collect()
     }
 
     pub fn address(&self) -> &Address {
@@ -114,8 +139,14 @@ impl Subject {
 
     /// A new TCP connection.
     pub fn dial(&self, version: Version) -> io::Result<Connection> {
-        let stream = TcpStream::connect(&self.address.1[..])?;
-        Connection::open(stream, version)
+        let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+        for address in &self.address.1 {
+            result = TcpStream::connect_timeout(address, Duration::from_secs(10));
+            if result.is_ok() {
+                break;
+            }
+        }
+        Connection::open(result?, version)
     }
 
     /// A client identifier of 1 to 23 letters and digits, which no other client has.
@@ -133,42 +164,45 @@ impl Subject {
         self.capabilities.iter().find(|it| it.version == version)
     }
 
-    /// A new connection with a CONNECT, and the code of a refusal.
+    /// A new connection with a CONNECT that the broker has accepted.
     pub fn connect(
         &self,
         version: Version,
         patience: Patience,
-    ) -> io::Result<Result<Connection, String>> {
+    ) -> io::Result<Result<Connection, Refusal>> {
         let mut connection = self.dial(version)?;
         let connect = script::connect(version, &self.fresh_client_id(), self.login());
         connection.send(&connect.ok_or(io::ErrorKind::InvalidInput)?);
         let until = Instant::now() + patience.answer;
-        Ok(match connection.next(until) {
-            Event::Packet(it) if !it.is_valid => Err(format!(
-                "the broker answers a CONNECT with a {} that is not one of this version",
-                it.packet_type
-            )),
+        let reason = match connection.next(until) {
+            Event::Packet(it) if !it.is_valid => {
+                let packet = it.packet_type;
+                format!(
+                    "the broker answers a CONNECT with a {packet} that is not one of this version"
+                )
+            }
             Event::Packet(it) if it.packet_type == PacketType::ConnAck => match it.failure {
-                None => Ok(connection),
-                Some(code) => Err(format!(
-                    "the broker refuses a CONNECT with code {code:#04x}"
-                )),
+                None => return Ok(Ok(connection)),
+                Some(code) => format!("the broker refuses a CONNECT with code {code:#04x}"),
             },
-            Event::Packet(it) => Err(format!(
-                "the broker answers a CONNECT with {}",
-                it.packet_type
-            )),
-            Event::Closed { .. } => Err("the broker closes the connection after a CONNECT".into()),
-            Event::Silence => Err("the broker does not answer a CONNECT".into()),
-        })
+            Event::Packet(it) => format!("the broker answers a CONNECT with {}", it.packet_type),
+            Event::Closed { .. } => "the broker closes the connection after a CONNECT".into(),
+            Event::Silence => return Ok(Err(Refusal::silence("CONNECT"))),
+        };
+        let is_silence = false;
+        Ok(Err(Refusal { reason, is_silence }))
     }
 
     /// Whether a new client can connect and is answered.
-    pub fn serves(&self, version: Version, patience: Patience) -> io::Result<Result<(), String>> {
+    pub fn serves(&self, version: Version, patience: Patience) -> io::Result<Result<(), Refusal>> {
         Ok(self.connect(version, patience)?.and_then(|mut connection| {
             match ping(&mut connection, patience) {
                 true => Ok(()),
-                false => Err("the broker does not answer a PINGREQ of another client".into()),
+                false if connection.is_closed() => Err(Refusal {
+                    reason: "the broker closes the connection of another client".into(),
+                    is_silence: false,
+                }),
+                false => Err(Refusal::silence("PINGREQ")),
             }
         }))
     }
@@ -216,7 +250,7 @@ impl Subject {
         let mut connection = match self.connect(version, self.patience)? {
             Ok(connection) => connection,
             Err(refusal) => {
-                capabilities.refusal = Some(refusal);
+                capabilities.refusal = Some(refusal.reason);
                 return Ok(capabilities);
             }
         };

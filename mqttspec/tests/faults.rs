@@ -119,6 +119,15 @@ fn a_broker_that_dies_has_crashed_once_and_is_not_judged_any_more() {
     assert_eq!(found, [Verdict::Crash, unclear, unclear, unclear, unclear]);
 }
 
+/// A ban is no crash and no hang.
+#[test]
+fn a_broker_that_bans_the_program_is_unclear() {
+    let cases: Vec<_> = of_packets().into_iter().take(5).collect();
+    for finding in judge(&fake(Fault::Bans), &cases, 1) {
+        assert_eq!(finding.verdict, Verdict::Unclear, "{}", finding.reason);
+    }
+}
+
 /// Nobody knows which of several cases is the reason.
 #[test]
 fn a_crash_during_several_cases_is_unclear() {
@@ -217,6 +226,8 @@ enum Fault {
     Waits,
     /// After a bad packet it serves nobody.
     Dies,
+    /// After a bad packet it closes all connections at once.
+    Bans,
     TwoCodesInSubAck,
     Refuses3_1,
     /// It sends the CONNACK of 3.1.1 to clients of 5.0.
@@ -238,7 +249,10 @@ fn fake(fault: Fault) -> String {
     thread::spawn(move || {
         for stream in listener.incoming() {
             if state.is_dead.load(Ordering::SeqCst) {
-                return; // closes the listener
+                match state.fault {
+                    Fault::Bans => continue,
+                    _ => return, // closes the listener
+                }
             }
             let (stream, state) = (stream.unwrap(), state.clone());
             state.open.lock().unwrap().push(stream.try_clone().unwrap());
@@ -288,7 +302,7 @@ fn serve(mut stream: TcpStream, state: &State) -> Option<()> {
                     Fault::Waits => loop {
                         stream.read(&mut read).ok().filter(|count| *count > 0)?;
                     },
-                    Fault::Dies => {
+                    Fault::Dies | Fault::Bans => {
                         state.die();
                         return None;
                     }
