@@ -16,7 +16,7 @@ python3 -m venv "$folder/venv"
 pip=("$folder/venv/bin/pip" --quiet --disable-pip-version-check)
 "${pip[@]}" wheel --no-deps --wheel-dir "$folder" "$root/spec-vectors/python"
 "${pip[@]}" install "$folder"/mqtt_vectors-*.whl pytest "amqtt==$amqtt"
-ls -l "$folder"/*.whl | awk '{print "wheel: " $5 " bytes"}'
+stat -c 'wheel: %s bytes' "$folder"/*.whl
 # not from the repository: the wheel has to be enough
 cd "$folder"
 "$folder/venv/bin/python" -m pytest --quiet -p no:cacheprovider "$root/spec-vectors/python/tests"

@@ -159,8 +159,10 @@ impl Shared<'_> {
         if let Some(breach) = breaches.first().filter(|_| !verdict.is_failure(false)) {
             (verdict, reason) = (Verdict::Breach, format!("it breaks {breach}"));
         }
+        let is_unplayable = matches!(bad.reaction, Reaction::Unplayable(_));
         Attempt {
             is_cut,
+            is_unplayable,
             finding: Finding {
                 case: index,
                 verdict,
@@ -216,6 +218,8 @@ struct Attempt {
     finding: Finding,
     /// Whether the connection was reset, which may have removed a DISCONNECT of the broker.
     is_cut: bool,
+    /// Whether the broker did not send in time what had to come before the packet.
+    is_unplayable: bool,
 }
 
 /// Time and lost bytes may be the reason for these. A crash is no such reason, and a second attempt
@@ -224,6 +228,7 @@ fn needs_a_second_attempt(attempt: &Attempt) -> bool {
     match attempt.finding.verdict {
         Verdict::Hang | Verdict::Unclear => true,
         Verdict::NonStrict => attempt.is_cut,
+        Verdict::Unsupported => attempt.is_unplayable,
         _ => false,
     }
 }
