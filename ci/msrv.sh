@@ -11,6 +11,7 @@ msrv=$(sed -n 's/^rust-version = "\([0-9]*\.[0-9]*\).*"/\1/p' Cargo.toml)
 debian_rust "$msrv"
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}/msrv
 
-debian_cargo check --locked --package mqtt-wire --package mqtt-wire-testkit --package mqtt-explain --all-features
+debian_cargo check --locked --package mqtt-wire --package mqtt-wire-testkit --package mqtt-wire-vectors \
+    --package mqtt-explain --all-features
 debian_cargo test --locked --package mqtt-wire --all-features
-echo "msrv: mqtt-wire, mqtt-wire-testkit and mqtt-explain build, and mqtt-wire passes its tests, with $(debian_cargo --version | cut -d' ' -f1,2), all features"
+echo "msrv: mqtt-wire, mqtt-wire-testkit, mqtt-wire-vectors and mqtt-explain build, and mqtt-wire passes its tests, with $(debian_cargo --version | cut -d' ' -f1,2), all features"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Proves that the published package holds the files that users need and no others, that it builds by itself, and that
-# it builds with the oldest dependencies that Cargo.toml allows.
+# Proves that the published packages hold the files that users need, the library no others, that they build by
+# themselves, and that the library builds with the oldest dependencies that Cargo.toml allows.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -15,7 +15,12 @@ trap 'rm -r "$work"' EXIT
 } | LC_ALL=C sort >"$work/expected"
 cargo package --quiet --locked --allow-dirty --list --package mqtt-wire | LC_ALL=C sort >"$work/packed"
 diff "$work/expected" "$work/packed" || { echo "error: the package lacks files marked <, and should not have files marked >" >&2; exit 1; }
-cargo package --quiet --locked --allow-dirty --package mqtt-wire --package mqtt-wire-testkit --target-dir "$target_dir"
+# all vectors
+git ls-files 'spec-vectors/*/*/*.json' | sed 's|^spec-vectors/||' | LC_ALL=C sort >"$work/expected"
+cargo package --quiet --locked --allow-dirty --list --package mqtt-wire-vectors | grep '/.*\.json$' | LC_ALL=C sort >"$work/vectors"
+diff "$work/expected" "$work/vectors" || { echo "error: the package of the vectors lacks files marked <" >&2; exit 1; }
+cargo package --quiet --locked --allow-dirty --package mqtt-wire --package mqtt-wire-testkit --package mqtt-wire-vectors \
+    --target-dir "$target_dir"
 
 # The library and the test kit alone: other members and tests may need later versions.
 git ls-files -z src README.md Cargo.toml testkit | xargs -0 cp --parents --target-directory="$work"

@@ -14,21 +14,25 @@ fn files_of_the_library_import_only_from_lower_layers() {
     assert_eq!(faults(&layers_of("src", &design), &sources), [""; 0]);
 }
 
-/// The list is in the documentation of `explain/src/lib.rs`, and names modules.
+/// The list is in the documentation of `lib.rs`, and names modules.
 #[test]
-fn modules_of_mqtt_explain_import_only_from_lower_layers() {
-    let path = Path::new(ROOT).join("explain/src/lib.rs");
-    let documentation = fs::read_to_string(path).unwrap();
-    let list = documentation.split("```").nth(1).unwrap();
-    let names = list.lines().filter_map(|line| {
-        let name = line.strip_prefix("//! ")?.split_whitespace().next()?;
-        Some(format!("{name}.rs"))
-    });
-    let sources = read_sources("explain/src");
-    assert_eq!(
-        faults(&names.collect::<Vec<_>>(), &by_module(&sources)),
-        [""; 0]
-    );
+fn modules_of_the_programs_import_only_from_lower_layers() {
+    for program in ["explain", "mqttspec"] {
+        let sources = format!("{program}/src");
+        let path = Path::new(ROOT).join(&sources).join("lib.rs");
+        let documentation = fs::read_to_string(path).unwrap();
+        let list = documentation.split("```").nth(1).unwrap();
+        let names = list.lines().filter_map(|line| {
+            let name = line.strip_prefix("//! ")?.split_whitespace().next()?;
+            Some(format!("{name}.rs"))
+        });
+        let sources = read_sources(&sources);
+        assert_eq!(
+            faults(&names.collect::<Vec<_>>(), &by_module(&sources)),
+            [""; 0],
+            "{program}"
+        );
+    }
 }
 
 #[test]
@@ -36,6 +40,8 @@ fn no_program_has_an_import_circle() {
     for folder in [
         "src",
         "explain/src",
+        "mqttspec/src",
+        "spec-vectors/src",
         "benches/peers/src",
         "benches/port/src",
         "ci/src",

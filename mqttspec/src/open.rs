@@ -1,0 +1,70 @@
+//! What the standard leaves open: packets that a broker may accept without breaking a statement
+//! that binds it.
+
+use mqtt_wire_vectors::{Error, Version};
+
+/// The reason why a broker may accept an invalid packet. `packet` is the folder of its vector.
+pub fn packet(version: Version, packet: &str, error: &Error) -> Option<&'static str> {
+    let is_acknowledgement = ["puback", "pubrec", "pubrel", "pubcomp"].contains(&packet);
+    Some(match (version, &error.kind[..], &error.field[..]) {
+        (Version::V3_1, ..) => NO_DUTY_IN_3_1,
+        (Version::V3_1_1, "VariableByteIntegerNotShortest", _) => {
+            "3.1.1 does not state that a length has its shortest form"
+        }
+        (_, "TrailingBytes", _)
+        | (_, "UnannouncedPassword" | "UnannouncedUserName" | "UnannouncedWill", _) => {
+            "no statement forbids bytes behind the last field"
+        }
+        (_, "UnsupportedProtocolName", _) => {
+            "a broker may continue with another specification for another Protocol Name"
+        }
+        (_, "UnsupportedProtocolLevel", _) => "a broker may support another Protocol Level",
+        (_, "DuplicateProperty", "Payload Format Indicator" | "Message Expiry Interval")
+            if packet == "publish" =>
+        {
+            "5.0 does not state that this property appears only once in a PUBLISH"
+        }
+        (_, "PropertyValue", "Payload Format Indicator") => {
+            "5.0 lists the values 0 and 1, and does not forbid others"
+        }
+        (_, "EmptyTopicName", "Response Topic") => {
+            "5.0 does not state that a Response Topic cannot be empty"
+        }
+        (_, "WildcardInTopicName", "Response Topic") if packet == "connect" => {
+            "5.0 forbids wildcards in the Response Topic of a PUBLISH, not of a Will"
+        }
+        (_, "AuthenticationMethodMissing", _) => {
+            "5.0 allows an AUTH without properties in one place and demands the method in another"
+        }
+        (_, "PacketIdZero", _) if is_acknowledgement => {
+            "the standard forbids Packet Identifier 0 in requests, not in acknowledgements"
+        }
+        (_, "ReasonCodeWrongSender", _) if is_acknowledgement => {
+            "5.0 states which side sends this code, and not that the other side refuses it"
+        }
+        _ => return None,
+    })
+}
+
+/// The reason why a broker may accept a packet that breaks a rule between packets.
+pub fn breach(version: Version, kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        _ if version == Version::V3_1 => NO_DUTY_IN_3_1,
+        "FirstPacketNotConnect"
+        | "SecondConnect"
+        | "AfterDisconnect"
+        | "AuthenticationNotRequested"
+        | "TopicAliasNotSupported"
+        | "TopicAliasTooLarge"
+        | "TopicAliasUnknown"
+        | "PacketTooLarge"
+        | "QosNotSupported"
+        | "RetainNotSupported"
+        | "SharedNotSupported"
+        | "SubscriptionIdNotSupported"
+        | "WildcardNotSupported" => return None,
+        _ => "the rule binds the Client; the standard does not ask the Server to close",
+    })
+}
+
+const NO_DUTY_IN_3_1: &str = "3.1 does not ask the Server to close";

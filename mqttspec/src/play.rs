@@ -1,0 +1,199 @@
+//! Plays a script, and classifies the reaction of the broker.
+
+use std::time::{Duration, Instant};
+
+use mqtt_wire::PacketType;
+use mqtt_wire::monitor::Breach;
+
+use crate::connection::{Connection, Event, Passed};
+use crate::script::{self, Script, Step};
+use crate::subject::{Patience, Subject};
+
+/// What the broker did after the last packet of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reaction {
+    /// It closed the connection, after this code of a CONNACK or DISCONNECT.
+    Closed { code: Option<u8>, reset: bool },
+    /// It sent a CONNACK or DISCONNECT with this code, and did not close the connection.
+    RefusedOnly { code: u8 },
+    /// It answered a PINGREQ that followed. An answer to the packet had the code `declined`.
+    GoesOn { declined: Option<u8> },
+    /// It neither closed the connection nor answered a PINGREQ that followed.
+    Silent,
+    /// It did something before the last packet, after which that could not be sent.
+    Unplayable(String),
+    /// No TCP connection.
+    Unreachable(String),
+}
+
+/// What happened when a script was played.
+#[derive(Debug)]
+pub struct Played {
+    pub reaction: Reaction,
+    /// The rules that the last packet broke, as the broker had to see it.
+    pub broken_by_client: Vec<Breach>,
+    /// The rules that the broker broke.
+    pub breaches: Vec<String>,
+    pub exchange: Vec<Passed>,
+}
+
+/// Plays a script on a connection of its own.
+pub fn play(subject: &Subject, script: &Script, patience: Patience) -> Played {
+    let mut connection = match subject.dial(script.version) {
+        Ok(connection) => connection,
+        Err(error) => {
+            return Played {
+                reaction: Reaction::Unreachable(error.to_string()),
+                broken_by_client: Vec::new(),
+                breaches: Vec::new(),
+                exchange: Vec::new(),
+            };
+        }
+    };
+    let mut broken_by_client = Vec::new();
+    let result = send(subject, script, &mut connection, patience);
+    let reaction = match result {
+        Ok(breaches) => {
+            broken_by_client = breaches;
+            react(script, &mut connection, patience)
+        }
+        Err(reason) => Reaction::Unplayable(reason),
+    };
+    if matches!(reaction, Reaction::GoesOn { .. }) {
+        connection.send(b"\xe0\0"); // so that no Will is published
+    }
+    Played {
+        reaction,
+        broken_by_client,
+        breaches: connection.breaches,
+        exchange: connection.exchange,
+    }
+}
+
+/// Sends all packets, and returns the rules between packets that the last one breaks.
+fn send(
+    subject: &Subject,
+    script: &Script,
+    connection: &mut Connection,
+    patience: Patience,
+) -> Result<Vec<Breach>, String> {
+    let client_id = subject.fresh_client_id();
+    let is_conversation = script.steps.len() > 1;
+    let mut broken = Vec::new();
+    let mut awaited: Vec<PacketType> = Vec::new();
+    for step in &script.steps {
+        match step {
+            Step::Send(bytes) => {
+                // a CONNECT that is judged keeps its bytes
+                let renamed = is_conversation
+                    .then(|| script::renamed(bytes, &client_id, subject.login()))
+                    .flatten();
+                broken = connection.send(renamed.as_deref().unwrap_or(bytes));
+            }
+            Step::Connect => {
+                let connect = script::connect(script.version, &client_id, subject.login());
+                connection.send(&connect.unwrap_or_default());
+                wait_for(connection, PacketType::ConnAck, 1, patience)?;
+            }
+            Step::Await(packet_type) => {
+                awaited.push(*packet_type);
+                let count = awaited.iter().filter(|it| *it == packet_type).count();
+                wait_for(connection, *packet_type, count, patience)?;
+            }
+        }
+    }
+    Ok(broken)
+}
+
+fn wait_for(
+    connection: &mut Connection,
+    packet_type: PacketType,
+    count: usize,
+    patience: Patience,
+) -> Result<(), String> {
+    let until = Instant::now() + patience.answer;
+    while connection.count(packet_type) < count {
+        match connection.next(until) {
+            Event::Packet(_) => {}
+            Event::Closed { .. } => {
+                return Err(format!(
+                    "the broker closes the connection instead of a {packet_type}"
+                ));
+            }
+            Event::Silence => return Err(format!("the broker does not send a {packet_type}")),
+        }
+    }
+    let received = connection.received.iter();
+    let mut refused = received.filter(|it| it.packet_type == PacketType::ConnAck);
+    match refused.find_map(|it| it.failure) {
+        Some(code) => Err(format!(
+            "the broker refuses the CONNECT with code {code:#04x}"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Waits for the end of the connection, and then asks the broker whether it goes on.
+fn react(script: &Script, connection: &mut Connection, patience: Patience) -> Reaction {
+    // a CONNACK belongs to the last packet if that is the first one
+    let seen = match script.steps.len() {
+        1 => 0,
+        _ => connection.received.len(),
+    };
+    if let Some(closed) = wait(connection, seen, patience.settle) {
+        return closed;
+    }
+    if refusal(connection, seen).is_none() && !pinged(connection, seen, patience) {
+        match refusal(connection, seen) {
+            Some(_) => {}
+            None => return wait(connection, seen, patience.settle).unwrap_or(Reaction::Silent),
+        }
+    }
+    if let Some(code) = refusal(connection, seen) {
+        let closed = wait(connection, seen, patience.answer);
+        return closed.unwrap_or(Reaction::RefusedOnly { code });
+    }
+    // a broker that closes late has refused the packet
+    let closed = wait(connection, seen, patience.settle);
+    let answers = connection.received.get(seen..).unwrap_or_default();
+    let declined = answers.iter().find_map(|it| it.failure);
+    closed.unwrap_or(Reaction::GoesOn { declined })
+}
+
+/// Sends a PINGREQ, and waits for its PINGRESP, for a refusal or for the end.
+fn pinged(connection: &mut Connection, seen: usize, patience: Patience) -> bool {
+    let before = connection.count(PacketType::PingResp);
+    connection.send(b"\xc0\0");
+    let until = Instant::now() + patience.answer;
+    while connection.count(PacketType::PingResp) == before {
+        match connection.next(until) {
+            Event::Packet(_) if refusal(connection, seen).is_none() => {}
+            Event::Packet(_) | Event::Closed { .. } | Event::Silence => return false,
+        }
+    }
+    true
+}
+
+/// Reads until the connection ends; `None` if it does not in this time.
+fn wait(connection: &mut Connection, seen: usize, time: Duration) -> Option<Reaction> {
+    let until = Instant::now() + time;
+    loop {
+        match connection.next(until) {
+            Event::Packet(_) => {}
+            Event::Closed { reset } => {
+                let code = refusal(connection, seen);
+                return Some(Reaction::Closed { code, reset });
+            }
+            Event::Silence => return None,
+        }
+    }
+}
+
+/// The code of a CONNACK or DISCONNECT that refuses, behind the packets that were seen before.
+fn refusal(connection: &Connection, seen: usize) -> Option<u8> {
+    let answers = connection.received.get(seen..).unwrap_or_default();
+    answers.iter().find_map(|it| match it.packet_type {
+        PacketType::ConnAck | PacketType::Disconnect => it.failure,
+        _ => None,
+    })
+}

@@ -1,0 +1,262 @@
+//! All cases, one after the other or several at a time.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mqtt_wire::{Packet, Version};
+
+use crate::case::Case;
+use crate::connection::Passed;
+use crate::play::{Played, Reaction, play};
+use crate::subject::{Address, Login, Patience, Subject};
+use crate::verdict::{self, Verdict};
+
+/// How to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub address: Address,
+    pub login: Option<Login>,
+    /// The number of cases at a time.
+    pub jobs: usize,
+}
+
+/// The verdict in one case.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The index of the case.
+    pub case: usize,
+    pub verdict: Verdict,
+    /// What was seen, in a sentence.
+    pub reason: String,
+    /// The bytes that passed, of the packet and then of its neighbour.
+    pub exchange: Vec<Passed>,
+    /// The rules that the broker broke, as `STATEMENT: TEXT`.
+    pub breaches: Vec<String>,
+}
+
+/// Runs all cases. `progress` is called after each of them. The findings are in the order of the
+/// cases.
+///
+/// # Errors
+///
+/// The broker cannot be reached at the beginning.
+pub fn run(
+    options: &Options,
+    cases: &[Case],
+    mut started: impl FnMut(&Subject),
+    mut progress: impl FnMut(&Finding),
+) -> io::Result<(Subject, Vec<Finding>)> {
+    let subject = Subject::probe(options.address.clone(), options.login.clone())?;
+    started(&subject);
+    let shared = Shared {
+        subject: &subject,
+        is_alone: options.jobs <= 1,
+        own_client_id: Mutex::new(()),
+        is_gone: AtomicBool::new(false),
+    };
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    let mut findings = thread::scope(|scope| {
+        for _ in 0..options.jobs.max(1) {
+            let (sender, next, shared) = (sender.clone(), &next, &shared);
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(case) = cases.get(index) else {
+                        return;
+                    };
+                    if sender.send(shared.judge(index, case)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let findings = receiver.into_iter().inspect(|finding| progress(finding));
+        findings.collect::<Vec<_>>()
+    });
+    findings.sort_by_key(|it| it.case);
+    if !shared.is_gone.into_inner() {
+        clean_up(&subject, cases);
+    }
+    Ok((subject, findings))
+}
+
+struct Shared<'a> {
+    subject: &'a Subject,
+    /// Whether only one case runs at a time.
+    is_alone: bool,
+    /// Held while a CONNECT of a vector is judged, whose client identifier others may have, too.
+    own_client_id: Mutex<()>,
+    is_gone: AtomicBool,
+}
+
+impl Shared<'_> {
+    fn judge(&self, index: usize, case: &Case) -> Finding {
+        let finding = |verdict, reason: String| Finding {
+            case: index,
+            verdict,
+            reason,
+            exchange: Vec::new(),
+            breaches: Vec::new(),
+        };
+        if self.is_gone.load(Ordering::Relaxed) {
+            return finding(
+                Verdict::Unclear,
+                "the broker could not be reached any more".into(),
+            );
+        }
+        let capabilities = self.subject.capabilities(case.version);
+        if let Some(refusal) = capabilities.and_then(|it| it.refusal.clone()) {
+            return finding(Verdict::Unsupported, refusal);
+        }
+        let _guard = case
+            .begins_with_its_packet()
+            .then(|| self.own_client_id.lock());
+        let patience = self.subject.patience;
+        let first = self.attempt(index, case, patience);
+        let is_gone = self.is_gone.load(Ordering::Relaxed);
+        if is_gone || !needs_a_second_attempt(&first) {
+            return first.finding;
+        }
+        self.attempt(index, case, patience.longer()).finding
+    }
+
+    fn attempt(&self, index: usize, case: &Case, patience: Patience) -> Attempt {
+        let bad = play(self.subject, &case.bad, patience);
+        let is_cut = matches!(
+            bad.reaction,
+            Reaction::Closed {
+                code: None,
+                reset: true
+            }
+        );
+        let (mut exchange, mut breaches) = (bad.exchange.clone(), bad.breaches.clone());
+        let (mut verdict, mut reason) = match verdict::on_packet(case, &bad) {
+            Some(found) => found,
+            None => {
+                let neighbour = self.play_neighbour(case, patience);
+                let found = verdict::on_neighbour(case, &bad, &neighbour);
+                let Played {
+                    exchange: passed,
+                    breaches: broken,
+                    ..
+                } = neighbour;
+                exchange.extend(passed);
+                breaches.extend(broken);
+                found
+            }
+        };
+        if let Err((found, why)) = self.check_others(case.version, patience) {
+            (verdict, reason) = match self.is_alone {
+                true => (found, why),
+                false => (Verdict::Unclear, format!("{why}; try --jobs 1")),
+            };
+        }
+        if let Some(breach) = breaches.first().filter(|_| !verdict.is_failure(false)) {
+            (verdict, reason) = (Verdict::Breach, format!("it breaks {breach}"));
+        }
+        let is_unplayable = matches!(bad.reaction, Reaction::Unplayable(_));
+        Attempt {
+            is_cut,
+            is_unplayable,
+            finding: Finding {
+                case: index,
+                verdict,
+                reason,
+                exchange,
+                breaches,
+            },
+        }
+    }
+
+    /// At first without a pause before the PINGREQ. If the broker closes the connection, its last
+    /// packet may be lost because of the PINGREQ, so the second attempt pauses.
+    fn play_neighbour(&self, case: &Case, patience: Patience) -> Played {
+        let settle = Duration::ZERO;
+        let hurried = play(
+            self.subject,
+            &case.neighbour,
+            Patience { settle, ..patience },
+        );
+        match hurried.reaction {
+            Reaction::GoesOn { .. } => hurried,
+            _ => play(self.subject, &case.neighbour, patience),
+        }
+    }
+
+    /// Whether the broker serves another client.
+    fn check_others(&self, version: Version, patience: Patience) -> Result<(), (Verdict, String)> {
+        match self.subject.serves(version, patience) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(it)) if it.is_silence => Err((Verdict::Hang, it.reason)),
+            // it may have banned this client
+            Ok(Err(it)) => Err((Verdict::Unclear, it.reason)),
+            Err(error) => {
+                let until = Instant::now() + Duration::from_secs(10);
+                while self.subject.dial(version).is_err() {
+                    if Instant::now() > until || self.is_gone.load(Ordering::Relaxed) {
+                        self.is_gone.store(true, Ordering::Relaxed);
+                        break;
+                    }
+                    thread::sleep(Duration::from_millis(100));
+                }
+                let verdict = match error.kind() {
+                    io::ErrorKind::ConnectionRefused => Verdict::Crash,
+                    _ => Verdict::Unclear,
+                };
+                Err((verdict, format!("no other client can connect: {error}")))
+            }
+        }
+    }
+}
+
+struct Attempt {
+    finding: Finding,
+    /// Whether the connection was reset, which may have removed a DISCONNECT of the broker.
+    is_cut: bool,
+    /// Whether the broker did not send in time what had to come before the packet.
+    is_unplayable: bool,
+}
+
+/// Time and lost bytes may be the reason for these. A crash is no such reason, and a second attempt
+/// would find a new process.
+fn needs_a_second_attempt(attempt: &Attempt) -> bool {
+    match attempt.finding.verdict {
+        Verdict::Hang | Verdict::Unclear => true,
+        Verdict::NonStrict => attempt.is_cut,
+        Verdict::Unsupported => attempt.is_unplayable,
+        _ => false,
+    }
+}
+
+/// Removes the retained messages and the sessions that the cases may have left.
+fn clean_up(subject: &Subject, cases: &[Case]) {
+    for version in Version::ALL {
+        let scripts = cases.iter().flat_map(|it| [&it.bad, &it.neighbour]);
+        let scripts = scripts.filter(|it| it.version == version);
+        let (mut topics, mut clients) = (Vec::new(), Vec::new());
+        for packet in scripts.flat_map(|it| it.packets()) {
+            match packet {
+                Packet::Publish(it) if it.retain => {
+                    topics.extend(it.topic_name.map(|topic| topic.as_str().to_owned()));
+                }
+                Packet::Connect(it) => {
+                    if let Some(will) = it.will.filter(|it| it.retain) {
+                        topics.push(will.topic.as_str().to_owned());
+                    }
+                    clients.push(it.client_id.as_str().to_owned());
+                }
+                _ => {}
+            }
+        }
+        topics.sort();
+        topics.dedup();
+        clients.sort();
+        clients.dedup();
+        subject.forget(version, &topics, &clients);
+    }
+}
