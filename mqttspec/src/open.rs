@@ -11,6 +11,9 @@ pub fn packet(version: Version, packet: &str, error: &Error) -> Option<&'static 
         (Version::V3_1_1, "VariableByteIntegerNotShortest", _) => {
             "3.1.1 does not state that a length has its shortest form"
         }
+        (_, "RemainingLength", _) => {
+            "the standard gives this length, and does not state that others are refused"
+        }
         (_, "TrailingBytes", _)
         | (_, "UnannouncedPassword" | "UnannouncedUserName" | "UnannouncedWill", _) => {
             "no statement forbids bytes behind the last field"
@@ -39,8 +42,8 @@ pub fn packet(version: Version, packet: &str, error: &Error) -> Option<&'static 
         (_, "PacketIdZero", _) if is_acknowledgement => {
             "the standard forbids Packet Identifier 0 in requests, not in acknowledgements"
         }
-        (_, "ReasonCodeWrongSender", _) if is_acknowledgement => {
-            "5.0 states which side sends this code, and not that the other side refuses it"
+        (_, "ReasonCodeWrongSender" | "ReasonCodeNotAllowed", _) if is_acknowledgement => {
+            "5.0 states which side sends which code, and not that the other side refuses it"
         }
         _ => return None,
     })
