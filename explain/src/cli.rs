@@ -147,6 +147,7 @@ With --mqtt 5.0 --from server:
   {"type": "PINGRESP"}"#;
 
 #[derive(Subcommand)]
+#[allow(clippy::large_enum_variant)] // there is one value
 pub enum Command {
     /// Reads packets as lines of JSON and prints verdicts, to test other codecs
     ///
