@@ -239,11 +239,11 @@ pub enum Command {
     ///   "will": {"fate": "publish" | "discard", "seconds", "unless", "cause", "statement",
     ///            "topic"} | null
     ///
-    /// Ctrl-C and SIGTERM end the program. It then shows the totals of all connections, with the
-    /// verdict "totals" and "connections", "open", "failed", "packets": {"client", "server"},
-    /// "refused", "breaking" and "websocket". A second Ctrl-C ends it at once. When its output is
-    /// closed, it accepts no more connections, and ends after the last one that is open. With
-    /// --once, it ends after the first connection.
+    /// Ctrl-C and SIGTERM end the program. With --summary it then shows the summary, else the totals
+    /// of all connections, with the verdict "totals" and "connections", "open", "failed",
+    /// "packets": {"client", "server"}, "refused", "breaking" and "websocket". A second Ctrl-C ends
+    /// it at once. When its output is closed, it accepts no more connections, and ends after the
+    /// last one that is open. With --once, it ends after the first connection.
     ///
     /// Exit status:
     ///    0  everything is valid

@@ -174,7 +174,8 @@ impl<'a> Screen<'a> {
             Lines::new(&mut self.output, &mut session.shown).closed(at, &closing)?;
             self.add(&session.shown);
         }
-        if self.output.has_lines() {
+        // the summary has the totals, too
+        if self.output.statistics.get().is_none() {
             let is_json = self.output.is_json;
             self.totals.write(&mut self.output.out, open, is_json)?;
         }

@@ -77,6 +77,11 @@ fn the_summary_replaces_the_totals() {
     let run = stop(proxy, "-INT", "INVALID");
     let summary = run.output.find("SUMMARY  4 packets, ").unwrap();
     assert!(
+        !run.output.contains("packets from clients"),
+        "{}",
+        run.output
+    );
+    assert!(
         run.output[summary..].contains("  1  still open, or the end was not seen\n"),
         "{}",
         run.output
