@@ -48,8 +48,11 @@ pub fn summary(packet: &Packet<'_>, version: Version, view: View) -> String {
             };
             let properties = properties(&publish.properties);
             let mut summary = String::with_capacity(128); // a line of most packets
-            let line = format_args!("{name} {topic} {delivery}{retain}, {payload}{properties}");
-            let _ = summary.write_fmt(line);
+            // a `String` takes everything
+            let _ = write!(
+                summary,
+                "{name} {topic} {delivery}{retain}, {payload}{properties}"
+            );
             summary
         }
         Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
