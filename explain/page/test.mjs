@@ -384,7 +384,7 @@ async function surviveTrouble(page) {
   await expectVerdict(page, "Valid");
   console.log(`page: 524,288 packets after ${Date.now() - started} ms`);
 
-  // no answer: the page says so, and another input does not wait for it
+  // without an answer the page shows that, and another input does not wait for it
   await open(page);
   await page.evaluate(() => worker.terminate());
   await page.locator("#client").fill("c000");

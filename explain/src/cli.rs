@@ -108,8 +108,8 @@ that are \"not_shown\". With --time clock or utc, each line has a \"time\".
 
 --json --summary prints one object:
   {\"verdict\": \"summary\", \"packets\", \"bytes\", \"seconds\", \"connections\", \"ended\": {how: number},
-   \"by_type\": [{\"type\", \"from\", \"packets\", \"bytes\"}], \"unread_bytes\", \"missing_bytes\", \"invalid\", \"websocket\",
-   \"violations\": [{\"statement\", \"section\", \"rule\", \"number\"}],
+   \"by_type\": [{\"type\", \"from\", \"packets\", \"bytes\"}], \"unread_bytes\", \"missing_bytes\", \"invalid\",
+   \"websocket\", \"violations\": [{\"statement\", \"section\", \"rule\", \"number\"}],
    \"acknowledgements\": [{\"request\", \"answer\", \"number\", \"mean_seconds\",
                          \"slowest\": [{\"seconds\", \"connection\", \"packet_id\", \"sent_at\"}]}],
    \"untimed\", \"capture\": like the last line}";

@@ -137,7 +137,7 @@ pub enum LiveEvent<'a> {
     },
 }
 
-/// What a connection over WebSocket has besides MQTT.
+/// An event of WebSocket itself, beside the packets.
 #[derive(Debug, Clone)]
 pub enum Notice {
     Request(Request),
@@ -232,7 +232,7 @@ impl Totals {
         totals
     }
 
-    /// Counts what happens on a connection that is still open.
+    /// Counts an event on a connection that is still open.
     pub fn observe(&mut self, event: &LiveEvent<'_>) {
         match event {
             LiveEvent::Packet(event) => {

@@ -245,13 +245,15 @@ impl Printer<'_> {
 
     /// Explains one side or both sides of a connection over WebSocket.
     fn websocket(&mut self, unwrapped: Unwrapped) -> io::Result<Status> {
-        for (sender, notice) in &unwrapped.notices {
-            self.output.notice(*sender, notice)?;
+        let mut worst = Status::Valid;
+        if self.selects_websocket(&unwrapped) {
+            for (sender, notice) in &unwrapped.notices {
+                self.output.notice(*sender, notice)?;
+            }
+            if unwrapped.has_faults() {
+                worst = Status::Invalid;
+            }
         }
-        let worst = match unwrapped.has_faults() {
-            true => Status::Invalid,
-            false => Status::Valid,
-        };
         let Unwrapped { client, server, .. } = unwrapped;
         let status = match (&unwrapped.refused, client.is_empty(), server.is_empty()) {
             (Some(reason), ..) => self.other_protocol(reason)?,
@@ -264,6 +266,22 @@ impl Printer<'_> {
             }
         };
         Ok(status.max(worst))
+    }
+
+    /// Whether the filter selects the rules of WebSocket. They are about no topic.
+    fn selects_websocket(&self, unwrapped: &Unwrapped) -> bool {
+        let filter = &self.output.filter;
+        if !filter.selects() {
+            return true;
+        }
+        let Unwrapped { client, server, .. } = unwrapped;
+        let rules = self.options.show.rules();
+        let conversation = Conversation::new(client.clone(), server.clone(), rules);
+        let mut selection = Selection::default();
+        for event in &conversation.transcript(self.options.mqtt).events {
+            selection.selects_event(filter, event);
+        }
+        filter.topic.is_none() && selection.client(filter) == Client::Wanted
     }
 
     /// Prints the full report on one packet.

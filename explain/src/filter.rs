@@ -122,7 +122,12 @@ impl Selection {
         match event {
             _ if IS_PAGE => true,
             LiveEvent::Packet(event) => self.selects_event(filter, event),
-            LiveEvent::Missing { sender, .. } | LiveEvent::Skipped { sender, .. } => {
+            LiveEvent::Missing { sender, .. }
+            | LiveEvent::Skipped { sender, .. }
+            | LiveEvent::WebSocket {
+                sender,
+                notice: Notice::Unread { .. },
+            } => {
                 // the aliases may have changed
                 self.aliases(*sender).clear();
                 true

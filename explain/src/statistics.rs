@@ -290,8 +290,11 @@ impl Requests {
     ) {
         let event = match event {
             LiveEvent::Packet(event) => event,
-            LiveEvent::OtherProtocol(_) => return,
-            // the answers that come next may belong to requests that were not seen
+            LiveEvent::OtherProtocol(_) | LiveEvent::Bytes { .. } => return,
+            LiveEvent::WebSocket { notice, .. } if !matches!(notice, Notice::Unread { .. }) => {
+                return;
+            }
+            // the next answers may belong to requests that were not seen
             _ => {
                 *self = Self::default();
                 return;

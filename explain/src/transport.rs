@@ -13,7 +13,7 @@ use crate::watch::Beginning;
 use crate::websocket::{Fault, Gap, Item, Response, Subprotocol, Unread, WebSocket, head_len};
 use crate::will::Outcome;
 
-/// The packets of a connection, and what WebSocket adds to them.
+/// The packets of a connection, and the events of WebSocket between them.
 pub struct Connection {
     live: Live,
     websocket: WebSocket,

@@ -20,7 +20,7 @@ pub use self::head::{MAX_HEAD, Request, Response, Subprotocol, head_len};
 use self::fault::Reported;
 use self::inflate::Inflate;
 
-/// What a piece of one direction contains.
+/// An item that a piece of one direction contains.
 pub enum Item<'a> {
     Request(Request),
     /// The server has accepted the WebSocket.
@@ -78,7 +78,7 @@ enum Direction {
     Ignored,
 }
 
-/// What a gap means for the bytes of MQTT.
+/// The effect of a gap on the bytes of MQTT.
 pub enum Gap {
     /// As many bytes of MQTT are missing.
     InData,
@@ -196,7 +196,7 @@ impl WebSocket {
         }
     }
 
-    /// Reads a head that is complete, and what follows it.
+    /// Reads a head that is complete, and the bytes behind it.
     fn head(&mut self, sender: Sender, length: usize, receive: &mut Receive<'_>) -> io::Result<()> {
         let bytes = match self.direction(sender) {
             Direction::Head(bytes) => std::mem::take(bytes),

@@ -5,7 +5,7 @@ mod common;
 use mqtt_wire::Sender::{self, Client, Server};
 use serde_json::Value;
 
-use common::{Run, Start, explain, file, hex, pcap};
+use common::{Run, Start, explain, file, frame, hex, masked, pcap};
 
 const CONNECT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c";
 const CONNECT_31: &[u8] = b"\x10\x0f\0\x06MQIsdp\x03\x02\0\x3c\0\x01c";
@@ -36,19 +36,6 @@ fn response(fields: &str) -> Vec<u8> {
 }
 
 const MQTT: &str = "Sec-WebSocket-Protocol: mqtt\r\n";
-
-/// A frame of the client.
-fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mask = *b"mask";
-    let masked = payload.iter().zip(mask.iter().cycle());
-    let masked: Vec<u8> = masked.map(|(byte, key)| byte ^ key).collect();
-    [&[first, 0x80 | payload.len() as u8], &mask[..], &masked].concat()
-}
-
-/// A frame of the server.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    [&[first, payload.len() as u8], payload].concat()
-}
 
 fn binary(payload: &[u8]) -> Vec<u8> {
     masked(0x82, payload)
@@ -135,6 +122,46 @@ fn filters_select_broken_rules_of_websocket() {
     let summary = run_capture(turns, &["--summary", "--json"]).output;
     let summary: Value = serde_json::from_str(&summary).unwrap();
     assert_eq!(summary["websocket"], 1);
+}
+
+/// The bytes of one side, pasted, are filtered like a capture.
+#[test]
+fn filters_select_the_websocket_of_a_stream() {
+    let text = masked(0x81, b"text");
+    let bytes = [request(MQTT), binary(CONNECT), text, binary(DISCONNECT)].concat();
+    let filtered = |args: &[&str]| {
+        let run = explain(args.iter().copied(), &bytes);
+        let faults = run.output.matches("MQTT-6.0.0-1").count();
+        (faults, run.output.contains("WebSocket request"), run.status)
+    };
+    assert_eq!(filtered(&[]), (1, true, 1));
+    assert_eq!(filtered(&["--only-invalid"]), (1, false, 1));
+    assert_eq!(filtered(&["--client-id", "c"]), (1, true, 1));
+    assert_eq!(filtered(&["--client-id", "d"]), (0, false, 3));
+    assert_eq!(filtered(&["--topic", "a"]), (0, false, 3));
+}
+
+/// Control frames and broken rules of WebSocket do not hide an answer from its request.
+#[test]
+fn acknowledgements_are_timed_across_control_frames() {
+    let (request, response) = (request(MQTT), response(MQTT));
+    let run = run_capture(
+        &[
+            (Client, &request),
+            (Server, &response),
+            (Client, &binary(CONNECT)),
+            (Server, &frame(0x82, CONNACK)),
+            (Client, &binary(b"\x32\x07\0\x03a/b\0\x01")),
+            (Server, PING_FRAME),
+            (Client, &masked(0x81, b"text")),
+            (Server, &frame(0x82, b"\x40\x02\0\x01")),
+        ],
+        &["--summary", "--json"],
+    );
+    let summary: Value = serde_json::from_str(&run.output).unwrap();
+    let timed = summary["acknowledgements"].as_array().unwrap();
+    let timed: Vec<_> = timed.iter().map(|it| &it["answer"]).collect();
+    assert_eq!(timed, ["CONNACK", "PUBACK"]);
 }
 
 #[test]

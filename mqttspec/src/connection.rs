@@ -43,7 +43,7 @@ pub struct Connection {
     stream: TcpStream,
     version: Version,
     incoming: Vec<u8>,
-    /// `None` behind a packet that breaks a rule: what follows cannot be judged.
+    /// `None` behind a packet that breaks a rule: later packets cannot be judged.
     monitor: Option<Monitor<'static>>,
     /// Whether the broker may answer in the form of another version.
     any_version: bool,

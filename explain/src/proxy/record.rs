@@ -1,4 +1,4 @@
-//! The file of `--write`: what passed, as packets of TCP.
+//! The file of `--write`: the bytes that passed, as packets of TCP.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -228,7 +228,7 @@ struct Direction<'a> {
     end: Option<End>,
 }
 
-/// What happens to the bytes of a direction.
+/// How the bytes of a direction are forwarded.
 enum Convert<'a> {
     /// They are forwarded as they are.
     Nothing,

@@ -79,7 +79,7 @@ impl TlsSocket {
         self.send()
     }
 
-    /// Sends what TLS answers by itself. If the other thread writes at the moment, the answers go
+    /// Sends the answers of TLS itself. If the other thread writes at the moment, these answers go
     /// out in front of its next bytes.
     fn send_answers(&self) -> io::Result<()> {
         match self.writing.try_lock() {

@@ -1,4 +1,4 @@
-//! What the proxy has seen of all connections.
+//! Totals over all connections of the proxy.
 
 use std::io::{self, Write};
 

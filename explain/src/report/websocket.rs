@@ -1,4 +1,4 @@
-//! What WebSocket adds to the packets.
+//! Lines and objects about WebSocket itself.
 
 use anstyle::Style;
 use mqtt_wire::Sender;
@@ -57,11 +57,11 @@ pub fn notice(notice: &Notice, view: View) -> (Style, String) {
             (FAULT, text)
         }
         Notice::Unread { length, reason } => {
-            let what = match length {
+            let bytes = match length {
                 Some(length) => format!("{length} bytes of WebSocket not decoded"),
                 None => String::from("not decoded from here on"),
             };
-            (UNSURE, format!("{what}: {}", unread(*reason)))
+            (UNSURE, format!("{bytes}: {}", unread(*reason)))
         }
     }
 }

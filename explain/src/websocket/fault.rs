@@ -125,7 +125,7 @@ impl FaultKind {
         }
     }
 
-    /// After this, it is unknown where frames begin, or what they mean.
+    /// After this, the beginning or the meaning of frames is unknown.
     pub fn ends_reading(self) -> bool {
         match self {
             Self::ReservedBits

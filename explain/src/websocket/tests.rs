@@ -103,7 +103,7 @@ fn read(client: &[u8], server: &[u8], piece: usize) -> (Seen, Seen) {
     (from_client, from_server)
 }
 
-/// What follows the handshake, the same in pieces of any length.
+/// The items behind the handshake, the same in pieces of any length.
 #[track_caller]
 fn check(client: &[u8], server: &[u8], expected: [(&[u8], &[&str]); 2]) {
     let client = [REQUEST, client].concat();
@@ -316,7 +316,7 @@ fn unpacks_compressed_messages() {
         assert_eq!(from_client.others.len(), 1);
         assert_eq!(from_server.data, b"Hello");
     }
-    // a part is wrong: what follows may refer to it
+    // later messages may refer to the wrong part
     let server = [
         &deflated_response()[..],
         &frame(FINAL | COMPRESSED | BINARY, b"\xff\xff\xff"),
@@ -358,7 +358,7 @@ fn a_compressed_message_of_any_size_comes_in_pieces() {
     assert!(longest <= 4096);
 }
 
-/// Reads frames of the server with a gap between them, and returns what kind of gap it is.
+/// Reads frames of the server with a gap between them, and returns the kind of the gap.
 fn with_gap(before: &[u8], length: u64, after: &[u8]) -> (Seen, Gap) {
     let mut websocket = WebSocket::default();
     let mut seen = Seen::default();
@@ -390,7 +390,7 @@ fn continues_after_a_gap() {
     let (seen, gap) = with_gap(b"\x82\x05a", 20, &next);
     assert!(matches!(gap, Gap::Unknown));
     assert_eq!(seen.data, b"anext");
-    // what looks like a wrong frame may be none
+    // bytes that look like a wrong frame may be none
     let wrong = frame(FINAL | 0x30 | BINARY, b"x");
     let (seen, _) = with_gap(b"", 20, &[&next[..], &wrong, b"more"].concat());
     assert_eq!(seen.data, b"next");

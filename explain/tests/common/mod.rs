@@ -32,6 +32,19 @@ pub fn explain<'a>(args: impl IntoIterator<Item = &'a str>, input: &[u8]) -> Run
     }
 }
 
+/// A frame of WebSocket from the client.
+pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mask = *b"mask";
+    let masked = payload.iter().zip(mask.iter().cycle());
+    let masked: Vec<u8> = masked.map(|(byte, key)| byte ^ key).collect();
+    [&[first, 0x80 | payload.len() as u8], &mask[..], &masked].concat()
+}
+
+/// A frame of WebSocket from the server.
+pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    [&[first, payload.len() as u8], payload].concat()
+}
+
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -49,7 +49,7 @@ impl Proxy {
         TcpStream::connect(self.address).unwrap()
     }
 
-    /// What it has said, when it ends by itself.
+    /// Waits until the program ends by itself, and returns its output.
     pub fn finish(mut self) -> Run {
         let mut output = String::new();
         let mut stdout = self.child.stdout.take().unwrap();
@@ -110,7 +110,7 @@ pub fn read_all(mut stream: &TcpStream) -> Vec<u8> {
     bytes
 }
 
-/// The output without what differs each time.
+/// The output without the parts that differ each time.
 pub fn without_times(output: &str) -> String {
     let lines = output.lines().map(|line| {
         let end = line.char_indices().nth(18).map_or(line.len(), |it| it.0);

@@ -10,7 +10,7 @@ use crate::harness::{
     CONNACK, CONNECT, DISCONNECT, PUBLISH, Proxy, objects, read, read_all, server,
 };
 
-/// What is the same when it passes and when it is read from the file.
+/// The part of the output that is the same live and from the file.
 fn packets(output: &str) -> Vec<Value> {
     let of_packet = |mut object: Value| {
         let members = object.as_object_mut()?;

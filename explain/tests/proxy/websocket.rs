@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-use crate::common::Run;
+use crate::common::{Run, frame, masked};
 use crate::harness::{
     CONNACK, CONNECT, DISCONNECT, PINGREQ, Proxy, read, read_all, server, without_times,
 };
@@ -15,19 +15,6 @@ const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket
                           Connection: Upgrade\r\n\
                           Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
                           Sec-WebSocket-Protocol: mqtt\r\n\r\n";
-
-/// A frame of the client.
-fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mask = *b"mask";
-    let masked = payload.iter().zip(mask.iter().cycle());
-    let masked: Vec<u8> = masked.map(|(byte, key)| byte ^ key).collect();
-    [&[first, 0x80 | payload.len() as u8], &mask[..], &masked].concat()
-}
-
-/// A frame of the server.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    [&[first, payload.len() as u8], payload].concat()
-}
 
 fn read_head(mut stream: &TcpStream) -> String {
     let mut head = Vec::new();
@@ -110,7 +97,7 @@ fn a_text_frame_is_shown_and_ends_the_connection() {
     assert_eq!(run.status, 1);
 }
 
-/// What is the same in the requests of all connections.
+/// A request without the key, which differs in each connection.
 fn without_key(head: &str) -> String {
     let lines = head
         .lines()
@@ -168,7 +155,7 @@ fn asks_for_a_websocket_with_the_subprotocol() {
     let proxy = Proxy::start(&url, &["--once"]);
     let mut client = proxy.connect();
     client.write_all(CONNECT).unwrap();
-    // what the client sends may make it a reset
+    // unread bytes of the client may make it a reset
     let _ = client.read_to_end(&mut Vec::new());
     serving.join().unwrap();
     let run = proxy.finish();
@@ -198,7 +185,7 @@ fn refuses_a_server_that_does_not_answer_the_request() {
         let proxy = Proxy::start(format!("ws://{upstream}"), &["--once"]);
         let mut client = proxy.connect();
         client.write_all(CONNECT).unwrap();
-        // what the client sends may make it a reset
+        // unread bytes of the client may make it a reset
         let _ = client.read_to_end(&mut Vec::new());
         let run = proxy.finish();
         assert!(run.errors.contains(problem), "{}", run.errors);
@@ -211,7 +198,7 @@ fn websocket_on_both_sides_passes_unchanged() {
     let frames = [
         masked(0x02, &CONNECT[..5]),
         masked(0x80, &CONNECT[5..]),
-        // even what is wrong
+        // even wrong frames
         masked(0x81, b"text"),
         masked(0x89, b"ping"),
         masked(0x82, DISCONNECT),
