@@ -1,15 +1,17 @@
-//! From the vectors to the cases.
+//! From the vectors and the scenarios to the cases.
 
 use std::collections::BTreeMap;
 
 use mqtt_wire::monitor::BreachKind;
-use mqtt_wire::{PacketType, Statement, Version};
+use mqtt_wire::{PacketType, Version};
 use mqtt_wire_vectors::{self as vectors, Conversation, Expected, Packet, Side};
 
 use crate::open;
+use crate::scenario::{self, Scenario};
 use crate::script::{Script, Step};
+use crate::statement::Statement;
 
-/// A packet that a broker has to refuse, and its neighbour, which the broker has to accept.
+/// A case for a broker: a packet to refuse, or a scenario.
 #[derive(Debug, Clone)]
 pub struct Case {
     /// `5.0/connect/MQTT-3.1.2-11/will-qos-without-will`.
@@ -17,8 +19,20 @@ pub struct Case {
     pub version: Version,
     /// The rule, in a sentence.
     pub comment: String,
-    /// The broken statements, the most exact one first.
+    /// The statements that it is about, the most exact one first.
     pub statements: Vec<Statement>,
+    pub kind: CaseKind,
+}
+
+#[derive(Debug, Clone)]
+pub enum CaseKind {
+    Packet(Box<PacketCase>),
+    Scenario(&'static Scenario),
+}
+
+/// A packet that a broker has to refuse, and its neighbour, which the broker has to accept.
+#[derive(Debug, Clone)]
+pub struct PacketCase {
     /// The name that `mqtt-wire` has for the kind of error or breach.
     pub kind: String,
     /// The code to reply with: the Reason Code in 5.0, and the CONNACK return code before.
@@ -34,22 +48,36 @@ pub struct Case {
 }
 
 impl Case {
-    /// Whether the case has this name, a name that contains `filter`, breaks this statement, or
-    /// breaks a statement of this section.
+    /// Whether the case has this name, a name that contains `filter`, is about this statement, or
+    /// about a statement of this section.
     pub fn matches(&self, filter: &str) -> bool {
         let of_statement = |it: &Statement| it.id() == filter || it.section() == filter;
         self.name.contains(filter) || self.statements.iter().any(of_statement)
+    }
+
+    /// `None` for a scenario.
+    pub fn packet(&self) -> Option<&PacketCase> {
+        match &self.kind {
+            CaseKind::Packet(packet) => Some(packet),
+            CaseKind::Scenario(_) => None,
+        }
+    }
+
+    /// The section of the most exact statement.
+    pub fn section(&self) -> &'static str {
+        self.statements.first().map_or("", Statement::section)
+    }
+}
+
+impl PacketCase {
+    pub const fn version(&self) -> Version {
+        self.bad.version
     }
 
     /// Whether the packet is sent as the first one of its connection, with the client identifier of
     /// its vector.
     pub(crate) fn begins_with_its_packet(&self) -> bool {
         self.bad.steps.len() == 1
-    }
-
-    /// The section of the most exact statement.
-    pub fn section(&self) -> &'static str {
-        self.statements.first().map_or("", Statement::section)
     }
 }
 
@@ -66,9 +94,27 @@ pub fn all() -> Vec<Case> {
     let of_conversations = conversations
         .iter()
         .filter_map(|it| of_conversation(it, &by_name));
-    let mut cases: Vec<_> = of_packets.chain(of_conversations).collect();
+    let of_scenarios = scenario::all().flat_map(of_scenario);
+    let all = of_packets.chain(of_conversations).chain(of_scenarios);
+    let mut cases: Vec<_> = all.collect();
     cases.sort_by(|a, b| (a.version, &a.name).cmp(&(b.version, &b.name)));
     cases
+}
+
+/// A case for each version in which it runs.
+fn of_scenario(scenario: &'static Scenario) -> impl Iterator<Item = Case> {
+    Version::ALL.into_iter().filter_map(move |version| {
+        let statements = scenario.statements(version);
+        let statement = statements.first()?.id();
+        let (theme, name) = scenario.name.split_once('/')?;
+        Some(Case {
+            name: format!("{version}/{theme}/{statement}/{name}"),
+            version,
+            comment: scenario.comment.to_owned(),
+            statements,
+            kind: CaseKind::Scenario(scenario),
+        })
+    })
 }
 
 fn of_packet(vector: &Packet, all: &BTreeMap<&str, &Packet>) -> Option<Case> {
@@ -93,13 +139,15 @@ fn of_packet(vector: &Packet, all: &BTreeMap<&str, &Packet>) -> Option<Case> {
         version: version(vector.version),
         comment: vector.comment.clone(),
         statements: statements(&vector.statements),
-        kind: error.kind.clone(),
-        code: error.reason_code,
-        open: open::packet(vector.version, folder, error),
-        breach: None,
-        bad: script(vector),
-        neighbour: script(all.get(&neighbour[..])?),
-        neighbour_name: neighbour.clone(),
+        kind: CaseKind::Packet(Box::new(PacketCase {
+            kind: error.kind.clone(),
+            code: error.reason_code,
+            open: open::packet(vector.version, folder, error),
+            breach: None,
+            bad: script(vector),
+            neighbour: script(all.get(&neighbour[..])?),
+            neighbour_name: neighbour.clone(),
+        })),
     })
 }
 
@@ -137,13 +185,15 @@ fn of_conversation(vector: &Conversation, all: &BTreeMap<&str, &Conversation>) -
         version: version(vector.version),
         comment: vector.comment.clone(),
         statements: statements(&breach.statements),
-        kind: breach.kind.clone(),
-        code: breach.reason_code,
-        open: open::breach(vector.version, &breach.kind),
-        breach: Some(*kind),
-        bad: script(vector, breach.packet + 1),
-        neighbour: script(valid, valid.packets.len()),
-        neighbour_name: neighbour.to_owned(),
+        kind: CaseKind::Packet(Box::new(PacketCase {
+            kind: breach.kind.clone(),
+            code: breach.reason_code,
+            open: open::breach(vector.version, &breach.kind),
+            breach: Some(*kind),
+            bad: script(vector, breach.packet + 1),
+            neighbour: script(valid, valid.packets.len()),
+            neighbour_name: neighbour.to_owned(),
+        })),
     })
 }
 
@@ -168,8 +218,7 @@ fn name(version: vectors::Version, path: &str, statements: &[String]) -> String 
 }
 
 fn statements(names: &[String]) -> Vec<Statement> {
-    let find = |name: &String| Statement::all().find(|it| it.to_string() == *name);
-    names.iter().filter_map(find).collect()
+    names.iter().filter_map(|it| Statement::find(it)).collect()
 }
 
 fn version(version: vectors::Version) -> Version {
@@ -192,7 +241,8 @@ mod tests {
             .into_iter()
             .filter(|it| it.sender == Side::Client && !it.is_valid());
         let cases = all();
-        let of_packets = cases.iter().filter(|it| it.breach.is_none());
+        let of_packets = cases.iter().filter_map(Case::packet);
+        let of_packets = of_packets.filter(|it| it.breach.is_none());
         assert_eq!(of_packets.count(), refused.count());
     }
 
@@ -208,7 +258,7 @@ mod tests {
             let is_case = cases.iter().any(|it| {
                 it.version == version(conversation.version)
                     && it.comment == conversation.comment
-                    && it.breach.is_some()
+                    && it.packet().is_some_and(|it| it.breach.is_some())
             });
             match conversation
                 .packets
@@ -221,7 +271,8 @@ mod tests {
             }
         }
         assert_eq!((about_time, with_message, played), (8, 5, 52));
-        assert_eq!(cases.iter().filter(|it| it.breach.is_some()).count(), 52);
+        let of_packets = cases.iter().filter_map(Case::packet);
+        assert_eq!(of_packets.filter(|it| it.breach.is_some()).count(), 52);
     }
 
     #[test]
@@ -232,7 +283,9 @@ mod tests {
         assert!(names.contains(&"5.0/connect/MQTT-3.1.2-11/will-qos-without-will".to_owned()));
         for case in &cases {
             assert!(!case.statements.is_empty(), "{}", case.name);
-            assert_ne!(case.bad, case.neighbour, "{}", case.name);
+            if let Some(packet) = case.packet() {
+                assert_ne!(packet.bad, packet.neighbour, "{}", case.name);
+            }
         }
     }
 

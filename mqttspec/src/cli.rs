@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use lexopt::{Arg, Parser, ValueExt};
@@ -15,6 +15,11 @@ use crate::expect::Expectations;
 use crate::report;
 use crate::run::{Options, run};
 use crate::subject::{Address, Login};
+
+/// The number of scenarios at a time.
+const SCENARIO_JOBS: usize = 16;
+/// The least time for something that has to come.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The program.
 pub fn main() -> ExitCode {
@@ -86,6 +91,8 @@ fn execute(args: impl IntoIterator<Item = OsString>) -> Result<bool, Box<dyn Err
             password: flags.password.unwrap_or_default(),
         }),
         jobs: flags.jobs.unwrap_or(1),
+        scenario_jobs: flags.jobs.unwrap_or(SCENARIO_JOBS),
+        patience: PATIENCE,
     };
 
     let started = Instant::now();
@@ -199,12 +206,14 @@ Tests a live MQTT broker against the rules of MQTT 3.1, 3.1.1 and 5.0.
 usage: mqttspec server HOST:PORT [FLAG]... [FILTER]...
        mqttspec server --list [FILTER]...
 
-Each case sends a packet that the standard refuses, and then its neighbour: the closest packet that
-a broker has to accept. A FILTER selects the cases whose name contains it, and those that are about
-a statement (MQTT-3.1.2-11) or a section (3.1.2).
+A packet case sends a packet that the standard refuses, and then its neighbour: the closest packet
+that a broker has to accept. A scenario plays several clients, and judges what the broker delivers.
+A FILTER selects the cases whose name contains it, and those that are about a statement
+(MQTT-3.1.2-11) or a section (3.1.2).
 
   --list               print the names of the cases
-  --jobs N             run N cases at a time [1]; with more than 1 a crash is `unclear`
+  --jobs N             run N cases at a time [1, and 16 scenarios]; with more than 1 packet case a
+                       crash is `unclear`
   --username NAME      log in, where the packet is not itself a CONNECT
   --password PASSWORD
   --strict             let the run fail for `non-strict`, too
@@ -214,13 +223,13 @@ a statement (MQTT-3.1.2-11) or a section (3.1.2).
   --junit FILE         write all findings as JUnit XML
 
 Verdicts:
-  ok           refused, and the neighbour accepted
+  ok           refused, and the neighbour accepted; or the statement of a scenario kept
   non-strict   refused, but not with the code that the standard asks for, or without closing
   lenient      accepted: a PINGREQ behind the packet was answered
   over-strict  the neighbour refused as malformed or as a protocol error
   hang         neither closed nor answered
   crash        nobody can connect any more
-  breach       the broker sent bytes that break a rule
+  breach       the broker sent bytes that break a rule, or did not send what it has to
   unsupported  the broker lacks something that the case needs
   open         the standard does not decide
   unclear      no verdict

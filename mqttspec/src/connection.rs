@@ -13,6 +13,9 @@ use mqtt_wire::{
 /// The bytes of one side that passed together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passed {
+    /// The name of the client in a scenario; empty for others.
+    pub client: &'static str,
+    pub at: Instant,
     pub from_broker: bool,
     pub bytes: Vec<u8>,
 }
@@ -90,10 +93,7 @@ impl Connection {
                 self.any_version = self.exchange.is_empty();
             }
         }
-        self.exchange.push(Passed {
-            from_broker: false,
-            bytes: bytes.to_vec(),
-        });
+        self.passed(false, bytes.to_vec());
         if self.stream.write_all(bytes).is_err() && self.closed.is_none() {
             // bytes of the broker may still wait to be read
             self.stream.shutdown(std::net::Shutdown::Write).ok();
@@ -131,6 +131,12 @@ impl Connection {
         }
     }
 
+    /// Closes the connection, whatever the last packet was.
+    pub fn cut(&mut self) {
+        self.stream.shutdown(std::net::Shutdown::Both).ok();
+        self.closed.get_or_insert(false);
+    }
+
     pub const fn is_closed(&self) -> bool {
         self.closed.is_some()
     }
@@ -156,10 +162,7 @@ impl Connection {
             return None;
         }
         let bytes: Vec<u8> = self.incoming.drain(..length).collect();
-        self.exchange.push(Passed {
-            from_broker: true,
-            bytes: bytes.clone(),
-        });
+        self.passed(true, bytes.clone());
         match Packet::decode(&bytes, dialect) {
             Ok(packet) => {
                 let mut breaches = Vec::new();
@@ -209,6 +212,15 @@ impl Connection {
         let others = Version::ALL.into_iter().filter(|_| self.any_version);
         let mut versions = std::iter::once(self.version).chain(others);
         dialect(versions.find(reads).unwrap_or(self.version))
+    }
+
+    fn passed(&mut self, from_broker: bool, bytes: Vec<u8>) {
+        self.exchange.push(Passed {
+            client: "",
+            at: Instant::now(),
+            from_broker,
+            bytes,
+        });
     }
 
     fn report(&mut self, statement: Option<String>, text: &dyn std::fmt::Display) {

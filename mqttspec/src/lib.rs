@@ -6,11 +6,14 @@
 //! The modules are layers, and a module imports only from those above it in this list:
 //!
 //! ```text
+//! statement   the statements of the standards, in our words
 //! script      packets to send and to wait for
 //! open        what the standard leaves open
-//! case        from the vectors to the cases
 //! connection  a connection to the broker: what was sent and received, watched by a Monitor
 //! subject     the broker: address, login, latency and what it supports
+//! stage       the clients of a scenario, and their steps
+//! scenario    what a broker has to do across packets, connections and clients
+//! case        from the vectors and the scenarios to the cases
 //! play        plays a script, and classifies the reaction
 //! verdict     from the reactions to a verdict
 //! run         all cases, one after the other or several at a time
@@ -27,11 +30,16 @@ mod open;
 mod play;
 mod report;
 mod run;
+mod scenario;
 mod script;
+mod stage;
+mod statement;
 mod subject;
 mod verdict;
 
-pub use self::case::{Case, all as cases};
+pub use self::case::{Case, CaseKind, PacketCase, all as cases};
 pub use self::run::{Finding, Options, run};
+pub use self::scenario::Scenario;
+pub use self::statement::Statement;
 pub use self::subject::{Address, Login};
 pub use self::verdict::Verdict;

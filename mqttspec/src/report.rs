@@ -43,7 +43,11 @@ pub fn details(case: &Case, finding: &Finding) -> String {
         let _ = writeln!(text, "  the broker breaks {breach}");
     }
     for passed in &finding.exchange {
-        let _ = writeln!(text, "  {} {}", arrow(passed), hex(&passed.bytes));
+        let name = match passed.client {
+            "" => String::new(),
+            name => format!("{name} "),
+        };
+        let _ = writeln!(text, "  {name}{} {}", arrow(passed), hex(&passed.bytes));
     }
     text
 }
@@ -99,7 +103,11 @@ pub fn json(subject: &Subject, cases: &[Case], findings: &[Finding]) -> Value {
     let exchange = |exchange: &[Passed]| -> Value {
         let passed = exchange.iter().map(|it| {
             let from = if it.from_broker { "server" } else { "client" };
-            json!({"from": from, "hex": hex(&it.bytes).replace(' ', "")})
+            let mut passed = json!({"from": from, "hex": hex(&it.bytes).replace(' ', "")});
+            if !it.client.is_empty() {
+                passed["client"] = it.client.into();
+            }
+            passed
         });
         passed.collect()
     };
@@ -114,8 +122,8 @@ pub fn json(subject: &Subject, cases: &[Case], findings: &[Finding]) -> Value {
             "seen": finding.reason,
             "comment": case.comment,
             "statements": statements.collect::<Value>(),
-            "code": case.code.map(|it| format!("{it:#04x}")),
-            "neighbour": case.neighbour_name,
+            "code": case.packet().and_then(|it| it.code).map(|it| format!("{it:#04x}")),
+            "neighbour": case.packet().map(|it| &it.neighbour_name),
             "breaches": finding.breaches,
             "exchange": exchange(&finding.exchange),
         }))
@@ -185,7 +193,7 @@ fn is_skipped(finding: &Finding) -> bool {
 /// The wrong byte and its rule, if the packet is wrong by itself.
 fn error(case: &Case) -> Option<String> {
     let dialect = Dialect::from_client(case.version);
-    let error = Packet::decode(case.bad.judged(), dialect).err()?;
+    let error = Packet::decode(case.packet()?.bad.judged(), dialect).err()?;
     Some(error.to_string())
 }
 

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use mqtt_wire::{Packet, Version};
 
-use crate::case::Case;
+use crate::case::{Case, CaseKind, PacketCase};
 use crate::connection::Passed;
 use crate::play::{Played, Reaction, play};
+use crate::scenario::Scenario;
+use crate::stage::Stage;
 use crate::subject::{Address, Login, Patience, Subject};
 use crate::verdict::{self, Verdict};
 
@@ -19,8 +21,11 @@ use crate::verdict::{self, Verdict};
 pub struct Options {
     pub address: Address,
     pub login: Option<Login>,
-    /// The number of cases at a time.
+    /// The number of packet cases and of scenarios at a time. A scenario waits most of the time.
     pub jobs: usize,
+    pub scenario_jobs: usize,
+    /// The least time for something that has to come.
+    pub patience: Duration,
 }
 
 /// The verdict in one case.
@@ -49,35 +54,38 @@ pub fn run(
     mut started: impl FnMut(&Subject),
     mut progress: impl FnMut(&Finding),
 ) -> io::Result<(Subject, Vec<Finding>)> {
-    let subject = Subject::probe(options.address.clone(), options.login.clone())?;
+    let subject = Subject::probe(
+        options.address.clone(),
+        options.login.clone(),
+        options.patience,
+    )?;
     started(&subject);
     let shared = Shared {
         subject: &subject,
-        is_alone: options.jobs <= 1,
+        is_alone: AtomicBool::new(options.jobs <= 1),
         own_client_id: Mutex::new(()),
         is_gone: AtomicBool::new(false),
     };
-    let next = AtomicUsize::new(0);
-    let (sender, receiver) = mpsc::channel();
-    let mut findings = thread::scope(|scope| {
-        for _ in 0..options.jobs.max(1) {
-            let (sender, next, shared) = (sender.clone(), &next, &shared);
-            scope.spawn(move || {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(case) = cases.get(index) else {
-                        return;
-                    };
-                    if sender.send(shared.judge(index, case)).is_err() {
-                        return;
-                    }
-                }
-            });
+    let is_scenario = |index: &usize| cases.get(*index).is_some_and(|it| it.packet().is_none());
+    let (scenarios, packets): (Vec<_>, Vec<_>) = (0..cases.len()).partition(is_scenario);
+    let mut findings = shared.judge_all(&packets, cases, options.jobs, &mut progress);
+    shared
+        .is_alone
+        .store(options.scenario_jobs <= 1, Ordering::Relaxed);
+    let jobs = options.scenario_jobs;
+    let found = shared.judge_all(&scenarios, cases, jobs, &mut |finding| {
+        // these are tried once more
+        if finding.verdict != Verdict::Unclear {
+            progress(finding);
         }
-        drop(sender);
-        let findings = receiver.into_iter().inspect(|finding| progress(finding));
-        findings.collect::<Vec<_>>()
     });
+    shared.is_alone.store(true, Ordering::Relaxed);
+    let (unclear, found): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|it| it.verdict == Verdict::Unclear);
+    findings.extend(found);
+    let unclear: Vec<_> = unclear.iter().map(|it| it.case).collect();
+    findings.extend(shared.judge_all(&unclear, cases, 1, &mut progress));
     findings.sort_by_key(|it| it.case);
     if !shared.is_gone.into_inner() {
         clean_up(&subject, cases);
@@ -88,13 +96,41 @@ pub fn run(
 struct Shared<'a> {
     subject: &'a Subject,
     /// Whether only one case runs at a time.
-    is_alone: bool,
+    is_alone: AtomicBool,
     /// Held while a CONNECT of a vector is judged, whose client identifier others may have, too.
     own_client_id: Mutex<()>,
     is_gone: AtomicBool,
 }
 
 impl Shared<'_> {
+    /// Judges the cases with these indices, several at a time.
+    fn judge_all(
+        &self,
+        indices: &[usize],
+        cases: &[Case],
+        jobs: usize,
+        progress: &mut impl FnMut(&Finding),
+    ) -> Vec<Finding> {
+        let next = AtomicUsize::new(0);
+        let (sender, receiver) = mpsc::channel();
+        thread::scope(|scope| {
+            for _ in 0..jobs.clamp(1, indices.len().max(1)) {
+                let (sender, next) = (sender.clone(), &next);
+                scope.spawn(move || {
+                    while let Some(index) = indices.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let finding = cases.get(*index).map(|case| self.judge(*index, case));
+                        if finding.is_none_or(|it| sender.send(it).is_err()) {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            let findings = receiver.into_iter().inspect(|finding| progress(finding));
+            findings.collect()
+        })
+    }
+
     fn judge(&self, index: usize, case: &Case) -> Finding {
         let finding = |verdict, reason: String| Finding {
             case: index,
@@ -113,19 +149,67 @@ impl Shared<'_> {
         if let Some(refusal) = capabilities.and_then(|it| it.refusal.clone()) {
             return finding(Verdict::Unsupported, refusal);
         }
-        let _guard = case
-            .begins_with_its_packet()
-            .then(|| self.own_client_id.lock());
+        let begins_with_its_packet = case.packet().is_some_and(|it| it.begins_with_its_packet());
+        let _guard = begins_with_its_packet.then(|| self.own_client_id.lock());
         let patience = self.subject.patience;
-        let first = self.attempt(index, case, patience);
+        let first = self.attempt(index, case, patience, false);
         let is_gone = self.is_gone.load(Ordering::Relaxed);
         if is_gone || !needs_a_second_attempt(&first) {
             return first.finding;
         }
-        self.attempt(index, case, patience.longer()).finding
+        self.attempt(index, case, patience.longer(), true).finding
     }
 
-    fn attempt(&self, index: usize, case: &Case, patience: Patience) -> Attempt {
+    fn attempt(&self, index: usize, case: &Case, patience: Patience, is_second: bool) -> Attempt {
+        let mut attempt = match &case.kind {
+            CaseKind::Packet(packet) => self.attempt_packet(index, packet, patience),
+            CaseKind::Scenario(scenario) => {
+                self.attempt_scenario(index, case.version, scenario, patience, is_second)
+            }
+        };
+        let Finding {
+            verdict,
+            reason,
+            breaches,
+            ..
+        } = &mut attempt.finding;
+        if let Err((found, why)) = self.check_others(case.version, patience) {
+            (*verdict, *reason) = match self.is_alone.load(Ordering::Relaxed) {
+                true => (found, why),
+                false => (Verdict::Unclear, format!("{why}; try --jobs 1")),
+            };
+        }
+        if let Some(breach) = breaches.first().filter(|_| !verdict.is_failure(false)) {
+            (*verdict, *reason) = (Verdict::Breach, format!("it breaks {breach}"));
+        }
+        attempt
+    }
+
+    fn attempt_scenario(
+        &self,
+        index: usize,
+        version: Version,
+        scenario: &Scenario,
+        patience: Patience,
+        is_second: bool,
+    ) -> Attempt {
+        let stage = Stage::new(self.subject, version, patience);
+        let (verdict, reason) = verdict::on_scenario((scenario.play)(&stage), is_second);
+        let (exchange, breaches) = stage.finish();
+        Attempt {
+            is_cut: false,
+            is_unplayable: false,
+            finding: Finding {
+                case: index,
+                verdict,
+                reason,
+                exchange,
+                breaches,
+            },
+        }
+    }
+
+    fn attempt_packet(&self, index: usize, case: &PacketCase, patience: Patience) -> Attempt {
         let bad = play(self.subject, &case.bad, patience);
         let is_cut = matches!(
             bad.reaction,
@@ -135,7 +219,7 @@ impl Shared<'_> {
             }
         );
         let (mut exchange, mut breaches) = (bad.exchange.clone(), bad.breaches.clone());
-        let (mut verdict, mut reason) = match verdict::on_packet(case, &bad) {
+        let (verdict, reason) = match verdict::on_packet(case, &bad) {
             Some(found) => found,
             None => {
                 let neighbour = self.play_neighbour(case, patience);
@@ -150,15 +234,6 @@ impl Shared<'_> {
                 found
             }
         };
-        if let Err((found, why)) = self.check_others(case.version, patience) {
-            (verdict, reason) = match self.is_alone {
-                true => (found, why),
-                false => (Verdict::Unclear, format!("{why}; try --jobs 1")),
-            };
-        }
-        if let Some(breach) = breaches.first().filter(|_| !verdict.is_failure(false)) {
-            (verdict, reason) = (Verdict::Breach, format!("it breaks {breach}"));
-        }
         let is_unplayable = matches!(bad.reaction, Reaction::Unplayable(_));
         Attempt {
             is_cut,
@@ -175,7 +250,7 @@ impl Shared<'_> {
 
     /// At first without a pause before the PINGREQ. If the broker closes the connection, its last
     /// packet may be lost because of the PINGREQ, so the second attempt pauses.
-    fn play_neighbour(&self, case: &Case, patience: Patience) -> Played {
+    fn play_neighbour(&self, case: &PacketCase, patience: Patience) -> Played {
         let settle = Duration::ZERO;
         let hurried = play(
             self.subject,
@@ -233,10 +308,11 @@ fn needs_a_second_attempt(attempt: &Attempt) -> bool {
     }
 }
 
-/// Removes the retained messages and the sessions that the cases may have left.
+/// Removes the retained messages and the sessions that the packet cases may have left.
 fn clean_up(subject: &Subject, cases: &[Case]) {
     for version in Version::ALL {
-        let scripts = cases.iter().flat_map(|it| [&it.bad, &it.neighbour]);
+        let packets = cases.iter().filter_map(Case::packet);
+        let scripts = packets.flat_map(|it| [&it.bad, &it.neighbour]);
         let scripts = scripts.filter(|it| it.version == version);
         let (mut topics, mut clients) = (Vec::new(), Vec::new());
         for packet in scripts.flat_map(|it| it.packets()) {

@@ -72,7 +72,8 @@ pub fn renamed(bytes: &[u8], client_id: &str, login: Option<(&str, &str)>) -> Op
     ))
 }
 
-fn with_login<'a>(connect: Connect<'a>, login: Option<(&'a str, &'a str)>) -> Connect<'a> {
+/// The same CONNECT with this login.
+pub fn with_login<'a>(connect: Connect<'a>, login: Option<(&'a str, &'a str)>) -> Connect<'a> {
     let Some((user_name, password)) = login else {
         return connect;
     };

@@ -68,10 +68,11 @@ pub struct Patience {
 }
 
 impl Patience {
-    fn of(latency: Duration) -> Self {
+    fn of(latency: Duration, least: Duration) -> Self {
+        let most = Duration::from_secs(10);
         Self {
             settle: (latency * 10).clamp(Duration::from_millis(50), Duration::from_secs(2)),
-            answer: (latency * 100).clamp(Duration::from_secs(2), Duration::from_secs(10)),
+            answer: (latency * 100).clamp(least, most.max(least)),
         }
     }
 
@@ -106,12 +107,12 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Measures the latency, and tries what the broker supports.
-    pub fn probe(address: Address, login: Option<Login>) -> io::Result<Self> {
+    /// Measures the latency, and tries what the broker supports. `least` is the least patience.
+    pub fn probe(address: Address, login: Option<Login>, least: Duration) -> io::Result<Self> {
         let mut subject = Self {
             address,
             login,
-            patience: Patience::of(Duration::from_millis(100)),
+            patience: Patience::of(Duration::from_millis(100), least),
             latency: Duration::ZERO,
             capabilities: Vec::new(),
             breaches: Vec::new(),
@@ -124,7 +125,7 @@ impl Subject {
         if let [Some(reason), Some(_), Some(_)] = &subject.refusals()[..] {
             return Err(io::Error::other(format!("no version is served: {reason}")));
         }
-        subject.patience = Patience::of(subject.latency);
+        subject.patience = Patience::of(subject.latency, least);
         Ok(subject)
     }
 
@@ -162,6 +163,13 @@ impl Subject {
 
     pub fn capabilities(&self, version: Version) -> Option<&Capabilities> {
         self.capabilities.iter().find(|it| it.version == version)
+    }
+
+    /// The reason why a scenario that needs something fails: a trial of this name was refused.
+    pub fn lacks(&self, version: Version, trial: &str) -> Option<String> {
+        let note = refused(trial);
+        let notes = &self.capabilities(version)?.notes;
+        notes.contains(&note).then_some(note)
     }
 
     /// A new connection with a CONNECT that the broker has accepted.
@@ -267,7 +275,7 @@ impl Subject {
                 break;
             };
             if !try_packet(&mut connection, &packet, answer, self.patience) {
-                capabilities.notes.push(format!("{name} refused"));
+                capabilities.notes.push(refused(name));
             }
             self.keep_breaches(version, &connection);
         }
@@ -280,6 +288,10 @@ impl Subject {
                 .push((version, breach.clone(), connection.exchange.clone()));
         }
     }
+}
+
+fn refused(trial: &str) -> String {
+    format!("{trial} refused")
 }
 
 /// What the CONNACK announces in 5.0.

@@ -7,14 +7,15 @@ use std::fmt;
 
 use mqtt_wire::{Packet, PacketType, Version};
 
-use crate::case::Case;
+use crate::case::PacketCase;
 use crate::play::{Played, Reaction};
 use crate::script::Script;
+use crate::stage::{Outcome, Stop};
 
 /// The verdict on a broker in one case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
-    /// It refused the packet and accepted the neighbour.
+    /// It refused the packet and accepted the neighbour. It kept the statements of a scenario.
     Ok,
     /// It refused the packet, but without the code that the standard asks for, with another code,
     /// or without closing the connection.
@@ -27,7 +28,7 @@ pub enum Verdict {
     Hang,
     /// It did not serve anybody after the packet.
     Crash,
-    /// It sent bytes that break a rule.
+    /// It sent bytes that break a rule, or did not send what it has to.
     Breach,
     /// It lacks something that the case needs.
     Unsupported,
@@ -93,7 +94,7 @@ impl fmt::Display for Verdict {
 
 /// The verdict on the reaction to the packet alone. `None` if the broker closed the connection: then
 /// the neighbour decides.
-pub fn on_packet(case: &Case, played: &Played) -> Option<(Verdict, String)> {
+pub fn on_packet(case: &PacketCase, played: &Played) -> Option<(Verdict, String)> {
     if let Some(kind) = case.breach {
         let is_broken = played.broken_by_client.iter().any(|it| it.kind() == kind);
         if !is_broken && !matches!(played.reaction, Reaction::Unreachable(_)) {
@@ -133,7 +134,7 @@ pub fn on_packet(case: &Case, played: &Played) -> Option<(Verdict, String)> {
         }
         Reaction::Silent => {
             let reason = "it neither closed the connection nor answered a PINGREQ".into();
-            match case.version {
+            match case.version() {
                 Version::V3_1 => open(Verdict::Hang, reason),
                 _ if case.kind == "AfterDisconnect" => (
                     Verdict::Open,
@@ -149,7 +150,7 @@ pub fn on_packet(case: &Case, played: &Played) -> Option<(Verdict, String)> {
 }
 
 /// The verdict on a broker that closed the connection, from its reaction to the neighbour.
-pub fn on_neighbour(case: &Case, bad: &Played, neighbour: &Played) -> (Verdict, String) {
+pub fn on_neighbour(case: &PacketCase, bad: &Played, neighbour: &Played) -> (Verdict, String) {
     let Reaction::Closed { code, .. } = bad.reaction else {
         return (Verdict::Unclear, "the reactions differ".into());
     };
@@ -187,7 +188,7 @@ pub fn on_neighbour(case: &Case, bad: &Played, neighbour: &Played) -> (Verdict, 
     }
     let Some(refusal) = refusal else {
         let reason = "it closed the connection after the neighbour, too, without a code";
-        return match case.version {
+        return match case.version() {
             _ if leaves_no_room_for_a_connack(&case.neighbour) => {
                 let reason = "no CONNACK fits into the Maximum Packet Size of the neighbour";
                 (Verdict::Unsupported, reason.into())
@@ -200,7 +201,7 @@ pub fn on_neighbour(case: &Case, bad: &Played, neighbour: &Played) -> (Verdict, 
         };
     };
     let reason = format!("it refused the neighbour with code {refusal:#04x}");
-    match (case.version, refusal) {
+    match (case.version(), refusal) {
         (Version::V5, 0x81 | 0x82) => (Verdict::OverStrict, reason),
         // version, login, authentication, capabilities
         (
@@ -213,14 +214,14 @@ pub fn on_neighbour(case: &Case, bad: &Played, neighbour: &Played) -> (Verdict, 
 }
 
 /// The verdict on a broker that refused the packet with this code, and accepted the neighbour.
-fn on_code(case: &Case, code: Option<u8>) -> (Verdict, String) {
+fn on_code(case: &PacketCase, code: Option<u8>) -> (Verdict, String) {
     if let Some(code) = code.filter(|code| is_for_another_reason(case, *code)) {
         let reason = format!("it refused the packet with code {code:#04x}, for another reason");
         return (Verdict::Unsupported, reason);
     }
     let is_connect = case.begins_with_its_packet();
     let closed = "it closed the connection";
-    match (case.version, code, case.code) {
+    match (case.version(), code, case.code) {
         (Version::V5, Some(code), _) if is_right(case, code) => {
             (Verdict::Ok, format!("{closed} with code {code:#04x}"))
         }
@@ -249,9 +250,22 @@ fn on_code(case: &Case, code: Option<u8>) -> (Verdict, String) {
     }
 }
 
+/// The verdict on the end of a scenario. Something that is missing in the first attempt may be late.
+pub fn on_scenario(outcome: Outcome, is_second_attempt: bool) -> (Verdict, String) {
+    match outcome {
+        Ok(()) => (Verdict::Ok, "it kept the statements".into()),
+        Err(Stop::Breach(reason)) => (Verdict::Breach, reason),
+        Err(Stop::Missing(reason)) if is_second_attempt => (Verdict::Breach, reason),
+        Err(Stop::Missing(reason) | Stop::Unclear(reason)) => (Verdict::Unclear, reason),
+        Err(Stop::NonStrict(reason)) => (Verdict::NonStrict, reason),
+        Err(Stop::Unsupported(reason)) => (Verdict::Unsupported, reason),
+        Err(Stop::Open(reason)) => (Verdict::Open, reason),
+    }
+}
+
 /// Whether a code is about the login, a quota or the state of the broker.
-fn is_for_another_reason(case: &Case, code: u8) -> bool {
-    let other = match case.version {
+fn is_for_another_reason(case: &PacketCase, code: u8) -> bool {
+    let other = match case.version() {
         Version::V3_1 | Version::V3_1_1 => matches!(code, 0x03..=0x05),
         Version::V5 => matches!(code, 0x86..=0x8c | 0x96 | 0x97 | 0x9c..=0x9d | 0x9f | 0xa0),
     };
@@ -260,7 +274,7 @@ fn is_for_another_reason(case: &Case, code: u8) -> bool {
 
 /// Whether a Reason Code fits. 5.0 does not state for each error whether it is a Malformed Packet or
 /// a Protocol Error, and lets the sender choose a more exact code.
-fn is_right(case: &Case, code: u8) -> bool {
+fn is_right(case: &PacketCase, code: u8) -> bool {
     let of_topics = matches!(code, 0x8f | 0x90) && is_about_topics(case);
     // 0x01 is the same in 3.1.1: the standard does not state in which form a Server answers
     let of_level = matches!(code, 0x01 | 0x84) && case.kind.starts_with("UnsupportedProtocol");
@@ -276,14 +290,14 @@ fn leaves_no_room_for_a_connack(script: &Script) -> bool {
     script.packets().any(too_small)
 }
 
-fn may_be_declined(case: &Case) -> bool {
-    case.version == Version::V5 && is_about_topics(case)
-        || case.version == Version::V3_1_1
+fn may_be_declined(case: &PacketCase) -> bool {
+    case.version() == Version::V5 && is_about_topics(case)
+        || case.version() == Version::V3_1_1
             && is_about_topics(case)
             && case.bad.judged_type() == Some(PacketType::Subscribe)
 }
 
-fn is_about_topics(case: &Case) -> bool {
+fn is_about_topics(case: &PacketCase) -> bool {
     let kinds = [
         "EmptyShareName",
         "EmptyTopicFilter",

@@ -28,6 +28,8 @@ mod aliases;
 mod broker;
 mod connection;
 mod conversation;
+#[cfg(feature = "faults")]
+pub mod faults;
 mod ids;
 pub mod log;
 mod message;

@@ -31,6 +31,8 @@ struct Flags {
     websocket_port: Option<u16>,
     tls: Option<(PathBuf, PathBuf)>,
     settings: Settings,
+    #[cfg(feature = "faults")]
+    fault: Option<mqtt_wire_broker::faults::Fault>,
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
@@ -60,7 +62,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
         };
         let listener = TcpListener::bind(address).await?;
         let tls = tls.clone();
-        let transport = Transport { tls, websocket };
+        let transport = Transport::new(tls, websocket);
+        #[cfg(feature = "faults")]
+        let transport = transport.with_fault(flags.fault.clone());
         info!(
             "listening on {}://{}",
             transport.scheme(),
@@ -83,6 +87,8 @@ impl Flags {
             websocket_port: None,
             tls: None,
             settings: Settings::default(),
+            #[cfg(feature = "faults")]
+            fault: None,
         };
         let settings = &mut flags.settings;
         let mut parser = Parser::from_env();
@@ -105,6 +111,8 @@ impl Flags {
                 Long("max-retained-bytes") => settings.max_retained_bytes = value(&mut parser)?,
                 Long("connect-timeout") => settings.connect_timeout = seconds(&mut parser)?,
                 Long("write-timeout") => settings.write_timeout = seconds(&mut parser)?,
+                #[cfg(feature = "faults")]
+                Long("fault") => flags.fault = Some(value(&mut parser)?),
                 Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => return Err(flag.unexpected()),
             }
         }

@@ -29,11 +29,30 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// What lies between TCP and MQTT.
 #[derive(Clone, Default)]
 pub struct Transport {
-    pub tls: Option<TlsAcceptor>,
-    pub websocket: bool,
+    tls: Option<TlsAcceptor>,
+    websocket: bool,
+    #[cfg(feature = "faults")]
+    fault: Option<Arc<crate::faults::Fault>>,
 }
 
 impl Transport {
+    pub fn new(tls: Option<TlsAcceptor>, websocket: bool) -> Self {
+        Self {
+            tls,
+            websocket,
+            #[cfg(feature = "faults")]
+            fault: None,
+        }
+    }
+
+    /// Makes the broker wrong.
+    #[cfg(feature = "faults")]
+    #[must_use]
+    pub fn with_fault(self, fault: Option<crate::faults::Fault>) -> Self {
+        let fault = fault.map(Arc::new);
+        Self { fault, ..self }
+    }
+
     /// The scheme of its URLs.
     pub fn scheme(&self) -> &'static str {
         match (self.websocket, &self.tls) {
@@ -53,11 +72,14 @@ impl Transport {
             Some(tls) => Box::new(tls.accept(socket).await?),
             None => Box::new(socket),
         };
-        if self.websocket {
-            accept_websocket(stream, max_message_size).await
+        let stream = if self.websocket {
+            accept_websocket(stream, max_message_size).await?
         } else {
-            Ok(stream)
-        }
+            stream
+        };
+        #[cfg(feature = "faults")]
+        let stream = crate::faults::between(self.fault.as_ref(), stream);
+        Ok(stream)
     }
 }
 

@@ -30,10 +30,7 @@ const PING: &[u8] = b"\xc0\x00";
 const PONG: &[u8] = b"\xd0\x00";
 
 async fn websocket_broker(tls: Option<tokio_rustls::TlsAcceptor>) -> SocketAddr {
-    let transport = Transport {
-        tls,
-        websocket: true,
-    };
+    let transport = Transport::new(tls, true);
     broker_with(Settings::default(), transport).await
 }
 
@@ -203,10 +200,7 @@ async fn dial_tls(address: SocketAddr, tls: &TlsConnector) -> TlsStream<TcpStrea
 #[tokio::test]
 async fn clients_converse_over_tls_and_over_websocket_with_tls() {
     let (acceptor, connector) = certificate("converse");
-    let transport = Transport {
-        tls: Some(acceptor.clone()),
-        websocket: false,
-    };
+    let transport = Transport::new(Some(acceptor.clone()), false);
     let address = broker_with(Settings::default(), transport).await;
     for version in Version::ALL {
         let mut client = Client::over(dial_tls(address, &connector).await, version);
@@ -232,10 +226,7 @@ async fn clients_converse_over_tls_and_over_websocket_with_tls() {
 #[tokio::test]
 async fn a_client_without_tls_gets_nothing_from_a_broker_with_tls() {
     let (acceptor, _) = certificate("refuse");
-    let transport = Transport {
-        tls: Some(acceptor),
-        websocket: false,
-    };
+    let transport = Transport::new(Some(acceptor), false);
     let address = broker_with(Settings::default(), transport).await;
     let mut client = Client::dial(address, V5).await;
     client.send(connect(V5, "client")).await;
