@@ -545,11 +545,10 @@ impl<'a> Client<'a> {
     }
 
     fn disconnect_code(&self) -> Option<ReasonCode> {
-        let codes = self.inbox.iter().filter_map(|it| match it.packet()? {
+        self.inbox.iter().rev().find_map(|it| match it.packet()? {
             Packet::Disconnect(disconnect) => Some(disconnect.reason_code),
             _ => None,
-        });
-        codes.last()
+        })
     }
 
     /// Reads a packet into the inbox, and answers it.
