@@ -12,14 +12,25 @@
 //! * A rule with "should" or "may" is [`Stop::NonStrict`] or [`Stop::Open`].
 //! * "Must not be delivered" is judged behind a marker: a message that comes later and is seen.
 
+mod delivery;
 mod form;
+mod keep_alive;
 mod retain;
+mod session;
+mod will;
 
 pub use self::form::Scenario;
 
 /// All scenarios.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    [retain::SCENARIOS].into_iter().flatten()
+    let themes = [
+        retain::SCENARIOS,
+        session::SCENARIOS,
+        delivery::SCENARIOS,
+        will::SCENARIOS,
+        keep_alive::SCENARIOS,
+    ];
+    themes.into_iter().flatten()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use mqtt_wire::{PacketId, Version};
 
-pub use self::client::Connecting;
+pub use self::client::{Client, Connecting};
 pub use self::message::Message;
 use crate::connection::Passed;
 use crate::subject::{Patience, Subject};
@@ -108,7 +108,8 @@ impl<'a> Stage<'a> {
         id.clone()
     }
 
-    fn next_packet_id(&self) -> PacketId {
+    /// A Packet Identifier that no client of the stage has used.
+    pub fn next_packet_id(&self) -> PacketId {
         let next = self.last_packet_id.get().wrapping_add(1).max(1);
         self.last_packet_id.set(next);
         PacketId::new(next).unwrap_or(PacketId::new(1).expect("not 0"))

@@ -12,14 +12,78 @@ use mqtt_wire_broker::transport::Transport;
 use mqtt_wire_broker::{Broker, Settings, serve};
 use mqttspec::{Case, Options, Verdict, cases, run};
 
-/// The faults of scenarios, with the scenarios that they turn red.
+/// The faults of scenarios, with the scenarios that they turn red, in all versions or in one.
 #[rustfmt::skip]
 const FAULTS: &[(&str, &[&str])] = &[
     ("retain-nothing", &[
-        "retain/message-is-kept", "retain/flag-for-new-subscription",
+        "retain/message-is-kept",
+        "retain/flag-for-new-subscription",
+        "retain/message-without-flag-changes-nothing",
     ]),
+    ("retain-everything", &["retain/message-without-flag-changes-nothing"]),
+    ("retain-empty", &["retain/empty-message-deletes", "retain/empty-message-is-not-kept"]),
+    ("ignore-retain-of-qos0", &["retain/qos0-discards-the-old-message"]),
     ("deliver-without-retain", &["retain/flag-for-new-subscription"]),
-    ("retain-empty", &["retain/empty-message-deletes"]),
+    ("deliver-with-retain", &["retain/flag-for-existing-subscription"]),
+
+    ("forget-session", &[
+        "session/is-continued", "session/messages-wait", "session/belongs-to-its-identifier",
+    ]),
+    ("ignore-clean-start", &[
+        "session/clean-start-discards-the-old-one", "3.1.1/session/ends-with-its-connection",
+        "3.1.1/session/messages-wait", "3.1.1/session/take-over",
+    ]),
+    ("keep-every-session", &["5.0/session/ends-with-its-connection"]),
+    ("expire-later", &["session/expires"]),
+    ("session-always-present", &[
+        "session/new-one", "session/ends-with-its-connection", "session/expires",
+        "session/belongs-to-its-identifier",
+    ]),
+    ("forget-subscriptions", &["session/lasts-while-connected"]),
+    ("lose-qos2", &["session/messages-wait"]),
+    ("ignore-client-id", &[
+        "session/is-continued", "session/messages-wait", "session/belongs-to-its-identifier",
+        "session/take-over",
+    ]),
+
+    ("no-puback", &["delivery/qos1-is-answered"]),
+    ("no-pubcomp", &[
+        "delivery/qos2-is-answered", "delivery/expiry-does-not-stop-the-exchange",
+    ]),
+    ("send-nothing-again", &[
+        "delivery/qos1-is-sent-again", "delivery/qos2-is-sent-again",
+        "delivery/expiry-does-not-stop-what-was-sent", "delivery/again-in-order",
+    ]),
+    ("no-pubrel-again", &["delivery/pubrel-is-sent-again"]),
+    ("repeat-without-dup", &["delivery/qos1-is-sent-again", "delivery/qos2-is-sent-again"]),
+    ("copy-dup", &["delivery/dup-is-not-copied"]),
+    ("ignore-acknowledgements", &[
+        "delivery/acknowledged-is-not-sent-again", "delivery/refused-is-not-sent-again",
+    ]),
+    ("deliver-repetitions", &["delivery/qos2-repetition-is-not-delivered"]),
+    ("remember-identifiers", &[
+        "delivery/identifier-is-free-after-puback", "delivery/identifier-is-free-after-pubcomp",
+    ]),
+    ("wrong-order", &["delivery/in-order"]),
+    ("wrong-order-again", &["delivery/again-in-order"]),
+
+    ("no-will", &[
+        "will/when-the-connection-breaks", "will/when-the-client-is-silent",
+        "will/when-the-broker-closes", "will/when-another-connection-takes-over",
+        "will/disconnect-with-will", "will/only-once", "will/retained", "will/not-retained",
+        "will/waits-for-its-delay", "will/delay-ends-with-the-session",
+        "will/user-properties-in-order",
+    ]),
+    ("ignore-disconnect", &["will/not-after-disconnect"]),
+    ("will-without-retain", &["will/retained"]),
+    ("will-with-retain", &["will/not-retained"]),
+    ("will-without-delay", &["will/waits-for-its-delay", "will/reconnect-cancels-it"]),
+    ("will-outlives-session", &["will/delay-ends-with-the-session"]),
+    ("will-again", &["will/only-once"]),
+    ("reverse-user-properties", &["will/user-properties-in-order"]),
+    ("ignore-keep-alive", &[
+        "will/when-the-client-is-silent", "keep-alive/silence-ends-the-connection",
+    ]),
 ];
 
 #[test]
@@ -27,24 +91,10 @@ fn each_fault_turns_exactly_its_scenarios_red() {
     let failures = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
-        for _ in 0..8 {
+        for _ in 0..12 {
             scope.spawn(|| {
-                while let Some((fault, expected)) = FAULTS.get(next.fetch_add(1, Ordering::Relaxed))
-                {
-                    // the scenarios of the other themes are not about it
-                    let themes: BTreeSet<_> = expected.iter().map(|it| theme(it)).collect();
-                    let mut cases = cases();
-                    cases.retain(|it| {
-                        it.packet().is_none() && themes.contains(theme(&scenario(it)))
-                    });
-                    let found = judge(Some(fault), &cases, 8);
-                    for (case, verdict) in cases.iter().zip(found) {
-                        let is_expected = expected.contains(&&scenario(case)[..]);
-                        if is_expected != verdict.is_failure(true) {
-                            let line = format!("{fault}: {} is {verdict}", case.name);
-                            failures.lock().unwrap().push(line);
-                        }
-                    }
+                while let Some((fault, reds)) = FAULTS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    failures.lock().unwrap().extend(mistakes(fault, reds));
                 }
             });
         }
@@ -52,13 +102,30 @@ fn each_fault_turns_exactly_its_scenarios_red() {
     assert_eq!(failures.into_inner().unwrap(), [""; 0]);
 }
 
+/// The scenarios of the themes of a fault that are red and should not be, or the other way round.
+/// A scenario whose preparation fails is `unclear`, and not red.
+fn mistakes(fault: &str, reds: &[&str]) -> Vec<String> {
+    let themes: BTreeSet<_> = reds.iter().map(|it| theme(it)).collect();
+    let mut cases = cases();
+    cases.retain(|it| it.packet().is_none() && themes.contains(theme(&scenario(it))));
+    let found = judge(Some(fault), &cases, 12);
+    let mut mistakes = Vec::new();
+    for (case, verdict) in cases.iter().zip(found) {
+        let name = scenario(case);
+        let of_version = format!("{}/{name}", case.version);
+        let is_expected = reds.iter().any(|it| *it == name || *it == of_version);
+        let is_red = verdict.is_failure(true) && verdict != Verdict::Unclear;
+        if is_expected != is_red {
+            mistakes.push(format!("{fault}: {} is {verdict}", case.name));
+        }
+    }
+    mistakes
+}
+
 #[test]
 fn each_scenario_has_a_fault_and_each_fault_is_tested() {
-    let shown: BTreeSet<_> = FAULTS
-        .iter()
-        .flat_map(|(_, names)| *names)
-        .copied()
-        .collect();
+    let of_faults = FAULTS.iter().flat_map(|(_, names)| *names);
+    let shown: BTreeSet<_> = of_faults.map(|it| without_version(it)).collect();
     let cases = cases();
     let scenarios = cases.iter().filter(|it| it.packet().is_none());
     let scenarios: BTreeSet<_> = scenarios.map(scenario).collect();
@@ -138,8 +205,13 @@ fn scenario(case: &Case) -> String {
     format!("{}/{}", parts[1], parts[3])
 }
 
+fn without_version(scenario: &str) -> &str {
+    let start = scenario.find(|it: char| it.is_alphabetic());
+    &scenario[start.unwrap()..]
+}
+
 fn theme(scenario: &str) -> &str {
-    scenario.split('/').next().unwrap()
+    without_version(scenario).split('/').next().unwrap()
 }
 
 fn judge(fault: Option<&str>, cases: &[Case], jobs: usize) -> Vec<Verdict> {

@@ -9,16 +9,19 @@
 //! * `garbage` swallows each packet of a client that breaks a rule, and sends a malformed packet.
 //! * The others are the rows of [`RULES`].
 
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use mqtt_wire::monitor::Monitor;
-use mqtt_wire::{Connect, Dialect, FrameRef, NextFrame, Packet, Publish, Sender, Utf8Str, Version};
+use mqtt_wire::{
+    Connect, Delivery, Dialect, FrameRef, List, NextFrame, Packet, PacketId, Property, Publish,
+    QoS, Sender, TopicName, Utf8Str, Version, Will,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
-use tokio::time::sleep;
 
 use crate::transport::Stream;
 
@@ -54,37 +57,223 @@ pub type Rule = for<'p> fn(&mut Edit, Packet<'p>) -> Option<Packet<'p>>;
 /// The faults with names. Each is a function of all packets, in both directions.
 #[rustfmt::skip]
 pub const RULES: &[(&str, Rule)] = &[
+    // retained messages
     ("retain-nothing", |edit, packet| edit.published(packet, |it| it.retain = false)),
-    ("deliver-without-retain", |edit, packet| edit.delivered(packet, |it| it.retain = false)),
+    ("retain-everything", |edit, packet| edit.published(packet, |it| it.retain = true)),
     ("retain-empty", |edit, packet| edit.published(packet, |it| {
         if it.retain && it.payload.is_empty() { it.payload = b"empty"; }
     })),
+    ("ignore-retain-of-qos0", |edit, packet| edit.published(packet, |it| {
+        it.retain &= it.delivery.qos() != QoS::AtMostOnce;
+    })),
+    ("deliver-without-retain", |edit, packet| edit.delivered(packet, |it| it.retain = false)),
+    ("deliver-with-retain", |edit, packet| edit.delivered(packet, |it| it.retain = true)),
+
+    // Sessions
+    ("forget-session", |edit, packet| edit.connect(packet, |it| it.clean_start = true)),
+    ("ignore-clean-start", |edit, packet| edit.connect(packet, |it| it.clean_start = false)),
+    ("keep-every-session", |edit, packet| match packet {
+        Packet::Connect(it) if it.version == Version::V5 && it.session_expiry_interval() == 0 => {
+            edit.replace(Packet::Connect(Connect { properties: List::new(&EXPIRY), ..it }))
+        }
+        other => Some(other),
+    }),
+    ("expire-later", |edit, packet| match packet {
+        Packet::Connect(it) if it.session_expiry_interval() == 1 => {
+            edit.replace(Packet::Connect(Connect { properties: List::new(&EXPIRY), ..it }))
+        }
+        other => Some(other),
+    }),
+    ("session-always-present", |edit, mut packet| {
+        match &mut packet {
+            Packet::Connect(it) => edit.memory.continues = !it.clean_start,
+            Packet::ConnAck(it) => it.session_present |= edit.memory.continues,
+            _ => {}
+        }
+        Some(packet)
+    }),
+    ("forget-subscriptions", |edit, packet| {
+        let is_late = edit.memory.started.elapsed() > Duration::from_millis(1200);
+        Some(packet).filter(|it| !(is_late && edit.is_delivery(it)))
+    }),
+    ("lose-qos2", |edit, packet| {
+        let is_lost = |it: &Publish<'_>| it.delivery.qos() == QoS::ExactlyOnce;
+        edit.drop_deliveries(packet, is_lost)
+    }),
+    ("ignore-client-id", |edit, packet| match packet {
+        Packet::Connect(it) => {
+            let id = format!("other{}", edit.shared().next());
+            let client_id = Utf8Str::new(&id).expect("plain text");
+            edit.replace(Packet::Connect(Connect { client_id, ..it }))
+        }
+        other => Some(other),
+    }),
+
+    // QoS 1 and 2
+    ("no-puback", |edit, packet| edit.drop_last_answer(packet, &[b"answer"])),
+    ("no-pubcomp", |edit, packet| edit.drop_last_answer(packet, &[b"answers", b"short"])),
+    ("send-nothing-again", |edit, packet| edit.drop_deliveries(packet, |it| it.delivery.dup())),
+    ("no-pubrel-again", |edit, packet| {
+        if let Packet::ConnAck(it) = packet { edit.memory.continues = it.session_present; }
+        let is_again = edit.memory.continues && !edit.from_client;
+        Some(packet).filter(|it| !(is_again && matches!(it, Packet::PubRel(_))))
+    }),
+    ("repeat-without-dup", |edit, packet| edit.delivered(packet, |it| {
+        it.delivery = it.delivery.with_dup(false);
+    })),
+    ("copy-dup", |edit, packet| {
+        if let Packet::Publish(it) = packet {
+            if edit.from_client && it.delivery.dup() && it.delivery.qos() == QoS::AtLeastOnce {
+                edit.shared().payload = it.payload.to_vec();
+            }
+        }
+        let repeated = edit.shared().payload.clone();
+        edit.delivered(packet, |it| {
+            if !repeated.is_empty() && it.payload == repeated {
+                it.delivery = it.delivery.with_dup(true);
+            }
+        })
+    }),
+    ("ignore-acknowledgements", |edit, packet| Some(packet).filter(|it| match it {
+        Packet::PubAck(_) => !edit.from_client,
+        Packet::PubRec(it) => !(edit.from_client && it.reason_code.is_failure()),
+        _ => true,
+    })),
+    ("deliver-repetitions", |edit, packet| {
+        if let Packet::Publish(it) = packet {
+            if edit.from_client && it.delivery.dup() {
+                let delivery = Delivery::AtMostOnce;
+                edit.add(Packet::Publish(Publish { delivery, ..it }));
+            }
+        }
+        Some(packet)
+    }),
+    ("remember-identifiers", |edit, packet| {
+        let is_used = match packet {
+            Packet::Publish(it) if edit.from_client => {
+                it.delivery.packet_id().is_some_and(|id| !edit.memory.used.insert(id.get()))
+            }
+            _ => false,
+        };
+        edit.published(packet, |it| {
+            if is_used { it.topic_name = TopicName::new("elsewhere").ok(); }
+        })
+    }),
+    ("wrong-order", |edit, packet| {
+        edit.hold(packet, |it| !it.delivery.dup() && it.payload == b"5")
+    }),
+    ("wrong-order-again", |edit, packet| {
+        edit.hold(packet, |it| it.delivery.dup() && it.payload == b"2")
+    }),
+
+    // Wills and Keep Alive
+    ("no-will", |edit, packet| edit.connect(packet, |it| it.will = None)),
+    ("ignore-disconnect", |edit, packet| Some(packet).filter(|it| {
+        !(edit.from_client && matches!(it, Packet::Disconnect(_)))
+    })),
+    ("will-without-retain", |edit, packet| edit.will(packet, |it| it.retain = false)),
+    ("will-with-retain", |edit, packet| edit.will(packet, |it| it.retain = true)),
+    ("will-without-delay", |edit, packet| edit.will(packet, |it| {
+        if it.will_delay_interval() > 0 { it.properties = List::EMPTY; }
+    })),
+    ("will-outlives-session", |edit, packet| match packet {
+        Packet::Connect(it) if it.will.is_some_and(|it| it.will_delay_interval() > 60) => {
+            edit.replace(Packet::Connect(Connect { properties: List::new(&EXPIRY), ..it }))
+        }
+        other => Some(other),
+    }),
+    ("will-again", |edit, packet| {
+        let Packet::Connect(connect) = packet else { return Some(packet) };
+        let id = connect.client_id.as_str().to_owned();
+        let last = edit.shared().connects.get(&id).cloned().unwrap_or_default();
+        if connect.will.is_some() {
+            let bytes = edit.encoded(packet);
+            edit.shared().connects.insert(id, bytes);
+        }
+        match Packet::decode(&last, edit.dialect) {
+            Ok(Packet::Connect(it)) if connect.will.is_none() => {
+                edit.replace(Packet::Connect(Connect { will: it.will, ..connect }))
+            }
+            _ => Some(packet),
+        }
+    }),
+    ("reverse-user-properties", |edit, packet| match packet {
+        Packet::Publish(it) if !edit.from_client => {
+            let mut reversed: Vec<_> = it.properties.iter().collect();
+            reversed.reverse();
+            edit.replace(Packet::Publish(Publish { properties: List::new(&reversed), ..it }))
+        }
+        other => Some(other),
+    }),
+    ("ignore-keep-alive", |edit, packet| edit.connect(packet, |it| it.keep_alive = 0)),
 ];
+
+/// The properties of a Session that is kept for an hour.
+const EXPIRY: [Property<'static>; 1] = [Property::SessionExpiryInterval(3600)];
 
 /// The place of a packet, and what a rule may do beside changing it.
 #[derive(Debug)]
 pub struct Edit {
-    pub from_client: bool,
+    from_client: bool,
     dialect: Dialect,
+    memory: Memory,
+    shared: Arc<Mutex<Shared>>,
     /// Bytes to send before the packet.
     to_client: Vec<u8>,
     to_broker: Vec<u8>,
-    delay: Duration,
+}
+
+/// What a rule remembers of a connection.
+#[derive(Debug)]
+struct Memory {
+    started: Instant,
+    /// Whether the client continues a Session.
+    continues: bool,
+    /// The Packet Identifiers of the client.
+    used: HashSet<u16>,
+    held: Vec<u8>,
+}
+
+/// What a rule remembers of all connections.
+#[derive(Debug, Default)]
+struct Shared {
+    count: u32,
+    payload: Vec<u8>,
+    /// By client identifier.
+    connects: HashMap<String, Vec<u8>>,
+}
+
+impl Shared {
+    fn next(&mut self) -> u32 {
+        self.count += 1;
+        self.count
+    }
 }
 
 impl Edit {
-    fn new(from_client: bool, version: Version) -> Self {
-        let dialect = match from_client {
-            true => Dialect::from_client(version),
-            false => Dialect::from_server(version),
-        };
-        Self {
-            from_client,
-            dialect,
-            to_client: Vec::new(),
-            to_broker: Vec::new(),
-            delay: Duration::ZERO,
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().expect("no rule panics")
+    }
+
+    fn connect<'p>(
+        &self,
+        mut packet: Packet<'p>,
+        change: impl FnOnce(&mut Connect<'p>),
+    ) -> Option<Packet<'p>> {
+        if let Packet::Connect(connect) = &mut packet {
+            change(connect);
         }
+        Some(packet)
+    }
+
+    fn will<'p>(
+        &self,
+        packet: Packet<'p>,
+        change: impl FnOnce(&mut Will<'p>),
+    ) -> Option<Packet<'p>> {
+        self.connect(packet, |connect| {
+            let _ = connect.will.as_mut().map(change);
+        })
     }
 
     /// Changes a PUBLISH from a client.
@@ -118,18 +307,115 @@ impl Edit {
         }
         Some(packet)
     }
+
+    fn is_delivery(&self, packet: &Packet<'_>) -> bool {
+        !self.from_client && matches!(packet, Packet::Publish(_))
+    }
+
+    fn drop_deliveries<'p>(
+        &self,
+        packet: Packet<'p>,
+        is_dropped: impl FnOnce(&Publish<'p>) -> bool,
+    ) -> Option<Packet<'p>> {
+        match &packet {
+            Packet::Publish(publish) if !self.from_client && is_dropped(publish) => None,
+            _ => Some(packet),
+        }
+    }
+
+    /// Holds a PUBLISH to a client until the next one has been sent.
+    fn hold<'p>(
+        &mut self,
+        packet: Packet<'p>,
+        is_held: impl FnOnce(&Publish<'p>) -> bool,
+    ) -> Option<Packet<'p>> {
+        match &packet {
+            Packet::Publish(publish) if !self.from_client && is_held(publish) => {
+                self.memory.held = self.encoded(packet);
+                None
+            }
+            Packet::Publish(_) if !self.from_client => {
+                self.add(packet);
+                self.to_client.append(&mut self.memory.held);
+                None
+            }
+            _ => Some(packet),
+        }
+    }
+
+    /// Drops the PUBACK or PUBCOMP of the messages with these payloads.
+    fn drop_last_answer<'p>(
+        &mut self,
+        packet: Packet<'p>,
+        payloads: &[&[u8]],
+    ) -> Option<Packet<'p>> {
+        match &packet {
+            Packet::Publish(it) if self.from_client && payloads.contains(&it.payload) => {
+                let packet_id = it.delivery.packet_id();
+                self.memory.used.extend(packet_id.map(PacketId::get));
+            }
+            Packet::PubAck(it) | Packet::PubComp(it) if !self.from_client => {
+                let is_dropped = self.memory.used.contains(&it.packet_id.get());
+                return (!is_dropped).then_some(packet);
+            }
+            _ => {}
+        }
+        Some(packet)
+    }
+
+    /// Sends this packet instead.
+    fn replace(&mut self, packet: Packet<'_>) -> Option<Packet<'static>> {
+        self.add(packet);
+        None
+    }
+
+    /// Sends this packet before.
+    fn add(&mut self, packet: Packet<'_>) {
+        let mut bytes = self.encoded(packet);
+        match self.from_client {
+            true => self.to_broker.append(&mut bytes),
+            false => self.to_client.append(&mut bytes),
+        }
+    }
+
+    fn encoded(&self, packet: Packet<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let encoded = packet.encode(self.dialect, &mut bytes);
+        encoded.expect("a changed packet can be encoded");
+        bytes
+    }
+}
+
+/// The fault of all connections of a broker.
+#[derive(Debug)]
+pub struct Layer {
+    fault: Fault,
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl Layer {
+    pub fn new(fault: Fault) -> Self {
+        let shared = Arc::default();
+        Self { fault, shared }
+    }
 }
 
 /// Puts the fault between the client and the broker.
-pub fn between(fault: Option<&Arc<Fault>>, client: Box<dyn Stream>) -> Box<dyn Stream> {
-    let Some(fault) = fault else {
+pub fn between(layer: Option<&Arc<Layer>>, client: Box<dyn Stream>) -> Box<dyn Stream> {
+    let Some(layer) = layer else {
         return client;
     };
     let (near, far) = duplex(64 << 10);
     let link = Link {
-        fault: fault.clone(),
+        layer: layer.clone(),
         version: None,
         monitor: Monitor::new(),
+        memory: Some(Memory {
+            started: Instant::now(),
+            continues: false,
+            used: HashSet::new(),
+            held: Vec::new(),
+        }),
     };
     tokio::spawn(pump(client, Box::new(far), link));
     Box::new(near)
@@ -158,7 +444,6 @@ async fn pump(client: Box<dyn Stream>, broker: Box<dyn Stream>, mut link: Link) 
                 link.take(false, &mut of_broker, &mut flow);
             }
         }
-        sleep(flow.delay).await;
         if is_broker_open {
             // the broker may have closed its end
             broker_writer.write_all(&flow.to_broker).await.ok();
@@ -172,15 +457,16 @@ async fn pump(client: Box<dyn Stream>, broker: Box<dyn Stream>, mut link: Link) 
 struct Flow {
     to_client: Vec<u8>,
     to_broker: Vec<u8>,
-    delay: Duration,
 }
 
 /// A connection with a fault.
 struct Link {
-    fault: Arc<Fault>,
+    layer: Arc<Layer>,
     /// `None` before the CONNECT.
     version: Option<Version>,
     monitor: Monitor<'static>,
+    /// `None` while a rule has it.
+    memory: Option<Memory>,
 }
 
 impl Link {
@@ -219,7 +505,7 @@ impl Link {
 
     fn on_client_packet(&mut self, bytes: &[u8], flow: &mut Flow) {
         let broken = self.broken_statements(bytes);
-        let is_swallowed = match &*self.fault {
+        let is_swallowed = match &self.layer.fault {
             Fault::Accept(statements) => broken.iter().any(|it| statements.contains(it)),
             Fault::Garbage => !broken.is_empty(),
             Fault::Rule(_) => false,
@@ -232,7 +518,7 @@ impl Link {
             self.version = Some(version);
             flow.to_broker.extend(plain_connect(version));
         }
-        if matches!(*self.fault, Fault::Garbage) {
+        if matches!(self.layer.fault, Fault::Garbage) {
             flow.to_client.extend(b"\xd0\x01\0");
         }
     }
@@ -286,23 +572,33 @@ impl Link {
 
     fn pass(&mut self, from_client: bool, bytes: &[u8], flow: &mut Flow) {
         let version = self.version.unwrap_or(Version::V5);
-        let mut edit = Edit::new(from_client, version);
+        let dialect = match from_client {
+            true => Dialect::from_client(version),
+            false => Dialect::from_server(version),
+        };
         let mut passed = bytes.to_vec();
-        if let (Fault::Rule(rule), Ok(packet)) = (&*self.fault, Packet::decode(bytes, edit.dialect))
-        {
+        if let (Fault::Rule(rule), Ok(packet), Some(memory)) = (
+            &self.layer.fault,
+            Packet::decode(bytes, dialect),
+            self.memory.take(),
+        ) {
+            let mut edit = Edit {
+                from_client,
+                dialect,
+                memory,
+                shared: self.layer.shared.clone(),
+                to_client: Vec::new(),
+                to_broker: Vec::new(),
+            };
             match rule(&mut edit, packet) {
                 None => passed.clear(),
-                Some(changed) if changed != packet => {
-                    passed.clear();
-                    let encoded = changed.encode(edit.dialect, &mut passed);
-                    encoded.expect("a changed packet can be encoded");
-                }
+                Some(changed) if changed != packet => passed = edit.encoded(changed),
                 Some(_) => {}
             }
+            flow.to_client.append(&mut edit.to_client);
+            flow.to_broker.append(&mut edit.to_broker);
+            self.memory = Some(edit.memory);
         }
-        flow.to_client.append(&mut edit.to_client);
-        flow.to_broker.append(&mut edit.to_broker);
-        flow.delay += edit.delay;
         match from_client {
             true => flow.to_broker.append(&mut passed),
             false => flow.to_client.append(&mut passed),

@@ -32,7 +32,7 @@ pub struct Transport {
     tls: Option<TlsAcceptor>,
     websocket: bool,
     #[cfg(feature = "faults")]
-    fault: Option<Arc<crate::faults::Fault>>,
+    fault: Option<Arc<crate::faults::Layer>>,
 }
 
 impl Transport {
@@ -49,7 +49,7 @@ impl Transport {
     #[cfg(feature = "faults")]
     #[must_use]
     pub fn with_fault(self, fault: Option<crate::faults::Fault>) -> Self {
-        let fault = fault.map(Arc::new);
+        let fault = fault.map(|it| Arc::new(crate::faults::Layer::new(it)));
         Self { fault, ..self }
     }
 

@@ -3,7 +3,7 @@
 use mqtt_wire::QoS;
 
 use super::form::Scenario;
-use crate::stage::{Message, Outcome, Stage, require};
+use crate::stage::{Message, Outcome, Stage, Stop, require};
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -12,8 +12,8 @@ pub const SCENARIOS: &[Scenario] = &[
         shows: &[
             "v3.1.1 MQTT-3.3.1-5",
             "v3.1.1 MQTT-3.3.1-6",
+            "v3.1.1 MQTT-3.1.2-7",
             "v5.0 MQTT-3.3.1-5",
-            "v5.0 MQTT-3.3.1-9",
         ],
         play: message_is_kept,
     },
@@ -28,6 +28,30 @@ pub const SCENARIOS: &[Scenario] = &[
         comment: "An empty message with RETAIN 1 is delivered, and deletes the retained message.",
         shows: &["v3.1.1 MQTT-3.3.1-10", "v5.0 MQTT-3.3.1-6"],
         play: empty_message_deletes,
+    },
+    Scenario {
+        name: "retain/empty-message-is-not-kept",
+        comment: "The broker does not keep an empty message.",
+        shows: &["v3.1.1 MQTT-3.3.1-11", "v5.0 MQTT-3.3.1-7"],
+        play: empty_message_is_not_kept,
+    },
+    Scenario {
+        name: "retain/flag-for-existing-subscription",
+        comment: "RETAIN is 0 in a message that the broker sends for a subscription that existed before.",
+        shows: &["v3.1.1 MQTT-3.3.1-9"],
+        play: flag_for_existing_subscription,
+    },
+    Scenario {
+        name: "retain/message-without-flag-changes-nothing",
+        comment: "A message with RETAIN 0 neither sets nor clears a retained message.",
+        shows: &["v3.1.1 MQTT-3.3.1-12", "v5.0 MQTT-3.3.1-8"],
+        play: message_without_flag_changes_nothing,
+    },
+    Scenario {
+        name: "retain/qos0-discards-the-old-message",
+        comment: "A QoS 0 message with RETAIN 1 makes the broker discard the retained message.",
+        shows: &["v3.1.1 MQTT-3.3.1-7"],
+        play: qos0_discards_the_old_message,
     },
 ];
 
@@ -63,18 +87,71 @@ fn flag_for_new_subscription(stage: &Stage<'_>) -> Outcome {
 
 fn empty_message_deletes(stage: &Stage<'_>) -> Outcome {
     let topic = stage.topic("deleted");
-    let mut early = stage.client("e").connect()?;
+    let mut early = stage.client("early").connect()?;
     early.subscribe(&topic, QoS::AtLeastOnce)?;
     retain(stage, &topic, "kept")?;
     early.expect(&topic, "kept")?;
     retain(stage, &topic, "")?;
     early.expect(&topic, "")?;
-    let mut late = stage.client("l").connect()?;
-    late.subscribe(&topic, QoS::AtLeastOnce)?;
-    let mut publisher = stage.client("p").connect()?;
-    publisher.publish(&Message::new(&topic, "marker"))?;
-    let before = late.messages_before("marker")?;
-    require(before.is_empty(), || {
-        format!("a later subscriber gets \"{}\"", before[0].text())
+    expect_none_retained(stage, &topic)
+}
+
+fn empty_message_is_not_kept(stage: &Stage<'_>) -> Outcome {
+    let topic = stage.topic("empty");
+    retain(stage, &topic, "")?;
+    expect_none_retained(stage, &topic)
+}
+
+fn flag_for_existing_subscription(stage: &Stage<'_>) -> Outcome {
+    let topic = stage.topic("flag");
+    let mut subscriber = stage.client("s").connect()?;
+    subscriber.subscribe(&topic, QoS::AtLeastOnce)?;
+    retain(stage, &topic, "new")?;
+    let message = subscriber.expect(&topic, "new")?;
+    require(!message.retain, || {
+        "the message for an existing subscription comes with RETAIN 1".into()
     })
+}
+
+fn message_without_flag_changes_nothing(stage: &Stage<'_>) -> Outcome {
+    let (kept, free) = (stage.topic("kept"), stage.topic("free"));
+    retain(stage, &kept, "kept")?;
+    let mut publisher = stage.client("p").connect()?;
+    publisher.publish(&Message::new(&kept, "other"))?;
+    publisher.publish(&Message::new(&kept, ""))?;
+    publisher.publish(&Message::new(&free, "other"))?;
+    expect_none_retained(stage, &free)?;
+    let mut subscriber = stage.client("s").connect()?;
+    subscriber.subscribe(&kept, QoS::AtLeastOnce)?;
+    subscriber.expect(&kept, "kept")?;
+    Ok(())
+}
+
+fn qos0_discards_the_old_message(stage: &Stage<'_>) -> Outcome {
+    let topic = stage.topic("discarded");
+    retain(stage, &topic, "old")?;
+    let mut publisher = stage.client("p").connect()?;
+    let new = Message::new(&topic, "new").qos(QoS::AtMostOnce);
+    publisher.publish(&new.retained())?;
+    let before = retained(stage, &topic)?;
+    require(before.iter().all(|it| it != "old"), || {
+        "a later subscriber gets the old message".into()
+    })
+}
+
+fn expect_none_retained(stage: &Stage<'_>, topic: &str) -> Outcome {
+    let found = retained(stage, topic)?;
+    require(found.is_empty(), || {
+        format!("a later subscriber gets the messages {found:?}")
+    })
+}
+
+/// The messages that a new subscriber gets in front of a new message.
+fn retained(stage: &Stage<'_>, topic: &str) -> Result<Vec<String>, Stop> {
+    let mut subscriber = stage.client("late").connect()?;
+    subscriber.subscribe(topic, QoS::AtLeastOnce)?;
+    let mut publisher = stage.client("marker").connect()?;
+    publisher.publish(&Message::new(topic, "marker"))?;
+    let before = subscriber.messages_before("marker")?;
+    Ok(before.iter().map(Message::text).collect())
 }

@@ -215,6 +215,23 @@ impl<'a> Client<'a> {
         self.connack().is_some_and(|it| it.session_present)
     }
 
+    /// The Keep Alive in use, if the client asked for `seconds`. The scenario stops if the broker
+    /// chose one that takes too long.
+    pub fn keep_alive(&self, seconds: u16) -> Result<Duration, Stop> {
+        let chosen = self.connack().and_then(|it| it.server_keep_alive());
+        match chosen.unwrap_or(seconds) {
+            in_use @ 1..=5 => Ok(Duration::from_secs(in_use.into())),
+            in_use => Err(Stop::Unsupported(format!(
+                "the broker chooses a Keep Alive of {in_use} s"
+            ))),
+        }
+    }
+
+    /// Sends bytes that may break a rule.
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.connection.send(bytes);
+    }
+
     /// Sends a packet. The scenario stops if the broker announced that it lacks something for it.
     pub fn send<'p>(&mut self, packet: impl Into<Packet<'p>>) -> Outcome {
         let mut bytes = Vec::new();
@@ -417,6 +434,17 @@ impl<'a> Client<'a> {
             }
             before.push(next);
         }
+    }
+
+    /// The messages that arrive in front of two PINGRESPs.
+    pub fn arrived(&mut self) -> Result<Vec<Message>, Stop> {
+        self.ping()?;
+        let mut arrived = Vec::new();
+        let settle = self.stage.patience.settle;
+        while let Some(message) = self.next_message_within(settle)? {
+            arrived.push(message);
+        }
+        Ok(arrived)
     }
 
     /// A breach if a message has arrived or arrives in front of two PINGRESPs. Send a marker through

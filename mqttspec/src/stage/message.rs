@@ -48,6 +48,12 @@ impl Message {
         Self { dup: true, ..self }
     }
 
+    /// Has this Packet Identifier instead of a new one.
+    pub fn numbered(self, packet_id: PacketId) -> Self {
+        let packet_id = Some(packet_id);
+        Self { packet_id, ..self }
+    }
+
     /// Replaces the properties, which only 5.0 has.
     pub fn with(self, list: &[Property<'_>]) -> Self {
         Self {
