@@ -1,20 +1,34 @@
 //! A connection to the broker: what was sent and received, watched by a `Monitor`.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::io::ErrorKind;
+use std::time::Instant;
 
+use mqtt_explain::explain_packet;
 use mqtt_wire::monitor::{Breach, Monitor};
 use mqtt_wire::{
-    Dialect, FrameRef, NextFrame, Packet, PacketType, ReasonCode, ReturnCode, Sender, Version,
-    Waivers,
+    Dialect, FrameRef, NextFrame, Packet, PacketId, PacketType, QoS, ReasonCode, ReturnCode,
+    Sender, Version, Waivers,
 };
+
+use crate::transport::Stream;
 
 /// The bytes of one side that passed together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passed {
     pub from_broker: bool,
     pub bytes: Vec<u8>,
+}
+
+impl Passed {
+    /// What the packet is, in a line of mqtt-explain.
+    pub fn explain(&self, version: Version) -> String {
+        let sender = match self.from_broker {
+            true => Sender::Server,
+            false => Sender::Client,
+        };
+        let explained = explain_packet(&self.bytes, version, sender);
+        explained.map(|it| it.line).unwrap_or_default()
+    }
 }
 
 /// A packet of the broker.
@@ -25,6 +39,13 @@ pub struct Received {
     pub is_valid: bool,
     /// The first code that is a failure: the Reason Code in 5.0, and the return code before.
     pub failure: Option<u8>,
+}
+
+/// A PUBLISH of the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message {
+    pub qos: QoS,
+    pub packet_id: Option<PacketId>,
 }
 
 /// What happened on a connection.
@@ -40,7 +61,7 @@ pub enum Event {
 }
 
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     version: Version,
     incoming: Vec<u8>,
     /// `None` behind a packet that breaks a rule: later packets cannot be judged.
@@ -56,10 +77,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn open(stream: TcpStream, version: Version) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(Duration::from_secs(5)))?;
-        Ok(Self {
+    pub fn new(stream: Stream, version: Version) -> Self {
+        Self {
             stream,
             version,
             incoming: Vec::new(),
@@ -69,7 +88,7 @@ impl Connection {
             exchange: Vec::new(),
             breaches: Vec::new(),
             received: Vec::new(),
-        })
+        }
     }
 
     /// Sends a packet, and returns the rules between packets that it breaks.
@@ -96,7 +115,7 @@ impl Connection {
         });
         if self.stream.write_all(bytes).is_err() && self.closed.is_none() {
             // bytes of the broker may still wait to be read
-            self.stream.shutdown(std::net::Shutdown::Write).ok();
+            self.stream.shut_down();
         }
         breaches
     }
@@ -115,7 +134,7 @@ impl Connection {
             if left.is_zero() {
                 return Event::Silence;
             }
-            self.stream.set_read_timeout(Some(left)).ok();
+            self.stream.tcp().set_read_timeout(Some(left)).ok();
             let mut buffer = [0; 4096];
             match self.stream.read(&mut buffer) {
                 Ok(0) => self.closed = Some(false),
@@ -139,6 +158,35 @@ impl Connection {
     pub fn count(&self, packet_type: PacketType) -> usize {
         let received = self.received.iter();
         received.filter(|it| it.packet_type == packet_type).count()
+    }
+
+    /// The messages that the broker has sent.
+    pub fn messages(&self) -> impl Iterator<Item = Message> {
+        self.packets_of_broker().filter_map(|it| match it {
+            Packet::Publish(it) => Some(Message {
+                qos: it.delivery.qos(),
+                packet_id: it.delivery.packet_id(),
+            }),
+            _ => None,
+        })
+    }
+
+    /// The Keep Alive that the broker has put in the place of the client's, in seconds.
+    pub fn server_keep_alive(&self) -> Option<u16> {
+        self.packets_of_broker().find_map(|it| match it {
+            Packet::ConnAck(it) => it.server_keep_alive(),
+            _ => None,
+        })
+    }
+
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    fn packets_of_broker(&self) -> impl Iterator<Item = Packet<'_>> {
+        let passed = self.exchange.iter().filter(|it| it.from_broker);
+        let dialect = Dialect::from_server(self.version);
+        passed.filter_map(move |it| Packet::decode(&it.bytes, dialect).ok())
     }
 
     /// A packet at the beginning of the bytes that have arrived.

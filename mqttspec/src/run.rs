@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use mqtt_wire::{Packet, Version};
 
+use crate::address::Address;
 use crate::case::Case;
 use crate::connection::Passed;
 use crate::play::{Played, Reaction, play};
-use crate::subject::{Address, Login, Patience, Subject};
+use crate::subject::{Login, Patience, Subject};
 use crate::verdict::{self, Verdict};
 
 /// How to run.
@@ -51,35 +52,22 @@ pub fn run(
 ) -> io::Result<(Subject, Vec<Finding>)> {
     let subject = Subject::probe(options.address.clone(), options.login.clone())?;
     started(&subject);
-    let shared = Shared {
-        subject: &subject,
-        is_alone: options.jobs <= 1,
-        own_client_id: Mutex::new(()),
-        is_gone: AtomicBool::new(false),
-    };
-    let next = AtomicUsize::new(0);
-    let (sender, receiver) = mpsc::channel();
-    let mut findings = thread::scope(|scope| {
-        for _ in 0..options.jobs.max(1) {
-            let (sender, next, shared) = (sender.clone(), &next, &shared);
-            scope.spawn(move || {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(case) = cases.get(index) else {
-                        return;
-                    };
-                    if sender.send(shared.judge(index, case)).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop(sender);
-        let findings = receiver.into_iter().inspect(|finding| progress(finding));
-        findings.collect::<Vec<_>>()
-    });
+    let is_gone = AtomicBool::new(false);
+    // cases that only wait go first, all at once: a crash of the broker is then nobody's fault
+    let (waiting, others): (Vec<_>, Vec<_>) =
+        (0..cases.len()).partition(|index| cases.get(*index).is_some_and(Case::is_slow));
+    let mut findings = Vec::new();
+    for (indices, jobs) in [(&waiting, waiting.len()), (&others, options.jobs)] {
+        let shared = Shared {
+            subject: &subject,
+            is_alone: jobs <= 1,
+            own_client_id: Mutex::new(()),
+            is_gone: &is_gone,
+        };
+        findings.extend(shared.judge_all(cases, indices, jobs, &mut progress));
+    }
     findings.sort_by_key(|it| it.case);
-    if !shared.is_gone.into_inner() {
+    if !is_gone.into_inner() {
         clean_up(&subject, cases);
     }
     Ok((subject, findings))
@@ -91,10 +79,45 @@ struct Shared<'a> {
     is_alone: bool,
     /// Held while a CONNECT of a vector is judged, whose client identifier others may have, too.
     own_client_id: Mutex<()>,
-    is_gone: AtomicBool,
+    is_gone: &'a AtomicBool,
 }
 
 impl Shared<'_> {
+    /// Judges the cases with these indices.
+    fn judge_all(
+        &self,
+        cases: &[Case],
+        indices: &[usize],
+        jobs: usize,
+        progress: &mut impl FnMut(&Finding),
+    ) -> Vec<Finding> {
+        let next = AtomicUsize::new(0);
+        let (sender, receiver) = mpsc::channel();
+        thread::scope(|scope| {
+            for _ in 0..jobs.max(1) {
+                let (sender, next) = (sender.clone(), &next);
+                scope.spawn(move || {
+                    loop {
+                        let place = next.fetch_add(1, Ordering::Relaxed);
+                        let index = indices.get(place).copied();
+                        let Some((index, case)) = index.and_then(|it| Some((it, cases.get(it)?)))
+                        else {
+                            return;
+                        };
+                        if sender.send(self.judge(index, case)).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            receiver
+                .into_iter()
+                .inspect(|finding| progress(finding))
+                .collect()
+        })
+    }
+
     fn judge(&self, index: usize, case: &Case) -> Finding {
         let finding = |verdict, reason: String| Finding {
             case: index,
