@@ -1,7 +1,7 @@
 //! `mqtt-explain`: explains MQTT bytes, and shows which byte breaks which rule.
 //!
-//! This is the program as a library, for `main.rs`, for the page in a browser and for fuzzing. Only
-//! the command line is stable.
+//! This is the program as a library, for `main.rs`, for the page in a browser, for fuzzing and for
+//! `mqttspec`. Only the command line is stable.
 //!
 //! The modules are layers, and a module imports only from those above it in this list:
 //!
@@ -32,6 +32,7 @@
 //! terminal        lines for the terminal: their width, and ASCII
 //! clock           dates and times
 //! report          what is printed, and the objects of `--json`
+//! packet          one packet, explained for other programs
 //! cli             the command line
 //! judge           `mqtt-explain judge`
 //! encode          `mqtt-explain encode`
@@ -63,6 +64,7 @@ mod live;
 mod names;
 mod order;
 mod other_protocol;
+mod packet;
 pub mod page;
 mod program;
 #[cfg(not(target_family = "wasm"))]
@@ -78,4 +80,7 @@ mod watch;
 mod websocket;
 mod will;
 
+pub use self::packet::{PacketExplanation, explain_packet};
 pub use self::program::{explain_bytes, main};
+#[cfg(not(target_family = "wasm"))]
+pub use self::proxy::client_config;

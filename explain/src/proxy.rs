@@ -29,6 +29,8 @@ use self::relay::{Acceptor, print_note};
 use self::screen::Screen;
 use self::upstream::Upstream;
 
+pub use self::tls::client_config;
+
 /// The exit status after a second Ctrl-C, as that of a shell.
 const KILLED: i32 = 130;
 

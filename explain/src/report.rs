@@ -21,7 +21,7 @@ pub use self::capture::{ConnectionCount, not_read, not_read_object};
 pub use self::connection::{dialect, dialects, not_mqtt, order, totals};
 pub use self::details::details;
 pub use self::hidden::{Hidden, hidden};
-pub use self::line::{event, unread, verdict};
+pub use self::line::{event, sentence, unread, verdict};
 pub use self::output::Output;
 pub use self::session::{Closing, Lines, Name, Shown};
 pub use self::style::{UNSURE, paint};

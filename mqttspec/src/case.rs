@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use mqtt_wire::monitor::BreachKind;
-use mqtt_wire::{PacketType, Version};
+use mqtt_wire::{Dialect, Packet as Decoded, PacketId, PacketType, Version};
 use mqtt_wire_vectors::{self as vectors, Conversation, Expected, Packet, Side};
 
 use crate::open;
 use crate::scenario::{self, Scenario};
-use crate::script::{Script, Step};
+use crate::script::{self, KeepAlive, Script, Silence, Step};
 use crate::statement::Statement;
 
 /// A case for a broker: a packet to refuse, or a scenario.
@@ -63,6 +63,19 @@ impl Case {
         }
     }
 
+    /// What the standard asks for, in a sentence.
+    pub fn expected(&self) -> String {
+        match &self.kind {
+            CaseKind::Packet(packet) => packet.expected(),
+            CaseKind::Scenario(scenario) => scenario.comment.to_owned(),
+        }
+    }
+
+    /// Whether it takes seconds, of which the most are spent with waiting.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.packet().is_some_and(PacketCase::is_about_keep_alive)
+    }
+
     /// The section of the most exact statement.
     pub fn section(&self) -> &'static str {
         self.statements.first().map_or("", Statement::section)
@@ -78,6 +91,37 @@ impl PacketCase {
     /// its vector.
     pub(crate) fn begins_with_its_packet(&self) -> bool {
         self.bad.steps.len() == 1
+    }
+
+    /// Whether the client breaks the rule by silence.
+    pub(crate) fn is_about_keep_alive(&self) -> bool {
+        self.bad.has_a_silence()
+    }
+
+    /// What the standard asks for, in a sentence.
+    fn expected(&self) -> String {
+        let code = self.code.map(|it| format!("{it:#04x}"));
+        let refuses = match (self.version(), self.begins_with_its_packet(), code) {
+            _ if self.is_about_keep_alive() => {
+                "the broker closes the connection after one and a half times the Keep Alive".into()
+            }
+            (_, _, None) => "the broker closes the connection".to_owned(),
+            (Version::V5, true, Some(code)) => format!(
+                "the broker closes the connection; if it sends a CONNACK, then with code {code} \
+                 or a more exact one"
+            ),
+            (Version::V5, false, Some(code)) => format!(
+                "the broker sends a DISCONNECT with code {code} or a more exact one, and closes the \
+                 connection"
+            ),
+            (_, _, Some(code)) => {
+                format!("the broker sends a CONNACK with code {code}, and closes the connection")
+            }
+        };
+        match self.open {
+            Some(why) => format!("{refuses}; or it accepts the packet: {why}"),
+            None => refuses,
+        }
     }
 }
 
@@ -151,57 +195,115 @@ fn of_packet(vector: &Packet, all: &BTreeMap<&str, &Packet>) -> Option<Case> {
     })
 }
 
-/// `None` if the Server breaks the rule, if the rule is about time, or if it needs a message for the
-/// client.
+/// `None` if the Server breaks the rule.
 fn of_conversation(vector: &Conversation, all: &BTreeMap<&str, &Conversation>) -> Option<Case> {
     let breach = vector.breaches.first()?;
-    let is_about_time = vector.packets.iter().any(|it| it.milliseconds.is_some());
-    if breach.side != Side::Client || is_about_time || needs_a_message(vector) {
+    if breach.side != Side::Client {
         return None;
     }
-    let kind = BreachKind::ALL.iter().find(|it| it.name() == breach.kind)?;
-    let script = |conversation: &Conversation, length: usize| {
-        let steps = conversation.packets.iter().take(length).filter_map(|sent| {
-            let wire = sent.wire();
-            let first = *wire.first()?;
-            Some(match sent.sender {
-                Side::Client => Step::Send(wire),
-                Side::Server => Step::Await(
-                    PacketType::ALL
-                        .into_iter()
-                        .find(|it| *it as u8 == first >> 4)?,
-                ),
-            })
-        });
-        Script {
-            version: version(conversation.version),
-            steps: steps.collect(),
-        }
-    };
+    let kind = *BreachKind::ALL.iter().find(|it| it.name() == breach.kind)?;
     let neighbour = vector.neighbour.as_deref()?;
     let valid = all.get(neighbour)?;
+    let duty = closing_after_silence(vector.version, kind);
+    let names: Vec<_> = duty.into_iter().chain(breach.statements.clone()).collect();
+    let mut bad = script(vector, breach.packet + 1);
+    let mut neighbour_script = script(valid, valid.packets.len());
+    if let Some(keep_alive) = keep_alive(kind) {
+        fall_silent(&mut bad, keep_alive, true);
+        fall_silent(&mut neighbour_script, keep_alive, false);
+    }
     Some(Case {
-        name: name(vector.version, vector.name, &breach.statements),
+        name: name(vector.version, vector.name, &names),
         version: version(vector.version),
         comment: vector.comment.clone(),
-        statements: statements(&breach.statements),
+        statements: statements(&names),
         kind: CaseKind::Packet(Box::new(PacketCase {
             kind: breach.kind.clone(),
             code: breach.reason_code,
             open: open::breach(vector.version, &breach.kind),
-            breach: Some(*kind),
-            bad: script(vector, breach.packet + 1),
-            neighbour: script(valid, valid.packets.len()),
+            // a silence is no packet that the monitor could judge
+            breach: keep_alive(kind).is_none().then_some(kind),
+            bad,
+            neighbour: neighbour_script,
             neighbour_name: neighbour.to_owned(),
         })),
     })
 }
 
-/// Whether the Server sends a PUBLISH.
-fn needs_a_message(vector: &Conversation) -> bool {
-    let mut of_server = vector.packets.iter().filter(|it| it.sender == Side::Server);
-    let is_publish = |first: &u8| first >> 4 == PacketType::Publish as u8;
-    of_server.any(|it| it.wire().first().is_some_and(is_publish))
+/// The packets of the client, and those of the broker as packets to wait for.
+fn script(conversation: &Conversation, length: usize) -> Script {
+    let mut steps = Vec::new();
+    // the Packet Identifiers of the messages that the broker sends
+    let mut messages = Vec::new();
+    for sent in conversation.packets.iter().take(length) {
+        let bytes = sent.wire();
+        let dialect = match sent.sender {
+            Side::Client => Dialect::from_client(version(conversation.version)),
+            Side::Server => Dialect::from_server(version(conversation.version)),
+        };
+        let packet = Decoded::decode(&bytes, dialect).ok();
+        let step = match (sent.sender, packet) {
+            (Side::Server, Some(Decoded::Publish(it))) => {
+                messages.push(it.delivery.packet_id());
+                let qos = it.delivery.qos();
+                if let Some(Step::Receive { count, .. }) = steps.last_mut() {
+                    *count += 1;
+                    continue;
+                }
+                Step::Receive { qos, count: 1 }
+            }
+            (Side::Server, Some(packet)) => Step::Await(packet.packet_type()),
+            (Side::Server, None) => continue,
+            (Side::Client, packet) => {
+                let id = packet.and_then(|it| it.packet_id());
+                let of_message = |it: &Option<PacketId>| id.is_some() && *it == id;
+                match messages.iter().position(of_message) {
+                    Some(message) => Step::Acknowledge { bytes, message },
+                    None => Step::Send(bytes),
+                }
+            }
+        };
+        steps.push(step);
+    }
+    let version = version(conversation.version);
+    Script { version, steps }
+}
+
+/// The Keep Alive that the Client misses.
+const fn keep_alive(kind: BreachKind) -> Option<KeepAlive> {
+    match kind {
+        BreachKind::KeepAliveMissed => Some(KeepAlive::OfClient(KEEP_ALIVE)),
+        BreachKind::ServerKeepAliveMissed => Some(KeepAlive::OfServer),
+        _ => None,
+    }
+}
+
+/// In seconds. The 60 seconds of most vectors would make a run last for minutes.
+const KEEP_ALIVE: u16 = 2;
+
+/// Puts a silence in the place of the last packet, and the Keep Alive into the CONNECT.
+fn fall_silent(script: &mut Script, keep_alive: KeepAlive, is_too_long: bool) {
+    script.steps.pop();
+    if let (KeepAlive::OfClient(seconds), Some(Step::Send(connect))) =
+        (keep_alive, script.steps.first_mut())
+    {
+        *connect = script::with_keep_alive(connect, seconds).unwrap_or_default();
+    }
+    script.steps.push(Step::Silence(Silence {
+        keep_alive,
+        is_too_long,
+    }));
+}
+
+/// The statement that binds the Server if the Client misses the Keep Alive. The vectors of this side
+/// name those that bind the Client; in 3.1 one statement binds both.
+fn closing_after_silence(version: vectors::Version, kind: BreachKind) -> Option<String> {
+    keep_alive(kind)?;
+    match version {
+        vectors::Version::V3_1 => None,
+        vectors::Version::V3_1_1 => Some("v3.1.1 MQTT-3.1.2-24".into()),
+        vectors::Version::V5 => Some("v5.0 MQTT-3.1.2-22".into()),
+    }
 }
 
 /// `connect/invalid/x-v5.0-2.json` with `v5.0 MQTT-1-2` is `5.0/connect/MQTT-1-2/x-2`.
@@ -241,38 +343,45 @@ mod tests {
             .into_iter()
             .filter(|it| it.sender == Side::Client && !it.is_valid());
         let cases = all();
-        let of_packets = cases.iter().filter_map(Case::packet);
-        let of_packets = of_packets.filter(|it| it.breach.is_none());
+        let of_packets = cases
+            .iter()
+            .filter(|it| it.packet().is_some() && !it.name.contains("/conversations/"));
         assert_eq!(of_packets.count(), refused.count());
     }
 
     #[test]
-    fn the_conversations_that_are_no_cases_are_about_time_or_need_a_message() {
+    fn every_conversation_in_which_the_client_breaks_a_rule_is_a_case() {
         let at_fault = vectors::conversations().into_iter().filter(|it| {
             let first = it.breaches.first();
             first.is_some_and(|breach| breach.side == Side::Client)
         });
         let cases = all();
-        let (mut about_time, mut with_message, mut played) = (0, 0, 0);
-        for conversation in at_fault {
-            let is_case = cases.iter().any(|it| {
-                it.version == version(conversation.version)
-                    && it.comment == conversation.comment
-                    && it.packet().is_some_and(|it| it.breach.is_some())
-            });
-            match conversation
-                .packets
-                .iter()
-                .any(|it| it.milliseconds.is_some())
-            {
-                true => about_time += 1,
-                false if needs_a_message(&conversation) => with_message += 1,
-                false => played += u32::from(is_case),
-            }
-        }
-        assert_eq!((about_time, with_message, played), (8, 5, 52));
-        let of_packets = cases.iter().filter_map(Case::packet);
-        assert_eq!(of_packets.filter(|it| it.breach.is_some()).count(), 52);
+        let of_conversations = cases
+            .iter()
+            .filter(|it| it.name.contains("/conversations/"));
+        assert_eq!(of_conversations.clone().count(), at_fault.count());
+        let has = |wanted: fn(&Step) -> bool| {
+            let with = of_conversations.clone();
+            with.filter(|it| it.packet().unwrap().bad.steps.iter().any(wanted))
+                .count()
+        };
+        assert_eq!(has(|it| matches!(it, Step::Silence(_))), 8);
+        assert_eq!(has(|it| matches!(it, Step::Receive { .. })), 5);
+    }
+
+    #[test]
+    fn acknowledgements_name_the_message_and_not_its_identifier() {
+        let cases = all();
+        let name = "3.1.1/conversations/MQTT-4.6.0-2/out-of-order-puback";
+        let case = cases.iter().find(|it| it.name == name).unwrap();
+        let last = |script: &Script| script.steps.last().cloned().unwrap();
+        let acknowledges = |script: &Script| match last(script) {
+            Step::Acknowledge { message, .. } => message,
+            step => panic!("{step:?}"),
+        };
+        let packet = case.packet().unwrap();
+        assert_eq!(acknowledges(&packet.bad), 1);
+        assert_eq!(acknowledges(&packet.neighbour), 0);
     }
 
     #[test]

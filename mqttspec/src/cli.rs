@@ -2,24 +2,23 @@
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
-use std::{fs, io};
+use std::time::Instant;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use lexopt::{Arg, Parser, ValueExt};
 
+use crate::address::{Address, Trust};
 use crate::case::{self, Case};
 use crate::expect::Expectations;
-use crate::report;
-use crate::run::{Options, run};
-use crate::subject::{Address, Login};
-
-/// The number of scenarios at a time.
-const SCENARIO_JOBS: usize = 16;
-/// The least time for something that has to come.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::result::RunResult;
+use crate::run::{Finding, Options, run};
+use crate::subject::{Login, Subject};
+use crate::verdict::Verdict;
+use crate::{html, report};
 
 /// The program.
 pub fn main() -> ExitCode {
@@ -42,26 +41,47 @@ fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
 
 #[derive(Default)]
 struct Flags {
-    address: Option<Address>,
+    command: Option<Command>,
+    address: Option<String>,
     filters: Vec<String>,
+    results: Vec<PathBuf>,
+    ca: Option<PathBuf>,
+    insecure: bool,
     user_name: Option<String>,
     password: Option<String>,
     jobs: Option<usize>,
     list: bool,
     strict: bool,
+    name: Option<String>,
     expect: Option<PathBuf>,
     write_expect: Option<PathBuf>,
     json: Option<PathBuf>,
     junit: Option<PathBuf>,
+    html: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Command {
+    Server,
+    Matrix,
 }
 
 /// Runs the command, and returns whether the broker is as expected.
 fn execute(args: impl IntoIterator<Item = OsString>) -> Result<bool, Box<dyn Error>> {
-    let mut out = io::stdout().lock();
     let Some(flags) = Flags::parse(args)? else {
-        write!(out, "{HELP}")?;
+        io::stdout().write_all(help().as_bytes())?;
         return Ok(true);
     };
+    match flags.command {
+        Some(Command::Server) => server(&flags),
+        Some(Command::Matrix) => matrix(&flags),
+        None => Err("no command; see --help".into()),
+    }
+}
+
+/// Tests a broker.
+fn server(flags: &Flags) -> Result<bool, Box<dyn Error>> {
+    let mut out = io::stdout().lock();
     let cases = case::all();
     let is_selected =
         |case: &&Case| flags.filters.is_empty() || flags.filters.iter().any(|it| case.matches(it));
@@ -77,40 +97,28 @@ fn execute(args: impl IntoIterator<Item = OsString>) -> Result<bool, Box<dyn Err
     }
     let expectations = match &flags.expect {
         Some(path) => {
-            let text =
-                fs::read_to_string(path).map_err(|it| format!("{}: {it}", path.display()))?;
-            let parsed = Expectations::parse(&text);
+            let parsed = Expectations::parse(&read(path)?);
             Some(parsed.map_err(|it| format!("{}: {it}", path.display()))?)
         }
         None => None,
     };
-    let options = Options {
-        address: flags.address.ok_or("the address of a broker is missing")?,
-        login: flags.user_name.map(|user_name| Login {
-            user_name,
-            password: flags.password.unwrap_or_default(),
-        }),
-        jobs: flags.jobs.unwrap_or(1),
-        scenario_jobs: flags.jobs.unwrap_or(SCENARIO_JOBS),
-        patience: PATIENCE,
-    };
+    let address = flags.address.as_deref();
+    let address = address.ok_or("the address of a broker is missing")?;
+    let options = flags.options(address)?;
 
     let started = Instant::now();
-    let (total, mut done) = (selected.len(), 0);
-    let has_bar = io::stderr().is_terminal();
+    let total = selected.len();
+    let bar = progress_bar(total);
     let introduce = |subject: &_| print_quietly(&report::capabilities(subject));
-    let progress = |_: &_| {
-        done += 1;
-        if has_bar {
-            eprint!("\r{done}/{total}");
+    let progress = |finding: &Finding| {
+        if let Some(case) = selected.get(finding.case) {
+            bar.set_message(case.name.clone());
         }
+        bar.inc(1);
     };
-    let address = options.address.to_string();
     let (subject, findings) = run(&options, &selected, introduce, progress)
         .map_err(|error| format!("{address}: {error}"))?;
-    if has_bar {
-        eprint!("\r\x1b[K");
-    }
+    bar.finish_and_clear();
     for finding in &findings {
         let is_shown = finding.verdict.is_failure(flags.strict);
         if let Some(case) = selected.get(finding.case).filter(|_| is_shown) {
@@ -125,20 +133,8 @@ fn execute(args: impl IntoIterator<Item = OsString>) -> Result<bool, Box<dyn Err
     )?;
     let (counts, seconds) = (report::counts(&findings), started.elapsed().as_secs_f64());
     writeln!(out, "{total} cases in {seconds:.1} s: {counts}")?;
+    flags.write_files(&subject, &selected, &findings)?;
 
-    if let Some(path) = &flags.json {
-        let json = report::json(&subject, &selected, &findings);
-        fs::write(path, format!("{json:#}\n"))?;
-    }
-    if let Some(path) = &flags.junit {
-        fs::write(path, report::junit(&selected, &findings, flags.strict))?;
-    }
-    if let Some(path) = &flags.write_expect {
-        fs::write(
-            path,
-            Expectations::write(&selected, &findings, flags.strict),
-        )?;
-    }
     let Some(expectations) = expectations else {
         let fails = findings
             .iter()
@@ -155,6 +151,37 @@ fn execute(args: impl IntoIterator<Item = OsString>) -> Result<bool, Box<dyn Err
     Ok(drift.is_empty())
 }
 
+/// Puts the results of several runs into one page.
+fn matrix(flags: &Flags) -> Result<bool, Box<dyn Error>> {
+    let path = flags.html.as_ref().ok_or("--html FILE is missing")?;
+    if flags.results.is_empty() {
+        return Err("the files that --json wrote are missing".into());
+    }
+    let read_result = |path: &PathBuf| -> Result<RunResult, Box<dyn Error>> {
+        let result = serde_json::from_str(&read(path)?);
+        Ok(result.map_err(|it| format!("{}: {it}", path.display()))?)
+    };
+    let results = flags.results.iter().map(read_result);
+    let results = results.collect::<Result<Vec<_>, _>>()?;
+    write(path, &html::page(&results))?;
+    Ok(true)
+}
+
+/// On the standard error, if that is a terminal.
+fn progress_bar(total: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len}, {eta} left  {wide_msg}");
+    let bar = ProgressBar::new(total.try_into().unwrap_or(u64::MAX));
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|it| format!("{}: {it}", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|it| format!("{}: {it}", path.display()))
+}
+
 /// Prints before the cases; a closed output shows at the end.
 fn print_quietly(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
@@ -166,45 +193,107 @@ impl Flags {
         use lexopt::Arg::{Long, Short, Value};
         let mut flags = Self::default();
         let mut parser = Parser::from_args(args);
-        let mut command = None;
         while let Some(flag) = parser.next()? {
             match flag {
                 Short('h') | Long("help") => return Ok(None),
                 Long("list") => flags.list = true,
                 Long("strict") => flags.strict = true,
+                Long("ca") => flags.ca = Some(parser.value()?.into()),
+                Long("insecure") => flags.insecure = true,
                 Long("jobs") => flags.jobs = Some(parser.value()?.parse()?),
                 Long("username") => flags.user_name = Some(parser.value()?.string()?),
                 Long("password") => flags.password = Some(parser.value()?.string()?),
+                Long("name") => flags.name = Some(parser.value()?.string()?),
                 Long("expect") => flags.expect = Some(parser.value()?.into()),
                 Long("write-expect") => flags.write_expect = Some(parser.value()?.into()),
                 Long("json") => flags.json = Some(parser.value()?.into()),
                 Long("junit") => flags.junit = Some(parser.value()?.into()),
-                Value(value) if command.is_none() => {
-                    let name = value.string()?;
-                    if name != "server" {
-                        return Err(format!("no command {name:?}; see --help").into());
-                    }
-                    command = Some(name);
-                }
-                Value(value) if flags.address.is_none() && !flags.list => {
-                    flags.address = Some(value.parse()?);
-                }
-                Value(value) => flags.filters.push(value.string()?),
+                Long("html") => flags.html = Some(parser.value()?.into()),
+                Value(value) => flags.add(value)?,
                 Arg::Short(_) | Arg::Long(_) => return Err(flag.unexpected()),
             }
         }
-        match command {
-            Some(_) => Ok(Some(flags)),
-            None => Err("no command; see --help".into()),
-        }
+        Ok(Some(flags))
     }
+
+    /// A value without a flag.
+    fn add(&mut self, value: OsString) -> Result<(), lexopt::Error> {
+        match self.command {
+            None => {
+                let name = value.string()?;
+                self.command = Some(match &name[..] {
+                    "server" => Command::Server,
+                    "matrix" => Command::Matrix,
+                    _ => return Err(format!("no command {name:?}; see --help").into()),
+                });
+            }
+            Some(Command::Matrix) => self.results.push(value.into()),
+            Some(Command::Server) if self.address.is_none() && !self.list => {
+                self.address = Some(value.string()?);
+            }
+            Some(Command::Server) => self.filters.push(value.string()?),
+        }
+        Ok(())
+    }
+
+    fn options(&self, address: &str) -> io::Result<Options> {
+        let trust = match &self.ca {
+            _ if self.insecure => Trust::Everything,
+            Some(path) => Trust::File(path),
+            None => Trust::System,
+        };
+        let options = Options::new(Address::new(address, trust)?);
+        Ok(Options {
+            login: self.user_name.clone().map(|user_name| Login {
+                user_name,
+                password: self.password.clone().unwrap_or_default(),
+            }),
+            jobs: self.jobs.unwrap_or(options.jobs),
+            scenario_jobs: self.jobs.unwrap_or(options.scenario_jobs),
+            ..options
+        })
+    }
+
+    fn write_files(
+        &self,
+        subject: &Subject,
+        selected: &[Case],
+        findings: &[Finding],
+    ) -> Result<(), Box<dyn Error>> {
+        let result = RunResult::new(self.name.as_deref(), subject, selected, findings);
+        if let Some(path) = &self.json {
+            write(
+                path,
+                &format!("{}\n", serde_json::to_string_pretty(&result)?),
+            )?;
+        }
+        if let Some(path) = &self.junit {
+            write(path, &report::junit(selected, findings, self.strict))?;
+        }
+        if let Some(path) = &self.html {
+            write(path, &html::page(&[result]))?;
+        }
+        if let Some(path) = &self.write_expect {
+            write(path, &Expectations::write(selected, findings, self.strict))?;
+        }
+        Ok(())
+    }
+}
+
+fn help() -> String {
+    let verdicts = Verdict::ALL.map(|it| format!("  {it:<12} {}\n", it.meaning()));
+    HELP.to_owned() + &verdicts.concat()
 }
 
 const HELP: &str = "\
 Tests a live MQTT broker against the rules of MQTT 3.1, 3.1.1 and 5.0.
 
-usage: mqttspec server HOST:PORT [FLAG]... [FILTER]...
+usage: mqttspec server ADDRESS [FLAG]... [FILTER]...
        mqttspec server --list [FILTER]...
+       mqttspec matrix RESULT... --html FILE
+
+ADDRESS is HOST:PORT, or SCHEME://HOST[:PORT][/PATH] with the scheme mqtt, mqtts (TLS), ws (WebSocket)
+or wss (both).
 
 A packet case sends a packet that the standard refuses, and then its neighbour: the closest packet
 that a broker has to accept. A scenario plays several clients, and judges what the broker delivers.
@@ -214,6 +303,8 @@ A FILTER selects the cases whose name contains it, and those that are about a st
   --list               print the names of the cases
   --jobs N             run N cases at a time [1, and 16 scenarios]; with more than 1 packet case a
                        crash is `unclear`
+  --ca FILE            certificates to trust, in PEM, instead of those that the system trusts
+  --insecure           trust every certificate
   --username NAME      log in, where the packet is not itself a CONNECT
   --password PASSWORD
   --strict             let the run fail for `non-strict`, too
@@ -221,18 +312,12 @@ A FILTER selects the cases whose name contains it, and those that are about a st
   --write-expect FILE  write the deviations that were found
   --json FILE          write all findings
   --junit FILE         write all findings as JUnit XML
+  --html FILE          write all findings as one page, which needs no network
+  --name NAME          the name and version of the broker, for JSON and HTML [its address]
 
-Verdicts:
-  ok           refused, and the neighbour accepted; or the statement of a scenario kept
-  non-strict   refused, but not with the code that the standard asks for, or without closing
-  lenient      accepted: a PINGREQ behind the packet was answered
-  over-strict  the neighbour refused as malformed or as a protocol error
-  hang         neither closed nor answered
-  crash        nobody can connect any more
-  breach       the broker sent bytes that break a rule, or did not send what it has to
-  unsupported  the broker lacks something that the case needs
-  open         the standard does not decide
-  unclear      no verdict
+`matrix` compares several brokers on one page. RESULT is a file that --json wrote.
 
 Exit status: 0 if nothing fails, 1 if something does, 2 if the run was not possible.
+
+Verdicts:
 ";

@@ -1,14 +1,17 @@
 //! A connection to the broker: what was sent and received, watched by a `Monitor`.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::io::ErrorKind;
+use std::net::Shutdown;
+use std::time::Instant;
 
+use mqtt_explain::explain_packet;
 use mqtt_wire::monitor::{Breach, Monitor};
 use mqtt_wire::{
-    Dialect, FrameRef, NextFrame, Packet, PacketType, ReasonCode, ReturnCode, Sender, Version,
-    Waivers,
+    Dialect, FrameRef, NextFrame, Packet, PacketId, PacketType, QoS, ReasonCode, ReturnCode,
+    Sender, Version, Waivers,
 };
+
+use crate::transport::Stream;
 
 /// The bytes of one side that passed together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,18 @@ pub struct Passed {
     pub bytes: Vec<u8>,
 }
 
+impl Passed {
+    /// What the packet is, in a line of mqtt-explain.
+    pub fn explain(&self, version: Version) -> String {
+        let sender = match self.from_broker {
+            true => Sender::Server,
+            false => Sender::Client,
+        };
+        let explained = explain_packet(&self.bytes, version, sender);
+        explained.map(|it| it.line).unwrap_or_default()
+    }
+}
+
 /// A packet of the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Received {
@@ -28,6 +43,13 @@ pub struct Received {
     pub is_valid: bool,
     /// The first code that is a failure: the Reason Code in 5.0, and the return code before.
     pub failure: Option<u8>,
+}
+
+/// A PUBLISH of the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message {
+    pub qos: QoS,
+    pub packet_id: Option<PacketId>,
 }
 
 /// What happened on a connection.
@@ -43,7 +65,7 @@ pub enum Event {
 }
 
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     version: Version,
     incoming: Vec<u8>,
     /// `None` behind a packet that breaks a rule: later packets cannot be judged.
@@ -59,10 +81,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn open(stream: TcpStream, version: Version) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(Duration::from_secs(5)))?;
-        Ok(Self {
+    pub fn new(stream: Stream, version: Version) -> Self {
+        Self {
             stream,
             version,
             incoming: Vec::new(),
@@ -72,7 +92,7 @@ impl Connection {
             exchange: Vec::new(),
             breaches: Vec::new(),
             received: Vec::new(),
-        })
+        }
     }
 
     /// Sends a packet, and returns the rules between packets that it breaks.
@@ -96,7 +116,7 @@ impl Connection {
         self.passed(false, bytes.to_vec());
         if self.stream.write_all(bytes).is_err() && self.closed.is_none() {
             // bytes of the broker may still wait to be read
-            self.stream.shutdown(std::net::Shutdown::Write).ok();
+            self.stream.shut_down();
         }
         breaches
     }
@@ -115,7 +135,7 @@ impl Connection {
             if left.is_zero() {
                 return Event::Silence;
             }
-            self.stream.set_read_timeout(Some(left)).ok();
+            self.stream.tcp().set_read_timeout(Some(left)).ok();
             let mut buffer = [0; 4096];
             match self.stream.read(&mut buffer) {
                 Ok(0) => self.closed = Some(false),
@@ -133,7 +153,7 @@ impl Connection {
 
     /// Closes the connection, whatever the last packet was.
     pub fn cut(&mut self) {
-        self.stream.shutdown(std::net::Shutdown::Both).ok();
+        self.stream.tcp().shutdown(Shutdown::Both).ok();
         self.closed.get_or_insert(false);
     }
 
@@ -145,6 +165,35 @@ impl Connection {
     pub fn count(&self, packet_type: PacketType) -> usize {
         let received = self.received.iter();
         received.filter(|it| it.packet_type == packet_type).count()
+    }
+
+    /// The messages that the broker has sent.
+    pub fn messages(&self) -> impl Iterator<Item = Message> {
+        self.packets_of_broker().filter_map(|it| match it {
+            Packet::Publish(it) => Some(Message {
+                qos: it.delivery.qos(),
+                packet_id: it.delivery.packet_id(),
+            }),
+            _ => None,
+        })
+    }
+
+    /// The Keep Alive that the broker has put in the place of the client's, in seconds.
+    pub fn server_keep_alive(&self) -> Option<u16> {
+        self.packets_of_broker().find_map(|it| match it {
+            Packet::ConnAck(it) => it.server_keep_alive(),
+            _ => None,
+        })
+    }
+
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    fn packets_of_broker(&self) -> impl Iterator<Item = Packet<'_>> {
+        let passed = self.exchange.iter().filter(|it| it.from_broker);
+        let dialect = Dialect::from_server(self.version);
+        passed.filter_map(move |it| Packet::decode(&it.bytes, dialect).ok())
     }
 
     /// A packet at the beginning of the bytes that have arrived.

@@ -52,6 +52,8 @@ pub fn packet(version: Version, packet: &str, error: &Error) -> Option<&'static 
 /// The reason why a broker may accept a packet that breaks a rule between packets.
 pub fn breach(version: Version, kind: &str) -> Option<&'static str> {
     Some(match kind {
+        // 3.1, too, states that the Server disconnects the Client
+        "KeepAliveMissed" | "ServerKeepAliveMissed" => return None,
         _ if version == Version::V3_1 => NO_DUTY_IN_3_1,
         "FirstPacketNotConnect"
         | "SecondConnect"

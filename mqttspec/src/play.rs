@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use mqtt_wire::PacketType;
 use mqtt_wire::monitor::Breach;
+use mqtt_wire::{PacketType, QoS};
 
 use crate::connection::{Connection, Event, Passed};
-use crate::script::{self, Script, Step};
+use crate::script::{self, KeepAlive, Script, Silence, Step};
 use crate::subject::{Patience, Subject};
 
 /// What the broker did after the last packet of a script.
@@ -70,7 +70,7 @@ pub fn play(subject: &Subject, script: &Script, patience: Patience) -> Played {
     }
 }
 
-/// Sends all packets, and returns the rules between packets that the last one breaks.
+/// Takes all steps, and returns the rules between packets that the last one breaks.
 fn send(
     subject: &Subject,
     script: &Script,
@@ -100,10 +100,91 @@ fn send(
                 let count = awaited.iter().filter(|it| *it == packet_type).count();
                 wait_for(connection, *packet_type, count, patience)?;
             }
+            Step::Receive { qos, count } => {
+                receive(subject, connection, &client_id, (*qos, *count), patience)?;
+            }
+            Step::Acknowledge { bytes, message } => {
+                let message = connection.messages().nth(*message);
+                let packet_id = message.and_then(|it| it.packet_id);
+                let packet_id = packet_id.ok_or("the message has no Packet Identifier")?;
+                broken = connection.send(&script::with_packet_id(bytes, packet_id));
+            }
+            Step::Silence(silence) => stay_silent(connection, *silence)?,
         }
     }
     Ok(broken)
 }
+
+/// Receives messages of another client on a topic that nobody else uses.
+fn receive(
+    subject: &Subject,
+    connection: &mut Connection,
+    client_id: &str,
+    (qos, count): (QoS, usize),
+    patience: Patience,
+) -> Result<(), String> {
+    let topic = format!("mqttspec/{client_id}");
+    let version = connection.version();
+    connection.send(&script::subscribe(version, &topic).unwrap_or_default());
+    wait_for(connection, PacketType::SubAck, 1, patience)?;
+    let connected = subject.connect(version, patience);
+    let connected = connected.map_err(|error| format!("another client cannot connect: {error}"))?;
+    let mut publisher = connected.map_err(|it| it.reason)?;
+    for number in 1..=count {
+        let publish = script::publish(version, &topic, qos, number);
+        publisher.send(&publish.unwrap_or_default());
+        if qos == QoS::ExactlyOnce {
+            wait_for(&mut publisher, PacketType::PubRec, number, patience)?;
+            let pubrel = script::pubrel(version, number);
+            publisher.send(&pubrel.unwrap_or_default());
+        }
+        wait_for(connection, PacketType::Publish, number, patience)?;
+    }
+    publisher.send(b"\xe0\0");
+    match connection.messages().find(|it| it.qos != qos) {
+        Some(it) => Err(format!("the broker delivers with {}, not {qos}", it.qos)),
+        None => Ok(()),
+    }
+}
+
+/// Sends nothing, as long as the broker keeps the connection.
+fn stay_silent(connection: &mut Connection, silence: Silence) -> Result<(), String> {
+    let seconds = match (silence.keep_alive, connection.server_keep_alive()) {
+        (KeepAlive::OfClient(seconds), None) => seconds,
+        (KeepAlive::OfClient(_), Some(seconds)) => {
+            return Err(format!(
+                "the broker announces a Server Keep Alive of {seconds} s"
+            ));
+        }
+        (KeepAlive::OfServer, None) => {
+            return Err("the broker announces no Server Keep Alive".into());
+        }
+        (KeepAlive::OfServer, Some(0)) => {
+            return Err("the broker turns Keep Alive off".into());
+        }
+        (KeepAlive::OfServer, Some(seconds)) if seconds > LONGEST_KEEP_ALIVE => {
+            return Err(format!(
+                "the program does not wait for a Server Keep Alive of {seconds} s"
+            ));
+        }
+        (KeepAlive::OfServer, Some(seconds)) => seconds,
+    };
+    let period = Duration::from_secs(seconds.into());
+    let time = match silence.is_too_long {
+        true => period * 3 / 2 + GRACE,
+        false => period / 2,
+    };
+    let until = Instant::now() + time;
+    while let Event::Packet(_) = connection.next(until) {}
+    Ok(())
+}
+
+/// How long after one and a half periods a broker may close the connection. The standard has no
+/// limit, and brokers look at their clocks only now and then.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// In seconds.
+const LONGEST_KEEP_ALIVE: u16 = 20;
 
 fn wait_for(
     connection: &mut Connection,

@@ -1,10 +1,9 @@
-//! The terminal, JSON and JUnit.
+//! The terminal and JUnit.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use mqtt_wire::{Dialect, Packet, Version};
-use serde_json::{Value, json};
+use mqtt_wire::Version;
 
 use crate::case::Case;
 use crate::connection::Passed;
@@ -35,19 +34,24 @@ pub fn details(case: &Case, finding: &Finding) -> String {
     for statement in &case.statements {
         let _ = writeln!(text, "  [{statement}] {}", statement.rule());
     }
+    let _ = writeln!(text, "  expected: {}", case.expected());
     let _ = writeln!(text, "  seen: {}", finding.reason);
-    if let Some(error) = error(case) {
-        let _ = writeln!(text, "  wrong: {error}");
-    }
     for breach in &finding.breaches {
         let _ = writeln!(text, "  the broker breaks {breach}");
     }
-    for passed in &finding.exchange {
+    text + &exchange(case.version, &finding.exchange)
+}
+
+/// The packets, each with its explanation.
+fn exchange(version: Version, exchange: &[Passed]) -> String {
+    let mut text = String::new();
+    for passed in exchange {
         let name = match passed.client {
             "" => String::new(),
             name => format!("{name} "),
         };
         let _ = writeln!(text, "  {name}{} {}", arrow(passed), hex(&passed.bytes));
+        let _ = writeln!(text, "    {}", passed.explain(version));
     }
     text
 }
@@ -55,11 +59,9 @@ pub fn details(case: &Case, finding: &Finding) -> String {
 /// The rules that the broker broke in the trials before the cases.
 pub fn breaches_of_trials(subject: &Subject) -> String {
     let mut text = String::new();
-    for (version, breach, exchange) in &subject.breaches {
+    for (version, breach, passed) in &subject.breaches {
         let _ = writeln!(text, "{version}/trial: the broker breaks {breach}");
-        for passed in exchange {
-            let _ = writeln!(text, "  {} {}", arrow(passed), hex(&passed.bytes));
-        }
+        text += &exchange(*version, passed);
     }
     text
 }
@@ -96,50 +98,6 @@ pub fn counts(findings: &[Finding]) -> String {
     let counts = counts.filter(|(_, count)| *count > 0);
     let words: Vec<_> = counts.map(|(it, count)| format!("{count} {it}")).collect();
     words.join(", ")
-}
-
-/// All findings as JSON.
-pub fn json(subject: &Subject, cases: &[Case], findings: &[Finding]) -> Value {
-    let exchange = |exchange: &[Passed]| -> Value {
-        let passed = exchange.iter().map(|it| {
-            let from = if it.from_broker { "server" } else { "client" };
-            let mut passed = json!({"from": from, "hex": hex(&it.bytes).replace(' ', "")});
-            if !it.client.is_empty() {
-                passed["client"] = it.client.into();
-            }
-            passed
-        });
-        passed.collect()
-    };
-    let found = findings.iter().filter_map(|finding| {
-        let case = cases.get(finding.case)?;
-        let statements = case.statements.iter().map(|it| {
-            json!({"version": it.version().to_string(), "id": it.id(), "section": it.section(), "rule": it.rule()})
-        });
-        Some(json!({
-            "name": case.name,
-            "verdict": finding.verdict.name(),
-            "seen": finding.reason,
-            "comment": case.comment,
-            "statements": statements.collect::<Value>(),
-            "code": case.packet().and_then(|it| it.code).map(|it| format!("{it:#04x}")),
-            "neighbour": case.packet().map(|it| &it.neighbour_name),
-            "breaches": finding.breaches,
-            "exchange": exchange(&finding.exchange),
-        }))
-    });
-    let trials = subject.breaches.iter().map(|(version, breach, passed)| {
-        json!({"version": version.to_string(), "breach": breach, "exchange": exchange(passed)})
-    });
-    let versions = subject.capabilities.iter().map(
-        |it| json!({"version": it.version.to_string(), "refusal": it.refusal, "notes": it.notes}),
-    );
-    json!({
-        "address": subject.address().to_string(),
-        "versions": versions.collect::<Value>(),
-        "breaches_in_trials": trials.collect::<Value>(),
-        "cases": found.collect::<Value>(),
-    })
 }
 
 /// All findings as JUnit XML. `unsupported`, `open` and `unclear` are skipped tests.
@@ -190,13 +148,6 @@ fn is_skipped(finding: &Finding) -> bool {
     )
 }
 
-/// The wrong byte and its rule, if the packet is wrong by itself.
-fn error(case: &Case) -> Option<String> {
-    let dialect = Dialect::from_client(case.version);
-    let error = Packet::decode(case.packet()?.bad.judged(), dialect).err()?;
-    Some(error.to_string())
-}
-
 const fn arrow(passed: &Passed) -> char {
     match passed.from_broker {
         true => '<',
@@ -209,7 +160,8 @@ fn hex(bytes: &[u8]) -> String {
     digits.join(" ")
 }
 
-fn escape(text: &str) -> String {
+/// A text in XML or HTML.
+pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

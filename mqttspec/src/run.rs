@@ -8,13 +8,17 @@ use std::time::{Duration, Instant};
 
 use mqtt_wire::{Packet, Version};
 
+use crate::address::Address;
 use crate::case::{Case, CaseKind, PacketCase};
 use crate::connection::Passed;
 use crate::play::{Played, Reaction, play};
 use crate::scenario::Scenario;
 use crate::stage::Stage;
-use crate::subject::{Address, Login, Patience, Subject};
+use crate::subject::{Login, Patience, Subject};
 use crate::verdict::{self, Verdict};
+
+/// The most scenarios that are tried once more, alone.
+const FEW: usize = 10;
 
 /// How to run.
 #[derive(Debug, Clone)]
@@ -26,6 +30,19 @@ pub struct Options {
     pub scenario_jobs: usize,
     /// The least time for something that has to come.
     pub patience: Duration,
+}
+
+impl Options {
+    /// Without a login, with the jobs and the patience that suit most brokers.
+    pub const fn new(address: Address) -> Self {
+        Self {
+            address,
+            login: None,
+            jobs: 1,
+            scenario_jobs: 16,
+            patience: Duration::from_secs(2),
+        }
+    }
 }
 
 /// The verdict in one case.
@@ -60,34 +77,38 @@ pub fn run(
         options.patience,
     )?;
     started(&subject);
-    let shared = Shared {
+    let is_gone = AtomicBool::new(false);
+    let shared = |jobs| Shared {
         subject: &subject,
-        is_alone: AtomicBool::new(options.jobs <= 1),
+        is_alone: jobs <= 1,
         own_client_id: Mutex::new(()),
-        is_gone: AtomicBool::new(false),
+        is_gone: &is_gone,
     };
-    let is_scenario = |index: &usize| cases.get(*index).is_some_and(|it| it.packet().is_none());
-    let (scenarios, packets): (Vec<_>, Vec<_>) = (0..cases.len()).partition(is_scenario);
-    let mut findings = shared.judge_all(&packets, cases, options.jobs, &mut progress);
-    shared
-        .is_alone
-        .store(options.scenario_jobs <= 1, Ordering::Relaxed);
+    let mut findings = Vec::new();
+    // cases that only wait go first, all at once: a crash of the broker is then nobody's fault
+    let (waiting, others): (Vec<_>, Vec<_>) =
+        (0..cases.len()).partition(|index| cases.get(*index).is_some_and(Case::is_slow));
+    let is_packet = |index: &usize| cases.get(*index).is_some_and(|it| it.packet().is_some());
+    let (packets, scenarios): (Vec<_>, Vec<_>) = others.into_iter().partition(is_packet);
+    for (indices, jobs) in [(&waiting, waiting.len()), (&packets, options.jobs)] {
+        findings.extend(shared(jobs).judge_all(cases, indices, jobs, &mut progress));
+    }
     let jobs = options.scenario_jobs;
-    let found = shared.judge_all(&scenarios, cases, jobs, &mut |finding| {
-        // these are tried once more
-        if finding.verdict != Verdict::Unclear {
-            progress(finding);
-        }
-    });
-    shared.is_alone.store(true, Ordering::Relaxed);
+    let found = shared(jobs).judge_all(cases, &scenarios, jobs, &mut progress);
     let (unclear, found): (Vec<_>, Vec<_>) = found
         .into_iter()
         .partition(|it| it.verdict == Verdict::Unclear);
     findings.extend(found);
-    let unclear: Vec<_> = unclear.iter().map(|it| it.case).collect();
-    findings.extend(shared.judge_all(&unclear, cases, 1, &mut progress));
+    // a few may be unclear because of the others
+    findings.extend(match unclear.len() {
+        0..=FEW => {
+            let unclear: Vec<_> = unclear.iter().map(|it| it.case).collect();
+            shared(1).judge_all(cases, &unclear, 1, &mut |_| {})
+        }
+        _ => unclear,
+    });
     findings.sort_by_key(|it| it.case);
-    if !shared.is_gone.into_inner() {
+    if !is_gone.into_inner() {
         clean_up(&subject, cases);
     }
     Ok((subject, findings))
@@ -96,38 +117,45 @@ pub fn run(
 struct Shared<'a> {
     subject: &'a Subject,
     /// Whether only one case runs at a time.
-    is_alone: AtomicBool,
+    is_alone: bool,
     /// Held while a CONNECT of a vector is judged, whose client identifier others may have, too.
     own_client_id: Mutex<()>,
-    is_gone: AtomicBool,
+    is_gone: &'a AtomicBool,
 }
 
 impl Shared<'_> {
-    /// Judges the cases with these indices, several at a time.
+    /// Judges the cases with these indices.
     fn judge_all(
         &self,
-        indices: &[usize],
         cases: &[Case],
+        indices: &[usize],
         jobs: usize,
         progress: &mut impl FnMut(&Finding),
     ) -> Vec<Finding> {
         let next = AtomicUsize::new(0);
         let (sender, receiver) = mpsc::channel();
         thread::scope(|scope| {
-            for _ in 0..jobs.clamp(1, indices.len().max(1)) {
+            for _ in 0..jobs.max(1) {
                 let (sender, next) = (sender.clone(), &next);
                 scope.spawn(move || {
-                    while let Some(index) = indices.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let finding = cases.get(*index).map(|case| self.judge(*index, case));
-                        if finding.is_none_or(|it| sender.send(it).is_err()) {
+                    loop {
+                        let place = next.fetch_add(1, Ordering::Relaxed);
+                        let index = indices.get(place).copied();
+                        let Some((index, case)) = index.and_then(|it| Some((it, cases.get(it)?)))
+                        else {
+                            return;
+                        };
+                        if sender.send(self.judge(index, case)).is_err() {
                             return;
                         }
                     }
                 });
             }
             drop(sender);
-            let findings = receiver.into_iter().inspect(|finding| progress(finding));
-            findings.collect()
+            receiver
+                .into_iter()
+                .inspect(|finding| progress(finding))
+                .collect()
         })
     }
 
@@ -174,7 +202,7 @@ impl Shared<'_> {
             ..
         } = &mut attempt.finding;
         if let Err((found, why)) = self.check_others(case.version, patience) {
-            (*verdict, *reason) = match self.is_alone.load(Ordering::Relaxed) {
+            (*verdict, *reason) = match self.is_alone {
                 true => (found, why),
                 false => (Verdict::Unclear, format!("{why}; try --jobs 1")),
             };

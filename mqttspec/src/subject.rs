@@ -1,10 +1,7 @@
-//! The broker: address, login, latency and what it supports.
+//! The broker: login, latency and what it supports.
 
-use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::process;
-use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,26 +10,9 @@ use mqtt_wire::{
     TopicFilter, TopicName, Version,
 };
 
+use crate::address::Address;
 use crate::connection::{Connection, Event, Passed};
 use crate::script;
-
-/// The address of the broker, as it was given, and resolved.
-#[derive(Debug, Clone)]
-pub struct Address(String, Vec<SocketAddr>);
-
-impl FromStr for Address {
-    type Err = io::Error;
-
-    fn from_str(text: &str) -> io::Result<Self> {
-        Ok(Self(text.to_owned(), text.to_socket_addrs()?.collect()))
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// A user name and a password.
 #[derive(Debug, Clone)]
@@ -138,16 +118,9 @@ impl Subject {
         &self.address
     }
 
-    /// A new TCP connection.
+    /// A new connection.
     pub fn dial(&self, version: Version) -> io::Result<Connection> {
-        let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
-        for address in &self.address.1 {
-            result = TcpStream::connect_timeout(address, Duration::from_secs(10));
-            if result.is_ok() {
-                break;
-            }
-        }
-        Connection::open(result?, version)
+        Ok(Connection::new(self.address.connect()?, version))
     }
 
     /// A client identifier of 1 to 23 letters and digits, which no other client has.

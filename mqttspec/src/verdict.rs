@@ -8,7 +8,7 @@ use std::fmt;
 use mqtt_wire::{Packet, PacketType, Version};
 
 use crate::case::PacketCase;
-use crate::play::{Played, Reaction};
+use crate::play::{GRACE, Played, Reaction};
 use crate::script::Script;
 use crate::stage::{Outcome, Stop};
 
@@ -67,6 +67,24 @@ impl Verdict {
         }
     }
 
+    /// What it says about a broker, in a few words.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Ok => "refused, and the neighbour accepted",
+            Self::NonStrict => {
+                "refused, but not with the code that the standard asks for, or without closing"
+            }
+            Self::Lenient => "accepted: a PINGREQ behind the packet was answered",
+            Self::OverStrict => "the neighbour refused as malformed or as a protocol error",
+            Self::Hang => "neither closed nor answered",
+            Self::Crash => "nobody can connect any more",
+            Self::Breach => "the broker sent bytes that break a rule",
+            Self::Unsupported => "the broker lacks something that the case needs",
+            Self::Open => "the standard does not decide",
+            Self::Unclear => "no verdict",
+        }
+    }
+
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.name() == name)
     }
@@ -115,6 +133,12 @@ pub fn on_packet(case: &PacketCase, played: &Played) -> Option<(Verdict, String)
             let reason = format!("it sent code {code:#04x} and did not close the connection");
             open(Verdict::NonStrict, reason)
         }
+        Reaction::GoesOn { declined: None } if case.is_about_keep_alive() => {
+            let late = GRACE.as_secs();
+            let reason =
+                "it answered a PINGREQ that came after one and a half times the Keep Alive";
+            (Verdict::Lenient, format!("{reason} and {late} s more"))
+        }
         Reaction::GoesOn { declined: None } => open(
             Verdict::Lenient,
             "it answered a PINGREQ behind the packet".into(),
@@ -142,6 +166,9 @@ pub fn on_packet(case: &PacketCase, played: &Played) -> Option<(Verdict, String)
                 ),
                 _ => (Verdict::Hang, reason),
             }
+        }
+        Reaction::Unplayable(reason) if case.is_about_keep_alive() => {
+            (Verdict::Unsupported, reason.clone())
         }
         Reaction::Unplayable(reason) | Reaction::Unreachable(reason) => {
             (Verdict::Unclear, reason.clone())
@@ -278,7 +305,9 @@ fn is_right(case: &PacketCase, code: u8) -> bool {
     let of_topics = matches!(code, 0x8f | 0x90) && is_about_topics(case);
     // 0x01 is the same in 3.1.1: the standard does not state in which form a Server answers
     let of_level = matches!(code, 0x01 | 0x84) && case.kind.starts_with("UnsupportedProtocol");
-    matches!(code, 0x81 | 0x82) || Some(code) == case.code || of_topics || of_level
+    // the Server closes the connection "as if the network had failed"
+    let needs_none = case.is_about_keep_alive();
+    matches!(code, 0x81 | 0x82) || Some(code) == case.code || of_topics || of_level || needs_none
 }
 
 /// The smallest CONNACK of 5.0 has five bytes.

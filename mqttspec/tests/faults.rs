@@ -39,7 +39,10 @@ fn our_broker_is_green_in_all_cases() {
 #[test]
 fn a_broker_without_a_fault_is_green_in_all_cases() {
     let mut cases = cases();
-    cases.retain(|it| it.packet().is_some());
+    // this broker delivers no messages
+    let needs_messages = ["/out-of-order-pub", "/wrong-acknowledgement-puback"];
+    let is_needed = |name: &str| needs_messages.iter().any(|it| name.contains(it));
+    cases.retain(|it| it.packet().is_some() && !is_needed(&it.name));
     let findings = judge(&fake(Fault::None), &cases, 4);
     let failed = names(&cases, &findings, |it| it.is_failure(false));
     assert_eq!(failed, [""; 0]);
@@ -156,6 +159,48 @@ fn a_broker_that_breaks_a_rule_itself_is_found_by_the_monitor() {
     }
 }
 
+#[test]
+fn a_broker_that_ignores_the_keep_alive_is_lenient() {
+    let mut cases = cases();
+    cases.retain(|it| it.name.contains("/keep-alive-missed-pingreq"));
+    let expected = [
+        ("3.1/conversations/U31-keep-alive/", Verdict::Lenient),
+        ("3.1.1/conversations/MQTT-3.1.2-24/", Verdict::Lenient),
+        ("5.0/conversations/MQTT-3.1.2-22/", Verdict::Lenient),
+        ("5.0/conversations/MQTT-3.1.2-22/", Verdict::Lenient),
+        // it needs an extended authentication
+        ("5.0/conversations/MQTT-3.1.2-22/", Verdict::Unsupported),
+    ];
+    let findings = judge(&fake(Fault::IgnoresKeepAlive), &cases, 1);
+    for ((case, finding), (name, verdict)) in cases.iter().zip(&findings).zip(expected) {
+        assert!(case.name.starts_with(name), "{}", case.name);
+        assert_eq!(
+            finding.verdict, verdict,
+            "{}: {}",
+            case.name, finding.reason
+        );
+    }
+}
+
+#[test]
+fn a_server_keep_alive_replaces_that_of_the_client() {
+    let mut cases = cases();
+    cases.retain(|it| it.version == Version::V5 && it.name.contains("keep-alive-missed-pingreq"));
+    for (fault, verdict) in [
+        (Fault::SetsKeepAlive, Verdict::Ok),
+        (Fault::IgnoresItsKeepAlive, Verdict::Lenient),
+    ] {
+        for finding in judge(&fake(fault), &cases, 1) {
+            let name = &cases[finding.case].name;
+            let expected = match name.contains("/server-") {
+                true => verdict,
+                false => Verdict::Unsupported,
+            };
+            assert_eq!(finding.verdict, expected, "{name}: {}", finding.reason);
+        }
+    }
+}
+
 /// The packet was refused, but not because of the rule.
 #[test]
 fn a_broker_that_wants_a_login_is_not_judged_by_connects_without_one() {
@@ -198,11 +243,8 @@ fn of_packets() -> Vec<Case> {
 fn judge(address: &str, cases: &[Case], jobs: usize) -> Vec<Finding> {
     let address: Address = address.parse().unwrap();
     let options = Options {
-        address,
-        login: None,
         jobs,
-        scenario_jobs: jobs,
-        patience: Duration::from_secs(2),
+        ..Options::new(address)
     };
     let (_, findings) = run(&options, cases, |_| {}, |_| {}).unwrap();
     assert_eq!(findings.len(), cases.len());
@@ -233,6 +275,11 @@ enum Fault {
     /// After a bad packet it closes all connections at once.
     Bans,
     TwoCodesInSubAck,
+    IgnoresKeepAlive,
+    /// It has a Server Keep Alive of one second.
+    SetsKeepAlive,
+    /// It has one, too, and does not apply it.
+    IgnoresItsKeepAlive,
     Refuses3_1,
     /// It sends the CONNACK of 3.1.1 to clients of 5.0.
     Answers5As3,
@@ -260,7 +307,11 @@ fn fake(fault: Fault) -> String {
             }
             let (stream, state) = (stream.unwrap(), state.clone());
             state.open.lock().unwrap().push(stream.try_clone().unwrap());
-            thread::spawn(move || serve(stream, &state));
+            thread::spawn(move || {
+                let other = stream.try_clone().unwrap();
+                serve(stream, &state);
+                other.shutdown(Shutdown::Both).ok();
+            });
         }
     });
     address.to_string()
@@ -287,10 +338,12 @@ fn serve(mut stream: TcpStream, state: &State) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut client = Client {
         version: None,
+        patience: None,
         in_use: Vec::new(),
     };
     let (mut buffer, mut read) = (Vec::new(), [0; 4096]);
     loop {
+        stream.set_read_timeout(client.patience).ok()?;
         let count = stream.read(&mut read).ok().filter(|count| *count > 0)?;
         buffer.extend_from_slice(&read[..count]);
         while !buffer.is_empty() {
@@ -303,9 +356,10 @@ fn serve(mut stream: TcpStream, state: &State) -> Option<()> {
                         let (answer, length) = client.accept_anyway(&buffer);
                         (answer, length, true)
                     }
-                    Fault::Waits => loop {
-                        stream.read(&mut read).ok().filter(|count| *count > 0)?;
-                    },
+                    Fault::Waits => {
+                        while stream.read(&mut read).ok().is_some_and(|count| count > 0) {}
+                        return None;
+                    }
                     Fault::Dies | Fault::Bans => {
                         state.die();
                         return None;
@@ -316,7 +370,6 @@ fn serve(mut stream: TcpStream, state: &State) -> Option<()> {
             buffer.drain(..length);
             stream.write_all(&answer).ok()?;
             if !goes_on {
-                stream.shutdown(Shutdown::Both).ok();
                 return None;
             }
         }
@@ -334,6 +387,8 @@ enum Next {
 
 struct Client {
     version: Option<Version>,
+    /// One and a half times the Keep Alive.
+    patience: Option<Duration>,
     /// QoS 2 messages without a PUBREL.
     in_use: Vec<u16>,
 }
@@ -398,8 +453,20 @@ impl Client {
                     _ => Vec::new(),
                 })
             }
+            Ok(connect)
+                if connect.version == Version::V5
+                    && matches!(fault, Fault::SetsKeepAlive | Fault::IgnoresItsKeepAlive) =>
+            {
+                self.version = Some(connect.version);
+                let applies = fault == Fault::SetsKeepAlive;
+                self.patience = applies.then_some(Duration::from_millis(1500));
+                Next::Answer(b"\x20\x06\0\0\x03\x13\0\x01".to_vec(), frame.bytes().len())
+            }
             Ok(connect) => {
                 self.version = Some(connect.version);
+                let limit = Duration::from_millis(u64::from(connect.keep_alive) * 1500);
+                let applies = fault != Fault::IgnoresKeepAlive && !limit.is_zero();
+                self.patience = applies.then_some(limit);
                 let id = "assigned";
                 let answer = connect.accept(id).unwrap().as_ref().to_vec();
                 let too_large = connect.maximum_packet_size();

@@ -217,11 +217,10 @@ fn theme(scenario: &str) -> &str {
 fn judge(fault: Option<&str>, cases: &[Case], jobs: usize) -> Vec<Verdict> {
     let fault = fault.map(|it| it.parse().unwrap());
     let options = Options {
-        address: start(fault).parse().unwrap(),
-        login: None,
         jobs,
         scenario_jobs: jobs,
         patience: Duration::from_millis(500),
+        ..Options::new(start(fault).parse().unwrap())
     };
     let (_, findings) = run(&options, cases, |_| {}, |_| {}).unwrap();
     assert_eq!(findings.len(), cases.len());

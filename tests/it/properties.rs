@@ -1,6 +1,9 @@
 //! The table of properties, written out once more: every property on every packet and on the Will,
 //! from both sides, once and twice, decoded and encoded from a borrowed slice.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
 use mqtt_wire::{
     Ack, Auth, BinaryData, Carrier, ConnAck, Connect, Dialect, Disconnect, EncodeError, ErrorKind,
     Packet, PacketId, PacketType, Properties, PropertiesBuf, Property, PropertyId, Publish, QoS,
@@ -243,13 +246,48 @@ fn owned_properties_have_a_length_of_one_to_four_bytes() {
     let error = PropertiesBuf::new(&properties, PacketType::Publish, before).unwrap_err();
     assert!(matches!(error, EncodeError::NotInVersion { .. }));
 
-    // one User Property more is above 268,435,455 bytes
-    let longest = [Property::UserProperty(name, name); 2_047];
-    let owned = Properties::new(&longest).encoded_len(PacketType::Publish, dialect);
-    assert_eq!(owned, Ok(4 + 2_047 * 131_075));
-    let too_long = [Property::UserProperty(name, name); 2_048];
-    let error = Properties::new(&too_long).encoded_len(PacketType::Publish, dialect);
-    assert_eq!(error, Err(EncodeError::TooLong));
+    // a block of 268,435,455 bytes, and of one byte more
+    let longest = |len| {
+        let mut properties = vec![Property::UserProperty(name, name); 2_047];
+        let last = Utf8Str::new(&text[..len]).unwrap();
+        properties.push(Property::UserProperty(name, last));
+        Properties::new(&properties).encoded_len(PacketType::Publish, dialect)
+    };
+    assert_eq!(longest(59_390), Ok(4 + 268_435_455));
+    assert_eq!(longest(59_391), Err(EncodeError::TooLong));
+}
+
+#[test]
+fn a_block_may_be_shorter_than_the_buffer() {
+    let dialect = Dialect::from_client(Version::V5);
+    let properties = [Property::WillDelayInterval(10)];
+    let mut buffer = [0xff; 8];
+    let written = Properties::new(&properties).encode_to_slice(Carrier::Will, dialect, &mut buffer);
+    assert_eq!(written, Ok(6));
+    assert_eq!(&buffer, b"\x05\x18\0\0\0\x0a\xff\xff");
+    let small = Properties::new(&properties).encode_to_slice(Carrier::Will, dialect, &mut [0; 5]);
+    assert_eq!(small, Err(EncodeError::BufferTooSmall { needed: 6 }));
+}
+
+#[test]
+fn owned_properties_are_compared_and_hashed_by_their_bytes() {
+    let dialect = Dialect::from_client(Version::V5);
+    let owned = |seconds| {
+        let properties = [Property::WillDelayInterval(seconds)];
+        PropertiesBuf::new(&properties, Carrier::Will, dialect).unwrap()
+    };
+    let (ten, eleven) = (owned(10), owned(11));
+    assert_eq!(ten, owned(10));
+    assert_ne!(ten, eleven);
+    let set: HashSet<_> = [ten.clone(), owned(10), eleven.clone()].into();
+    assert_eq!(set.len(), 2);
+    let hash = |properties: &PropertiesBuf| {
+        BuildHasherDefault::<DefaultHasher>::default().hash_one(properties)
+    };
+    assert_ne!(hash(&ten), hash(&eleven));
+    assert_eq!(Properties::from(&ten), ten.as_properties());
+    assert_eq!(Properties::from(&ten).len(), 1);
+    assert_eq!(format!("{ten:?}"), "[WillDelayInterval(10)]");
 }
 
 #[test]

@@ -141,29 +141,8 @@ pub struct Connector {
 impl Connector {
     /// Trusts the certificates in the file; without one, those that the system trusts.
     pub fn new(host: &str, ca: Option<&Path>) -> io::Result<Self> {
-        let trusted = match ca {
-            Some(path) => certificates(path)?,
-            None => rustls_native_certs::load_native_certs().certs,
-        };
-        let mut roots = RootCertStore::empty();
-        // a certificate that is no root may still be that of the server
-        roots.add_parsable_certificates(trusted.iter().cloned());
-        if roots.is_empty() {
-            let text = "no certificate authority to trust; name one with --ca";
-            return Err(io::Error::new(io::ErrorKind::NotFound, text));
-        }
-        let roots = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
-            .build()
-            .map_err(io::Error::other)?;
-        let named = if ca.is_some() { trusted } else { Vec::new() };
-        let config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Verifier { roots, named }))
-            .with_no_client_auth();
         Ok(Self {
-            config: Arc::new(config),
+            config: Arc::new(client_config(ca)?),
             name: ServerName::try_from(host.to_owned()).map_err(io::Error::other)?,
         })
     }
@@ -172,6 +151,36 @@ impl Connector {
         let connection = ClientConnection::new(Arc::clone(&self.config), self.name.clone());
         TlsSocket::new(tcp, connection.map_err(io::Error::other)?)
     }
+}
+
+/// The settings of a client that trusts the certificates in the PEM file `ca`; without a file, those
+/// that the system trusts.
+///
+/// # Errors
+///
+/// A file that cannot be read, and no certificate to trust.
+pub fn client_config(ca: Option<&Path>) -> io::Result<ClientConfig> {
+    let trusted = match ca {
+        Some(path) => certificates(path)?,
+        None => rustls_native_certs::load_native_certs().certs,
+    };
+    let mut roots = RootCertStore::empty();
+    // a certificate that is no root may still be that of the server
+    roots.add_parsable_certificates(trusted.iter().cloned());
+    if roots.is_empty() {
+        let text = "no certificate authority to trust; name one with --ca";
+        return Err(io::Error::new(io::ErrorKind::NotFound, text));
+    }
+    let roots = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+        .build()
+        .map_err(io::Error::other)?;
+    let named = if ca.is_some() { trusted } else { Vec::new() };
+    Ok(ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Verifier { roots, named }))
+        .with_no_client_auth())
 }
 
 /// Accepts certificates of the roots, and in addition the certificates that the user has named.

@@ -1,0 +1,391 @@
+//! The results of one subject or several as one HTML page, which needs no network and no script.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use mqtt_explain::explain_packet;
+use mqtt_wire::{Sender, Version};
+
+use crate::report::escape;
+use crate::result::{CaseResult, PassedPacket, RunResult};
+use crate::verdict::Verdict;
+
+/// A page with a matrix: with one subject a row for each statement, with several a row for each
+/// case and a column for each subject.
+pub fn page(results: &[RunResult]) -> String {
+    let table = Table::new(results);
+    let title = match results {
+        [only] => format!("mqttspec: {}", only.subject),
+        _ => format!("mqttspec: {} subjects", results.len()),
+    };
+    let (title, style) = (escape(&title), include_str!("html/style.css"));
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<style>\n{style}{}</style>\n</head>\n<body>\n<h1>{title}</h1>\n{}{}{}{}{}\
+         </body>\n</html>\n",
+        filter_rules(),
+        subjects(results),
+        counts(results),
+        filter(),
+        table.matrix(),
+        table.details(),
+    )
+}
+
+/// The cases of all subjects.
+struct Table<'a> {
+    results: &'a [RunResult],
+    /// By version, section and row.
+    groups: BTreeMap<(String, Section), BTreeMap<String, Vec<Row<'a>>>>,
+}
+
+/// A section of the standard, ordered by its numbers.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Section(Vec<u32>, String);
+
+/// One case, and what each subject did in it.
+struct Row<'a> {
+    number: usize,
+    case: &'a CaseResult,
+    of_subjects: Vec<Option<&'a CaseResult>>,
+}
+
+impl<'a> Table<'a> {
+    fn new(results: &'a [RunResult]) -> Self {
+        let mut by_name: BTreeMap<&str, (&CaseResult, Vec<Option<&CaseResult>>)> = BTreeMap::new();
+        for (column, result) in results.iter().enumerate() {
+            for case in &result.cases {
+                let entry = by_name.entry(&case.name);
+                let (_, cells) = entry.or_insert_with(|| (case, vec![None; results.len()]));
+                if let Some(cell) = cells.get_mut(column) {
+                    *cell = Some(case);
+                }
+            }
+        }
+        let mut groups: BTreeMap<_, BTreeMap<String, Vec<Row>>> = BTreeMap::new();
+        for (number, (name, (case, of_subjects))) in by_name.into_iter().enumerate() {
+            let statement = case.statements.first().cloned().unwrap_or_default();
+            let mut rules = results.iter().filter_map(|it| it.rules.get(&statement));
+            let section = rules.next().map_or("", |it| &it.section);
+            let group = groups.entry((case.version.clone(), Section::new(section)));
+            let row = match results {
+                [_] => statement,
+                _ => name.to_owned(),
+            };
+            let rows = group.or_default().entry(row).or_default();
+            rows.push(Row {
+                number,
+                case,
+                of_subjects,
+            });
+        }
+        Self { results, groups }
+    }
+
+    fn matrix(&self) -> String {
+        let class = if self.results.len() == 1 {
+            "matrix one"
+        } else {
+            "matrix"
+        };
+        let first = if self.results.len() == 1 {
+            "statement"
+        } else {
+            "case"
+        };
+        let heads = self
+            .results
+            .iter()
+            .map(|it| format!("<th scope=\"col\">{}</th>", escape(&it.subject)));
+        let mut text = format!(
+            "<h2>Matrix</h2>\n<div class=\"wide\">\n<table class=\"{class}\">\n<thead>\
+             <tr><th scope=\"col\">{first}</th>{}</tr></thead>\n",
+            heads.collect::<String>()
+        );
+        let columns = self.results.len() + 1;
+        for ((version, section), rows) in &self.groups {
+            let _ = writeln!(
+                text,
+                "<tbody><tr><th scope=\"rowgroup\" colspan=\"{columns}\">{version}, section {}</th></tr>",
+                escape(&section.1)
+            );
+            for (name, cases) in rows {
+                text += &self.row(name, cases);
+            }
+            text += "</tbody>\n";
+        }
+        text + "</table>\n</div>\n"
+    }
+
+    fn row(&self, name: &str, cases: &[Row]) -> String {
+        let mut classes: Vec<_> = cases.iter().flat_map(|it| &it.of_subjects).collect();
+        classes.sort_by_key(|it| it.map(|case| &case.verdict));
+        classes.dedup_by_key(|it| it.map(|case| &case.verdict));
+        let classes = classes.into_iter().flatten();
+        let classes: Vec<_> = classes.map(|it| format!("has-{}", it.verdict)).collect();
+        let mut text = format!("<tr class=\"{}\"><th scope=\"row\">", classes.join(" "));
+        let _ = match self.rule(name) {
+            Some(rule) => write!(
+                text,
+                "{} <span class=\"faint\">{}</span>",
+                escape(name),
+                escape(rule)
+            ),
+            None => write!(
+                text,
+                "{}",
+                escape(name.split_once('/').map_or(name, |it| it.1))
+            ),
+        };
+        text += "</th>";
+        for column in 0..self.results.len() {
+            text += "<td>";
+            for case in cases {
+                text += &case.cell(column);
+            }
+            text += "</td>";
+        }
+        text + "</tr>\n"
+    }
+
+    fn details(&self) -> String {
+        let rows = self.groups.values().flat_map(BTreeMap::values).flatten();
+        let details = rows.map(|row| self.case(row));
+        details.collect()
+    }
+
+    /// The panel that a cell opens.
+    fn case(&self, row: &Row) -> String {
+        let Row { number, case, .. } = row;
+        let mut text = format!(
+            "<section class=\"case\" id=\"c{number}\">\n<a class=\"close\" href=\"#r{number}-0\">close</a>\n\
+             <h2>{}</h2>\n<dl>\n",
+            escape(&case.name)
+        );
+        let mut entry = |name: &str, content: &str| {
+            let _ = writeln!(text, "<dt>{name}</dt><dd>{content}</dd>");
+        };
+        entry("what is special", &escape(&case.comment));
+        for statement in &case.statements {
+            let rule = self.rule(statement).unwrap_or_default();
+            entry(&escape(statement), &escape(rule));
+        }
+        entry("expected", &escape(&case.expected));
+        if !case.packet.is_empty() {
+            let packet = format!("<code>{}</code>", spaced(&case.packet));
+            entry("packet that is judged", &packet);
+        }
+        text += "</dl>\n";
+        if let Some(explanation) = explanation(case) {
+            let _ = writeln!(
+                text,
+                "<details><summary>the packet, explained</summary><pre>{}</pre></details>",
+                escape(explanation.trim_end())
+            );
+        }
+        for (column, (result, found)) in self.results.iter().zip(&row.of_subjects).enumerate() {
+            if let Some(found) = found {
+                let _ = writeln!(
+                    text,
+                    "<h3 id=\"c{number}-{column}\">{}: {}</h3>\n<p>{}</p>",
+                    escape(&result.subject),
+                    chip(&found.verdict),
+                    escape(&found.seen)
+                );
+                for breach in &found.breaches {
+                    let _ = writeln!(text, "<p>It breaks {}</p>", escape(breach));
+                }
+                text += &exchange(&found.version, &found.exchange);
+            }
+        }
+        text + "</section>\n"
+    }
+
+    fn rule(&self, statement: &str) -> Option<&str> {
+        let mut rules = self.results.iter().filter_map(|it| it.rules.get(statement));
+        rules.next().map(|it| &it.rule[..])
+    }
+}
+
+impl Section {
+    fn new(name: &str) -> Self {
+        let numbers = name.split('.').map(|it| it.parse().unwrap_or(u32::MAX));
+        Self(numbers.collect(), name.to_owned())
+    }
+}
+
+impl Row<'_> {
+    fn cell(&self, column: usize) -> String {
+        let (number, name) = (self.number, escape(&self.case.name));
+        match self.of_subjects.get(column).copied().flatten() {
+            Some(found) => {
+                let (verdict, sign) = (&found.verdict, sign(&found.verdict));
+                format!(
+                    "<a class=\"v {verdict}\" id=\"r{number}-{column}\" href=\"#c{number}-{column}\" \
+                     title=\"{name}: {verdict}\" aria-label=\"{name}: {verdict}\">{sign}</a>"
+                )
+            }
+            None => "<span class=\"v absent\" title=\"not tested\">&nbsp;</span>".into(),
+        }
+    }
+}
+
+/// The sign of a verdict in a cell, for eyes that do not see its colour.
+fn sign(verdict: &str) -> &'static str {
+    match Verdict::from_name(verdict) {
+        Some(Verdict::Ok) => "✓",
+        Some(Verdict::NonStrict) => "N",
+        Some(Verdict::Lenient) => "L",
+        Some(Verdict::OverStrict) => "S",
+        Some(Verdict::Hang) => "H",
+        Some(Verdict::Crash) => "C",
+        Some(Verdict::Breach) => "B",
+        Some(Verdict::Unsupported) => "–",
+        Some(Verdict::Open) => "○",
+        Some(Verdict::Unclear) | None => "?",
+    }
+}
+
+fn chip(verdict: &str) -> String {
+    format!("<span class=\"v {verdict}\">{verdict}</span>")
+}
+
+/// The subjects, with versions and dates.
+fn subjects(results: &[RunResult]) -> String {
+    let mut text = String::from("<ul>\n");
+    for result in results {
+        let versions = result.versions.iter().map(|it| match &it.refusal {
+            Some(refusal) => format!("{} not served: {refusal}", it.version),
+            None if it.notes.is_empty() => format!("{} served", it.version),
+            None => format!("{} served ({})", it.version, it.notes.join(", ")),
+        });
+        let versions = versions.collect::<Vec<_>>().join("; ");
+        let (subject, program, date) = (&result.subject, &result.program, &result.date);
+        let _ = writeln!(
+            text,
+            "<li>{}, tested with {} on {}<br><span class=\"faint\">{}</span></li>",
+            escape(subject),
+            escape(program),
+            escape(date),
+            escape(&versions)
+        );
+    }
+    text + "</ul>\n"
+}
+
+/// The number of cases with each verdict.
+fn counts(results: &[RunResult]) -> String {
+    let heads = results
+        .iter()
+        .map(|it| format!("<th scope=\"col\">{}</th>", escape(&it.subject)));
+    let mut text = format!(
+        "<h2>Verdicts</h2>\n<div class=\"wide\">\n<table class=\"counts\">\n<thead><tr>\
+         <th scope=\"col\">verdict</th>{}<th scope=\"col\">meaning</th></tr></thead>\n<tbody>\n",
+        heads.collect::<String>()
+    );
+    for verdict in Verdict::ALL {
+        let cells = results.iter().map(|it| match it.count(verdict) {
+            0 => "<td></td>".into(),
+            count => format!("<td>{count}</td>"),
+        });
+        let _ = writeln!(
+            text,
+            "<tr><th scope=\"row\"><span class=\"v {verdict}\" aria-hidden=\"true\">{}</span> {verdict}</th>{}\
+             <td style=\"text-align:left\">{}</td></tr>",
+            sign(verdict.name()),
+            cells.collect::<String>(),
+            verdict.meaning()
+        );
+    }
+    text + "</tbody>\n</table>\n</div>\n"
+}
+
+/// Which rows to show. The style sheet does the work.
+fn filter() -> String {
+    let mut text = String::from(
+        "<fieldset><legend>Rows to show</legend>\n\
+         <label><input type=\"radio\" name=\"show\" checked> all</label>\n",
+    );
+    for verdict in Verdict::ALL {
+        let _ = writeln!(
+            text,
+            "<label><input type=\"radio\" name=\"show\" id=\"f-{verdict}\"> with {verdict}</label>"
+        );
+    }
+    text + "</fieldset>\n"
+}
+
+fn filter_rules() -> String {
+    let rules = Verdict::ALL.into_iter().map(|it| {
+        format!("body:has(#f-{it}:checked) .matrix tr[class]:not(.has-{it}) {{ display: none; }}\n")
+    });
+    rules.collect()
+}
+
+fn explanation(case: &CaseResult) -> Option<String> {
+    if !case.explanation.is_empty() {
+        return Some(case.explanation.clone());
+    }
+    if case.packet.is_empty() {
+        return None;
+    }
+    let explained = explain_packet(
+        &bytes(&case.packet),
+        version(&case.version)?,
+        Sender::Client,
+    );
+    explained.map(|it| it.report)
+}
+
+fn exchange(of: &str, packets: &[PassedPacket]) -> String {
+    if packets.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("<ol class=\"exchange\">\n");
+    for packet in packets {
+        let (from, hex) = (escape(&packet.from), spaced(&packet.hex));
+        let line = match packet.text.is_empty() {
+            true => line(of, packet),
+            false => packet.text.clone(),
+        };
+        let name = match packet.client.is_empty() {
+            true => from.clone(),
+            false => format!("{} {from}", escape(&packet.client)),
+        };
+        let _ = writeln!(
+            text,
+            "<li class=\"{from}\">{name}: <code>{hex}</code><span>{}</span></li>",
+            escape(&line)
+        );
+    }
+    text + "</ol>\n"
+}
+
+fn line(of: &str, packet: &PassedPacket) -> String {
+    let sender = match &packet.from[..] {
+        "server" => Sender::Server,
+        _ => Sender::Client,
+    };
+    let explained = version(of).and_then(|it| explain_packet(&bytes(&packet.hex), it, sender));
+    explained.map(|it| it.line).unwrap_or_default()
+}
+
+fn version(name: &str) -> Option<Version> {
+    Version::ALL.into_iter().find(|it| it.to_string() == name)
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let pairs = hex.as_bytes().chunks(2);
+    let pairs = pairs.filter_map(|it| std::str::from_utf8(it).ok());
+    pairs
+        .filter_map(|it| u8::from_str_radix(it, 16).ok())
+        .collect()
+}
+
+/// `100c` as `10 0c`.
+fn spaced(hex: &str) -> String {
+    let digits: Vec<_> = bytes(hex).iter().map(|it| format!("{it:02x}")).collect();
+    digits.join(" ")
+}

@@ -1,0 +1,190 @@
+//! The result of a run as JSON: all that the maintainers of the broker need.
+
+use std::collections::BTreeMap;
+
+use mqtt_explain::explain_packet;
+use mqtt_wire::{Sender, Version};
+use serde::{Deserialize, Serialize};
+
+use crate::case::Case;
+use crate::connection::Passed;
+use crate::run::Finding;
+use crate::statement::Statement;
+use crate::subject::Subject;
+use crate::verdict::Verdict;
+
+/// The result of a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunResult {
+    /// The name and version of this program.
+    pub program: String,
+    /// When the run ended, in UTC.
+    pub date: String,
+    /// The name and version of the subject, as the user wrote them.
+    pub subject: String,
+    pub address: String,
+    pub versions: Vec<ServedVersion>,
+    /// The statements that the cases name.
+    pub rules: BTreeMap<String, Rule>,
+    /// The rules that the subject broke in the trials before the cases.
+    pub breaches_in_trials: Vec<Trial>,
+    pub cases: Vec<CaseResult>,
+}
+
+/// What the subject supports in a version.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServedVersion {
+    pub version: String,
+    /// The reason why the version is not served.
+    pub refusal: Option<String>,
+    pub notes: Vec<String>,
+}
+
+/// A statement of the standard.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Rule {
+    pub section: String,
+    pub rule: String,
+}
+
+/// A rule that the subject broke in a trial.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Trial {
+    pub version: String,
+    pub breach: String,
+    pub exchange: Vec<PassedPacket>,
+}
+
+/// One case.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CaseResult {
+    pub name: String,
+    pub version: String,
+    pub verdict: String,
+    /// What the subject did.
+    pub seen: String,
+    /// What the standard asks for.
+    pub expected: String,
+    /// The rule, in a sentence.
+    pub comment: String,
+    /// The broken statements, the most exact one first: keys of the rules.
+    pub statements: Vec<String>,
+    /// The name of the vector that the subject has to accept; empty for a scenario.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub neighbour: String,
+    /// The packet that is judged, in hex; empty for a scenario.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub packet: String,
+    /// The explanation of the packet by mqtt-explain.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub explanation: String,
+    /// The rules that the subject broke.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breaches: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exchange: Vec<PassedPacket>,
+}
+
+/// A packet that passed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PassedPacket {
+    /// `client` or `server`.
+    pub from: String,
+    /// The name of the client in a scenario.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub client: String,
+    pub hex: String,
+    /// What it is, in a line of mqtt-explain.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+}
+
+impl RunResult {
+    /// The result of a run of now.
+    pub fn new(
+        name: Option<&str>,
+        subject: &Subject,
+        cases: &[Case],
+        findings: &[Finding],
+    ) -> Self {
+        let address = subject.address().to_string();
+        let statements = cases.iter().flat_map(|it| &it.statements);
+        let rule = |it: &Statement| Rule {
+            section: it.section().to_owned(),
+            rule: it.rule().to_owned(),
+        };
+        let versions = subject.capabilities.iter().map(|it| ServedVersion {
+            version: it.version.to_string(),
+            refusal: it.refusal.clone(),
+            notes: it.notes.clone(),
+        });
+        let trials = subject.breaches.iter();
+        let trials = trials.map(|(version, breach, exchange)| Trial {
+            version: version.to_string(),
+            breach: breach.clone(),
+            exchange: passed_packets(*version, exchange),
+        });
+        let found = findings.iter();
+        Self {
+            program: concat!("mqttspec ", env!("CARGO_PKG_VERSION")).into(),
+            date: jiff::Timestamp::now()
+                .strftime("%Y-%m-%dT%H:%M:%SZ")
+                .to_string(),
+            subject: name.map_or(address.clone(), str::to_owned),
+            address,
+            versions: versions.collect(),
+            rules: statements.map(|it| (it.to_string(), rule(it))).collect(),
+            breaches_in_trials: trials.collect(),
+            cases: found
+                .filter_map(|it| Some(CaseResult::new(cases.get(it.case)?, it)))
+                .collect(),
+        }
+    }
+
+    /// The number of cases with this verdict.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        let cases = self.cases.iter();
+        cases.filter(|it| it.verdict == verdict.name()).count()
+    }
+}
+
+impl CaseResult {
+    fn new(case: &Case, finding: &Finding) -> Self {
+        let judged = case.packet().map(|it| it.bad.judged());
+        let packet = judged.unwrap_or_default();
+        let explained = judged.and_then(|it| explain_packet(it, case.version, Sender::Client));
+        Self {
+            name: case.name.clone(),
+            version: case.version.to_string(),
+            verdict: finding.verdict.name().into(),
+            seen: finding.reason.clone(),
+            expected: case.expected(),
+            comment: case.comment.clone(),
+            statements: case.statements.iter().map(|it| it.to_string()).collect(),
+            neighbour: case
+                .packet()
+                .map_or(String::new(), |it| it.neighbour_name.clone()),
+            packet: hex(packet),
+            explanation: explained.map(|it| it.report).unwrap_or_default(),
+            breaches: finding.breaches.clone(),
+            exchange: passed_packets(case.version, &finding.exchange),
+        }
+    }
+}
+
+fn passed_packets(version: Version, exchange: &[Passed]) -> Vec<PassedPacket> {
+    let packets = exchange.iter().map(|it| PassedPacket {
+        from: match it.from_broker {
+            true => "server".into(),
+            false => "client".into(),
+        },
+        client: it.client.to_owned(),
+        hex: hex(&it.bytes),
+        text: it.explain(version),
+    });
+    packets.collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|it| format!("{it:02x}")).collect()
+}
