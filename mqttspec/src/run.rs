@@ -251,7 +251,8 @@ impl Shared<'_> {
             Some(found) => found,
             None => {
                 let neighbour = self.play_neighbour(case, patience);
-                let found = verdict::on_neighbour(case, &bad, &neighbour);
+                let found =
+                    verdict::on_neighbour(case, &bad, &neighbour, self.subject.login().is_some());
                 let Played {
                     exchange: passed,
                     breaches: broken,
