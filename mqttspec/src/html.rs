@@ -85,15 +85,9 @@ impl<'a> Table<'a> {
     }
 
     fn matrix(&self) -> String {
-        let class = if self.results.len() == 1 {
-            "matrix one"
-        } else {
-            "matrix"
-        };
-        let first = if self.results.len() == 1 {
-            "statement"
-        } else {
-            "case"
+        let (class, first) = match self.is_single() {
+            true => ("matrix one", "statement"),
+            false => ("matrix", "case"),
         };
         let heads = self
             .results
@@ -125,7 +119,11 @@ impl<'a> Table<'a> {
         classes.dedup_by_key(|it| it.map(|case| &case.verdict));
         let classes = classes.into_iter().flatten();
         let classes: Vec<_> = classes.map(|it| format!("has-{}", it.verdict)).collect();
-        let mut text = format!("<tr class=\"{}\"><th scope=\"row\">", classes.join(" "));
+        let number = cases.first().map_or(0, |it| it.number);
+        let mut text = format!(
+            "<tr class=\"{}\"><th scope=\"row\" id=\"row{number}\">",
+            classes.join(" ")
+        );
         let _ = match self.rule(name) {
             Some(rule) => write!(
                 text,
@@ -143,24 +141,63 @@ impl<'a> Table<'a> {
         for column in 0..self.results.len() {
             text += "<td>";
             for case in cases {
-                text += &case.cell(column);
+                text += &self.cell(case, column);
             }
             text += "</td>";
         }
         text + "</tr>\n"
     }
 
+    fn cell(&self, row: &Row, column: usize) -> String {
+        let Some(found) = row.of_subjects.get(column).copied().flatten() else {
+            return "<b class=\"v absent\" role=\"img\" aria-label=\"not tested\">&nbsp;</b>"
+                .into();
+        };
+        let (verdict, sign, number) = (&found.verdict, sign(&found.verdict), row.number);
+        if !self.is_linked(found) {
+            return format!(
+                "<b class=\"v {verdict}\" role=\"img\" aria-label=\"{verdict}\">{sign}</b>"
+            );
+        }
+        // the header of the row names the case if it has only one
+        let label = match self.is_single() {
+            true => format!("{}: {verdict}", escape(&row.case.name)),
+            false => verdict.clone(),
+        };
+        format!(
+            "<a class=\"v {verdict}\" id=\"r{number}-{column}\" href=\"#c{number}-{column}\" \
+             title=\"{label}\" aria-label=\"{label}\">{sign}</a>"
+        )
+    }
+
     fn details(&self) -> String {
         let rows = self.groups.values().flat_map(BTreeMap::values).flatten();
-        let details = rows.map(|row| self.case(row));
+        let is_linked = |row: &&Row| {
+            row.of_subjects
+                .iter()
+                .flatten()
+                .any(|it| self.is_linked(it))
+        };
+        let details = rows.filter(is_linked).map(|row| self.case(row));
         details.collect()
+    }
+
+    /// Whether the cell opens a panel. A page with several subjects has none for what is right or not
+    /// supported, so that it stays small.
+    fn is_linked(&self, found: &CaseResult) -> bool {
+        let has_more = !["ok", "unsupported"].contains(&&found.verdict[..]);
+        self.is_single() || has_more
+    }
+
+    fn is_single(&self) -> bool {
+        self.results.len() == 1
     }
 
     /// The panel that a cell opens.
     fn case(&self, row: &Row) -> String {
         let Row { number, case, .. } = row;
         let mut text = format!(
-            "<section class=\"case\" id=\"c{number}\">\n<a class=\"close\" href=\"#r{number}-0\">close</a>\n\
+            "<section class=\"case\" id=\"c{number}\">\n<a class=\"close\" href=\"#row{number}\">close</a>\n\
              <h2>{}</h2>\n<dl>\n",
             escape(&case.name)
         );
@@ -178,15 +215,15 @@ impl<'a> Table<'a> {
             entry("packet that is judged", &packet);
         }
         text += "</dl>\n";
-        if let Some(explanation) = explanation(case) {
+        if !case.explanation.is_empty() {
             let _ = writeln!(
                 text,
                 "<details><summary>the packet, explained</summary><pre>{}</pre></details>",
-                escape(explanation.trim_end())
+                escape(case.explanation.trim_end())
             );
         }
         for (column, (result, found)) in self.results.iter().zip(&row.of_subjects).enumerate() {
-            if let Some(found) = found {
+            if let Some(found) = found.filter(|it| self.is_linked(it)) {
                 let _ = writeln!(
                     text,
                     "<h3 id=\"c{number}-{column}\">{}: {}</h3>\n<p>{}</p>",
@@ -213,22 +250,6 @@ impl Section {
     fn new(name: &str) -> Self {
         let numbers = name.split('.').map(|it| it.parse().unwrap_or(u32::MAX));
         Self(numbers.collect(), name.to_owned())
-    }
-}
-
-impl Row<'_> {
-    fn cell(&self, column: usize) -> String {
-        let (number, name) = (self.number, escape(&self.case.name));
-        match self.of_subjects.get(column).copied().flatten() {
-            Some(found) => {
-                let (verdict, sign) = (&found.verdict, sign(&found.verdict));
-                format!(
-                    "<a class=\"v {verdict}\" id=\"r{number}-{column}\" href=\"#c{number}-{column}\" \
-                     title=\"{name}: {verdict}\" aria-label=\"{name}: {verdict}\">{sign}</a>"
-                )
-            }
-            None => "<span class=\"v absent\" title=\"not tested\">&nbsp;</span>".into(),
-        }
     }
 }
 
@@ -322,21 +343,6 @@ fn filter_rules() -> String {
         format!("body:has(#f-{it}:checked) .matrix tr[class]:not(.has-{it}) {{ display: none; }}\n")
     });
     rules.collect()
-}
-
-fn explanation(case: &CaseResult) -> Option<String> {
-    if !case.explanation.is_empty() {
-        return Some(case.explanation.clone());
-    }
-    if case.packet.is_empty() {
-        return None;
-    }
-    let explained = explain_packet(
-        &bytes(&case.packet),
-        version(&case.version)?,
-        Sender::Client,
-    );
-    explained.map(|it| it.report)
 }
 
 fn exchange(of: &str, packets: &[PassedPacket]) -> String {
