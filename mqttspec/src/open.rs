@@ -87,14 +87,13 @@ pub fn statement(name: &str) -> Option<&'static str> {
 /// Statements of 5.0 with a rule for the sender, where the text does not call the packet a Malformed
 /// Packet or a Protocol Error. MQTT-4.13.1-1 asks the Server to close if "a Reason Code is given in the
 /// specification".
-const WITHOUT_A_CODE: [&str; 19] = [
+const WITHOUT_A_CODE: [&str; 18] = [
     "MQTT-1.5.5-1",
     "MQTT-2.2.1-3",
     "MQTT-3.1.0-1",
     "MQTT-3.3.1-2",
     "MQTT-3.3.2-2",
     "MQTT-3.3.2-14",
-    "MQTT-3.3.4-6",
     "MQTT-3.14.2-1",
     "MQTT-3.14.4-1",
     "MQTT-3.15.2-1",

@@ -207,7 +207,10 @@ impl Shared<'_> {
                 false => (Verdict::Unclear, format!("{why}; try --jobs 1")),
             };
         }
-        if let Some(breach) = breaches.first().filter(|_| !verdict.is_failure(false)) {
+        if let Some(breach) = breaches
+            .first()
+            .filter(|_| *verdict == Verdict::Unclear || !verdict.is_failure(false))
+        {
             (*verdict, *reason) = (Verdict::Breach, format!("it breaks {breach}"));
         }
         attempt
