@@ -119,11 +119,7 @@ impl<'a> Table<'a> {
         classes.dedup_by_key(|it| it.map(|case| &case.verdict));
         let classes = classes.into_iter().flatten();
         let classes: Vec<_> = classes.map(|it| format!("has-{}", it.verdict)).collect();
-        let number = cases.first().map_or(0, |it| it.number);
-        let mut text = format!(
-            "<tr class=\"{}\"><th scope=\"row\" id=\"row{number}\">",
-            classes.join(" ")
-        );
+        let mut text = format!("<tr class=\"{}\"><th scope=\"row\">", classes.join(" "));
         let _ = match self.rule(name) {
             Some(rule) => write!(
                 text,
@@ -196,8 +192,11 @@ impl<'a> Table<'a> {
     /// The panel that a cell opens.
     fn case(&self, row: &Row) -> String {
         let Row { number, case, .. } = row;
+        let is_linked = |it: &Option<&CaseResult>| it.is_some_and(|it| self.is_linked(it));
+        let first = row.of_subjects.iter().position(is_linked);
+        let first = first.unwrap_or_default();
         let mut text = format!(
-            "<section class=\"case\" id=\"c{number}\">\n<a class=\"close\" href=\"#row{number}\">close</a>\n\
+            "<section class=\"case\" id=\"c{number}\">\n<a class=\"close\" href=\"#r{number}-{first}\">close</a>\n\
              <h2>{}</h2>\n<dl>\n",
             escape(&case.name)
         );
@@ -394,4 +393,79 @@ fn bytes(hex: &str) -> Vec<u8> {
 fn spaced(hex: &str) -> String {
     let digits: Vec<_> = bytes(hex).iter().map(|it| format!("{it:02x}")).collect();
     digits.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::case;
+    use crate::result::Rule;
+
+    fn result(subject: &str, verdict: &str) -> RunResult {
+        let case = |it: &case::Case| CaseResult {
+            name: it.name.clone(),
+            version: it.version.to_string(),
+            verdict: verdict.into(),
+            seen: "<i>seen</i>".into(),
+            exchange: vec![PassedPacket {
+                from: "client".into(),
+                client: String::new(),
+                hex: "c000".into(),
+                text: String::new(),
+            }],
+            ..CaseResult::default()
+        };
+        let cases = case::all();
+        let mut result = RunResult {
+            program: "mqttspec".into(),
+            date: "today".into(),
+            subject: subject.into(),
+            address: String::new(),
+            versions: Vec::new(),
+            rules: [("x".to_owned(), Rule::default())].into(),
+            breaches_in_trials: Vec::new(),
+            cases: cases.iter().take(20).map(case).collect(),
+        };
+        result.complete(&cases);
+        result
+    }
+
+    fn values<'a>(page: &'a str, attribute: &str) -> BTreeSet<&'a str> {
+        let parts = page.split(attribute).skip(1);
+        parts.filter_map(|it| it.split('"').next()).collect()
+    }
+
+    #[test]
+    fn a_page_needs_no_script_and_no_network() {
+        let page = page(&[result("<b>", "lenient")]);
+        assert!(page.contains("default-src 'none'"));
+        for word in ["<script", "http:", "https:", "<link", "@import", "url("] {
+            assert!(!page.contains(word), "{word}");
+        }
+        assert!(page.contains("&lt;b&gt;") && !page.contains("<b>"));
+        assert!(page.contains("&lt;i&gt;seen") && !page.contains("<i>seen"));
+        assert!(page.contains("PINGREQ"));
+    }
+
+    #[test]
+    fn every_cell_leads_to_its_case_and_back() {
+        for results in [
+            vec![result("one", "ok")],
+            vec![result("one", "ok"), result("two", "lenient")],
+        ] {
+            let page = page(&results);
+            let (targets, places) = (values(&page, "href=\"#"), values(&page, "id=\""));
+            assert!(targets.len() > 20, "{}", targets.len());
+            assert!(targets.is_subset(&places));
+        }
+    }
+
+    #[test]
+    fn a_page_with_several_subjects_has_no_panel_for_what_is_right() {
+        let page = page(&[result("one", "ok"), result("two", "unsupported")]);
+        assert!(!page.contains("<section"));
+        assert!(page.contains("aria-label=\"ok\""));
+    }
 }

@@ -41,7 +41,7 @@ pub struct ServedVersion {
 }
 
 /// A statement of the standard.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Rule {
     pub section: String,
     pub rule: String,
