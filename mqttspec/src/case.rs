@@ -186,7 +186,8 @@ fn of_packet(vector: &Packet, all: &BTreeMap<&str, &Packet>) -> Option<Case> {
         kind: CaseKind::Packet(Box::new(PacketCase {
             kind: error.kind.clone(),
             code: error.reason_code,
-            open: open::packet(vector.version, folder, error),
+            open: open::packet(vector.version, folder, error)
+                .or_else(|| open::statement(vector.statements.first()?)),
             breach: None,
             bad: script(vector),
             neighbour: script(all.get(&neighbour[..])?),
@@ -220,7 +221,8 @@ fn of_conversation(vector: &Conversation, all: &BTreeMap<&str, &Conversation>) -
         kind: CaseKind::Packet(Box::new(PacketCase {
             kind: breach.kind.clone(),
             code: breach.reason_code,
-            open: open::breach(vector.version, &breach.kind),
+            open: open::breach(vector.version, &breach.kind)
+                .or_else(|| open::statement(names.first()?)),
             // a silence is no packet that the monitor could judge
             breach: keep_alive(kind).is_none().then_some(kind),
             bad,

@@ -157,9 +157,12 @@ fn matrix(flags: &Flags) -> Result<bool, Box<dyn Error>> {
     if flags.results.is_empty() {
         return Err("the files that --json wrote are missing".into());
     }
+    let cases = case::all();
     let read_result = |path: &PathBuf| -> Result<RunResult, Box<dyn Error>> {
-        let result = serde_json::from_str(&read(path)?);
-        Ok(result.map_err(|it| format!("{}: {it}", path.display()))?)
+        let result = serde_json::from_str::<RunResult>(&read(path)?);
+        let mut result = result.map_err(|it| format!("{}: {it}", path.display()))?;
+        result.complete(&cases);
+        Ok(result)
     };
     let results = flags.results.iter().map(read_result);
     let results = results.collect::<Result<Vec<_>, _>>()?;

@@ -1,14 +1,14 @@
 //! A connection to the broker: what was sent and received, watched by a `Monitor`.
 
-use std::io::ErrorKind;
+use std::io;
 use std::net::Shutdown;
 use std::time::Instant;
 
 use mqtt_explain::explain_packet;
 use mqtt_wire::monitor::{Breach, Monitor};
 use mqtt_wire::{
-    Dialect, FrameRef, NextFrame, Packet, PacketId, PacketType, QoS, ReasonCode, ReturnCode,
-    Sender, Version, Waivers,
+    Dialect, ErrorKind, FrameRef, NextFrame, Packet, PacketId, PacketType, QoS, ReasonCode,
+    ReturnCode, Sender, Version, Waivers,
 };
 
 use crate::transport::Stream;
@@ -144,7 +144,9 @@ impl Connection {
                     self.incoming.extend_from_slice(bytes);
                 }
                 Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
+                    io::ErrorKind::WouldBlock
+                    | io::ErrorKind::TimedOut
+                    | io::ErrorKind::Interrupted => {}
                     _ => self.closed = Some(true),
                 },
             }
@@ -230,7 +232,11 @@ impl Connection {
                 })
             }
             Err(error) => {
-                self.report(error.statement().map(|it| it.to_string()), &error);
+                // behind a wrong packet of the client, an identifier of 0 may be its echo
+                let is_echo = error.kind() == ErrorKind::PacketIdZero && self.monitor.is_none();
+                if !is_echo {
+                    self.report(error.statement().map(|it| it.to_string()), &error);
+                }
                 self.monitor = None;
                 let first = bytes.first()? >> 4;
                 let packet_type = PacketType::ALL.into_iter().find(|it| *it as u8 == first)?;

@@ -85,15 +85,9 @@ impl<'a> Table<'a> {
     }
 
     fn matrix(&self) -> String {
-        let class = if self.results.len() == 1 {
-            "matrix one"
-        } else {
-            "matrix"
-        };
-        let first = if self.results.len() == 1 {
-            "statement"
-        } else {
-            "case"
+        let (class, first) = match self.is_single() {
+            true => ("matrix one", "statement"),
+            false => ("matrix", "case"),
         };
         let heads = self
             .results
@@ -143,24 +137,66 @@ impl<'a> Table<'a> {
         for column in 0..self.results.len() {
             text += "<td>";
             for case in cases {
-                text += &case.cell(column);
+                text += &self.cell(case, column);
             }
             text += "</td>";
         }
         text + "</tr>\n"
     }
 
+    fn cell(&self, row: &Row, column: usize) -> String {
+        let Some(found) = row.of_subjects.get(column).copied().flatten() else {
+            return "<b class=\"v absent\" role=\"img\" aria-label=\"not tested\">&nbsp;</b>"
+                .into();
+        };
+        let (verdict, sign, number) = (&found.verdict, sign(&found.verdict), row.number);
+        if !self.is_linked(found) {
+            return format!(
+                "<b class=\"v {verdict}\" role=\"img\" aria-label=\"{verdict}\">{sign}</b>"
+            );
+        }
+        // the header of the row names the case if it has only one
+        let label = match self.is_single() {
+            true => format!("{}: {verdict}", escape(&row.case.name)),
+            false => verdict.clone(),
+        };
+        format!(
+            "<a class=\"v {verdict}\" id=\"r{number}-{column}\" href=\"#c{number}-{column}\" \
+             title=\"{label}\" aria-label=\"{label}\">{sign}</a>"
+        )
+    }
+
     fn details(&self) -> String {
         let rows = self.groups.values().flat_map(BTreeMap::values).flatten();
-        let details = rows.map(|row| self.case(row));
+        let is_linked = |row: &&Row| {
+            row.of_subjects
+                .iter()
+                .flatten()
+                .any(|it| self.is_linked(it))
+        };
+        let details = rows.filter(is_linked).map(|row| self.case(row));
         details.collect()
+    }
+
+    /// Whether the cell opens a panel. A page with several subjects has none for what is right or not
+    /// supported, so that it stays small.
+    fn is_linked(&self, found: &CaseResult) -> bool {
+        let has_more = !["ok", "unsupported"].contains(&&found.verdict[..]);
+        self.is_single() || has_more
+    }
+
+    fn is_single(&self) -> bool {
+        self.results.len() == 1
     }
 
     /// The panel that a cell opens.
     fn case(&self, row: &Row) -> String {
         let Row { number, case, .. } = row;
+        let is_linked = |it: &Option<&CaseResult>| it.is_some_and(|it| self.is_linked(it));
+        let first = row.of_subjects.iter().position(is_linked);
+        let first = first.unwrap_or_default();
         let mut text = format!(
-            "<section class=\"case\" id=\"c{number}\">\n<a class=\"close\" href=\"#r{number}-0\">close</a>\n\
+            "<section class=\"case\" id=\"c{number}\">\n<a class=\"close\" href=\"#r{number}-{first}\">close</a>\n\
              <h2>{}</h2>\n<dl>\n",
             escape(&case.name)
         );
@@ -178,15 +214,15 @@ impl<'a> Table<'a> {
             entry("packet that is judged", &packet);
         }
         text += "</dl>\n";
-        if let Some(explanation) = explanation(case) {
+        if !case.explanation.is_empty() {
             let _ = writeln!(
                 text,
                 "<details><summary>the packet, explained</summary><pre>{}</pre></details>",
-                escape(explanation.trim_end())
+                escape(case.explanation.trim_end())
             );
         }
         for (column, (result, found)) in self.results.iter().zip(&row.of_subjects).enumerate() {
-            if let Some(found) = found {
+            if let Some(found) = found.filter(|it| self.is_linked(it)) {
                 let _ = writeln!(
                     text,
                     "<h3 id=\"c{number}-{column}\">{}: {}</h3>\n<p>{}</p>",
@@ -213,22 +249,6 @@ impl Section {
     fn new(name: &str) -> Self {
         let numbers = name.split('.').map(|it| it.parse().unwrap_or(u32::MAX));
         Self(numbers.collect(), name.to_owned())
-    }
-}
-
-impl Row<'_> {
-    fn cell(&self, column: usize) -> String {
-        let (number, name) = (self.number, escape(&self.case.name));
-        match self.of_subjects.get(column).copied().flatten() {
-            Some(found) => {
-                let (verdict, sign) = (&found.verdict, sign(&found.verdict));
-                format!(
-                    "<a class=\"v {verdict}\" id=\"r{number}-{column}\" href=\"#c{number}-{column}\" \
-                     title=\"{name}: {verdict}\" aria-label=\"{name}: {verdict}\">{sign}</a>"
-                )
-            }
-            None => "<span class=\"v absent\" title=\"not tested\">&nbsp;</span>".into(),
-        }
     }
 }
 
@@ -324,21 +344,6 @@ fn filter_rules() -> String {
     rules.collect()
 }
 
-fn explanation(case: &CaseResult) -> Option<String> {
-    if !case.explanation.is_empty() {
-        return Some(case.explanation.clone());
-    }
-    if case.packet.is_empty() {
-        return None;
-    }
-    let explained = explain_packet(
-        &bytes(&case.packet),
-        version(&case.version)?,
-        Sender::Client,
-    );
-    explained.map(|it| it.report)
-}
-
 fn exchange(of: &str, packets: &[PassedPacket]) -> String {
     if packets.is_empty() {
         return String::new();
@@ -388,4 +393,79 @@ fn bytes(hex: &str) -> Vec<u8> {
 fn spaced(hex: &str) -> String {
     let digits: Vec<_> = bytes(hex).iter().map(|it| format!("{it:02x}")).collect();
     digits.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::case;
+    use crate::result::Rule;
+
+    fn result(subject: &str, verdict: &str) -> RunResult {
+        let case = |it: &case::Case| CaseResult {
+            name: it.name.clone(),
+            version: it.version.to_string(),
+            verdict: verdict.into(),
+            seen: "<i>seen</i>".into(),
+            exchange: vec![PassedPacket {
+                from: "client".into(),
+                client: String::new(),
+                hex: "c000".into(),
+                text: String::new(),
+            }],
+            ..CaseResult::default()
+        };
+        let cases = case::all();
+        let mut result = RunResult {
+            program: "mqttspec".into(),
+            date: "today".into(),
+            subject: subject.into(),
+            address: String::new(),
+            versions: Vec::new(),
+            rules: [("x".to_owned(), Rule::default())].into(),
+            breaches_in_trials: Vec::new(),
+            cases: cases.iter().take(20).map(case).collect(),
+        };
+        result.complete(&cases);
+        result
+    }
+
+    fn values<'a>(page: &'a str, attribute: &str) -> BTreeSet<&'a str> {
+        let parts = page.split(attribute).skip(1);
+        parts.filter_map(|it| it.split('"').next()).collect()
+    }
+
+    #[test]
+    fn a_page_needs_no_script_and_no_network() {
+        let page = page(&[result("<b>", "lenient")]);
+        assert!(page.contains("default-src 'none'"));
+        for word in ["<script", "http:", "https:", "<link", "@import", "url("] {
+            assert!(!page.contains(word), "{word}");
+        }
+        assert!(page.contains("&lt;b&gt;") && !page.contains("<b>"));
+        assert!(page.contains("&lt;i&gt;seen") && !page.contains("<i>seen"));
+        assert!(page.contains("PINGREQ"));
+    }
+
+    #[test]
+    fn every_cell_leads_to_its_case_and_back() {
+        for results in [
+            vec![result("one", "ok")],
+            vec![result("one", "ok"), result("two", "lenient")],
+        ] {
+            let page = page(&results);
+            let (targets, places) = (values(&page, "href=\"#"), values(&page, "id=\""));
+            assert!(targets.len() > 20, "{}", targets.len());
+            assert!(targets.is_subset(&places));
+        }
+    }
+
+    #[test]
+    fn a_page_with_several_subjects_has_no_panel_for_what_is_right() {
+        let page = page(&[result("one", "ok"), result("two", "unsupported")]);
+        assert!(!page.contains("<section"));
+        assert!(page.contains("aria-label=\"ok\""));
+    }
 }

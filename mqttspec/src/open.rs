@@ -72,4 +72,40 @@ pub fn breach(version: Version, kind: &str) -> Option<&'static str> {
     })
 }
 
+/// The reason why a broker may accept a packet that breaks this statement.
+pub fn statement(name: &str) -> Option<&'static str> {
+    if ["v3.1.1 U-dir", "v5.0 U-dir"].contains(&name) {
+        return Some("a table lists who sends which packet, and no statement forbids the others");
+    }
+    let id = name.strip_prefix("v5.0 ")?;
+    WITHOUT_A_CODE.contains(&id).then_some(
+        "5.0 asks the Server to close for errors that have a Reason Code in the text, and states this \
+         rule for the sender without one",
+    )
+}
+
+/// Statements of 5.0 with a rule for the sender, where the text does not call the packet a Malformed
+/// Packet or a Protocol Error. MQTT-4.13.1-1 asks the Server to close if "a Reason Code is given in the
+/// specification".
+const WITHOUT_A_CODE: [&str; 18] = [
+    "MQTT-1.5.5-1",
+    "MQTT-2.2.1-3",
+    "MQTT-3.1.0-1",
+    "MQTT-3.3.1-2",
+    "MQTT-3.3.2-2",
+    "MQTT-3.3.2-14",
+    "MQTT-3.14.2-1",
+    "MQTT-3.14.4-1",
+    "MQTT-3.15.2-1",
+    "MQTT-4.7.0-1",
+    "MQTT-4.7.1-1",
+    "MQTT-4.7.1-2",
+    "MQTT-4.7.3-1",
+    "MQTT-4.8.2-1",
+    "MQTT-4.8.2-2",
+    "MQTT-4.12.0-7",
+    "U-auth-dir",
+    "U-disc-dir",
+];
+
 const NO_DUTY_IN_3_1: &str = "3.1 does not ask the Server to close";

@@ -151,6 +151,7 @@ fn receive(
 fn stay_silent(connection: &mut Connection, silence: Silence) -> Result<(), String> {
     let seconds = match (silence.keep_alive, connection.server_keep_alive()) {
         (KeepAlive::OfClient(seconds), None) => seconds,
+        (KeepAlive::OfClient(seconds), Some(same)) if same == seconds => seconds,
         (KeepAlive::OfClient(_), Some(seconds)) => {
             return Err(format!(
                 "the broker announces a Server Keep Alive of {seconds} s"
@@ -227,7 +228,13 @@ fn react(script: &Script, connection: &mut Connection, patience: Patience) -> Re
     if refusal(connection, seen).is_none() && !pinged(connection, seen, patience) {
         match refusal(connection, seen) {
             Some(_) => {}
-            None => return wait(connection, seen, patience.settle).unwrap_or(Reaction::Silent),
+            None => {
+                let time = match connection.count(PacketType::ConnAck) {
+                    0 => patience.settle + patience.unaccepted,
+                    _ => patience.settle,
+                };
+                return wait(connection, seen, time).unwrap_or(Reaction::Silent);
+            }
         }
     }
     if let Some(code) = refusal(connection, seen) {

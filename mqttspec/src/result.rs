@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::case::Case;
 use crate::connection::Passed;
 use crate::run::Finding;
-use crate::statement::Statement;
 use crate::subject::Subject;
 use crate::verdict::Verdict;
 
@@ -25,6 +24,7 @@ pub struct RunResult {
     pub address: String,
     pub versions: Vec<ServedVersion>,
     /// The statements that the cases name.
+    #[serde(default)]
     pub rules: BTreeMap<String, Rule>,
     /// The rules that the subject broke in the trials before the cases.
     pub breaches_in_trials: Vec<Trial>,
@@ -41,7 +41,7 @@ pub struct ServedVersion {
 }
 
 /// A statement of the standard.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Rule {
     pub section: String,
     pub rule: String,
@@ -56,7 +56,7 @@ pub struct Trial {
 }
 
 /// One case.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct CaseResult {
     pub name: String,
     pub version: String,
@@ -64,10 +64,13 @@ pub struct CaseResult {
     /// What the subject did.
     pub seen: String,
     /// What the standard asks for.
+    #[serde(default)]
     pub expected: String,
     /// The rule, in a sentence.
+    #[serde(default)]
     pub comment: String,
     /// The broken statements, the most exact one first: keys of the rules.
+    #[serde(default)]
     pub statements: Vec<String>,
     /// The name of the vector that the subject has to accept; empty for a scenario.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -108,11 +111,6 @@ impl RunResult {
         findings: &[Finding],
     ) -> Self {
         let address = subject.address().to_string();
-        let statements = cases.iter().flat_map(|it| &it.statements);
-        let rule = |it: &Statement| Rule {
-            section: it.section().to_owned(),
-            rule: it.rule().to_owned(),
-        };
         let versions = subject.capabilities.iter().map(|it| ServedVersion {
             version: it.version.to_string(),
             refusal: it.refusal.clone(),
@@ -133,12 +131,30 @@ impl RunResult {
             subject: name.map_or(address.clone(), str::to_owned),
             address,
             versions: versions.collect(),
-            rules: statements.map(|it| (it.to_string(), rule(it))).collect(),
+            rules: rules(cases).collect(),
             breaches_in_trials: trials.collect(),
             cases: found
                 .filter_map(|it| Some(CaseResult::new(cases.get(it.case)?, it)))
                 .collect(),
         }
+    }
+
+    /// Adds what a shortened file lacks and the cases of this program have: all but the verdicts and
+    /// what was seen.
+    pub fn complete(&mut self, cases: &[Case]) {
+        for result in &mut self.cases {
+            let Some(case) = cases.iter().find(|it| it.name == result.name) else {
+                continue;
+            };
+            let of_case = CaseResult::of_case(case);
+            result.expected = of_case.expected;
+            result.comment = of_case.comment;
+            result.statements = of_case.statements;
+            result.neighbour = of_case.neighbour;
+            result.packet = of_case.packet;
+            result.explanation = of_case.explanation;
+        }
+        self.rules.extend(rules(cases));
     }
 
     /// The number of cases with this verdict.
@@ -150,26 +166,42 @@ impl RunResult {
 
 impl CaseResult {
     fn new(case: &Case, finding: &Finding) -> Self {
+        Self {
+            verdict: finding.verdict.name().into(),
+            seen: finding.reason.clone(),
+            breaches: finding.breaches.clone(),
+            exchange: passed_packets(case.version, &finding.exchange),
+            ..Self::of_case(case)
+        }
+    }
+
+    /// A case without a verdict.
+    fn of_case(case: &Case) -> Self {
         let judged = case.packet().map(|it| it.bad.judged());
         let packet = judged.unwrap_or_default();
         let explained = judged.and_then(|it| explain_packet(it, case.version, Sender::Client));
         Self {
             name: case.name.clone(),
             version: case.version.to_string(),
-            verdict: finding.verdict.name().into(),
-            seen: finding.reason.clone(),
             expected: case.expected(),
             comment: case.comment.clone(),
-            statements: case.statements.iter().map(|it| it.to_string()).collect(),
+            statements: case.statements.iter().map(ToString::to_string).collect(),
             neighbour: case
                 .packet()
                 .map_or(String::new(), |it| it.neighbour_name.clone()),
             packet: hex(packet),
             explanation: explained.map(|it| it.report).unwrap_or_default(),
-            breaches: finding.breaches.clone(),
-            exchange: passed_packets(case.version, &finding.exchange),
+            ..Self::default()
         }
     }
+}
+
+fn rules(cases: &[Case]) -> impl Iterator<Item = (String, Rule)> {
+    let statements = cases.iter().flat_map(|it| &it.statements);
+    statements.map(|it| {
+        let (section, rule) = (it.section().to_owned(), it.rule().to_owned());
+        (it.to_string(), Rule { section, rule })
+    })
 }
 
 fn passed_packets(version: Version, exchange: &[Passed]) -> Vec<PassedPacket> {

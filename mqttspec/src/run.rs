@@ -207,7 +207,10 @@ impl Shared<'_> {
                 false => (Verdict::Unclear, format!("{why}; try --jobs 1")),
             };
         }
-        if let Some(breach) = breaches.first().filter(|_| !verdict.is_failure(false)) {
+        if let Some(breach) = breaches
+            .first()
+            .filter(|_| *verdict == Verdict::Unclear || !verdict.is_failure(false))
+        {
             (*verdict, *reason) = (Verdict::Breach, format!("it breaks {breach}"));
         }
         attempt
@@ -251,7 +254,8 @@ impl Shared<'_> {
             Some(found) => found,
             None => {
                 let neighbour = self.play_neighbour(case, patience);
-                let found = verdict::on_neighbour(case, &bad, &neighbour);
+                let found =
+                    verdict::on_neighbour(case, &bad, &neighbour, self.subject.login().is_some());
                 let Played {
                     exchange: passed,
                     breaches: broken,

@@ -45,6 +45,8 @@ pub struct Patience {
     pub settle: Duration,
     /// For something that has to come.
     pub answer: Duration,
+    /// For the end of a connection without a CONNACK: brokers have a time limit for the CONNECT.
+    pub unaccepted: Duration,
 }
 
 impl Patience {
@@ -53,6 +55,7 @@ impl Patience {
         Self {
             settle: (latency * 10).clamp(Duration::from_millis(50), Duration::from_secs(2)),
             answer: (latency * 100).clamp(least, most.max(least)),
+            unaccepted: Duration::ZERO,
         }
     }
 
@@ -61,6 +64,7 @@ impl Patience {
         Self {
             settle: self.settle * 4,
             answer: self.answer * 4,
+            unaccepted: Duration::from_secs(30),
         }
     }
 }

@@ -177,7 +177,12 @@ pub fn on_packet(case: &PacketCase, played: &Played) -> Option<(Verdict, String)
 }
 
 /// The verdict on a broker that closed the connection, from its reaction to the neighbour.
-pub fn on_neighbour(case: &PacketCase, bad: &Played, neighbour: &Played) -> (Verdict, String) {
+pub fn on_neighbour(
+    case: &PacketCase,
+    bad: &Played,
+    neighbour: &Played,
+    has_login: bool,
+) -> (Verdict, String) {
     let Reaction::Closed { code, .. } = bad.reaction else {
         return (Verdict::Unclear, "the reactions differ".into());
     };
@@ -220,6 +225,10 @@ pub fn on_neighbour(case: &PacketCase, bad: &Played, neighbour: &Played) -> (Ver
                 let reason = "no CONNACK fits into the Maximum Packet Size of the neighbour";
                 (Verdict::Unsupported, reason.into())
             }
+            _ if has_login && case.begins_with_its_packet() => {
+                let why = "the login is not in it";
+                (Verdict::Unsupported, format!("{reason}; {why}"))
+            }
             Version::V3_1 => {
                 let why = "3.1 does not state when a Server may close";
                 (Verdict::Open, format!("{reason}; {why}"))
@@ -252,6 +261,11 @@ fn on_code(case: &PacketCase, code: Option<u8>) -> (Verdict, String) {
         (Version::V5, Some(code), _) if is_right(case, code) => {
             (Verdict::Ok, format!("{closed} with code {code:#04x}"))
         }
+        // a code is asked for only where the packet has to be refused
+        (Version::V5, Some(code), _) if case.open.is_some() => {
+            (Verdict::Ok, format!("{closed} with code {code:#04x}"))
+        }
+        (Version::V5, None, _) if case.open.is_some() => (Verdict::Ok, closed.into()),
         (Version::V5, Some(code), _) => (
             Verdict::NonStrict,
             format!("{closed} with code {code:#04x}"),
