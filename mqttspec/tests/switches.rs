@@ -200,6 +200,25 @@ fn a_broker_that_sends_garbage_is_red_where_the_standard_is_open() {
     }
 }
 
+/// The cases in which the packet alone is not enough.
+#[test]
+fn a_broker_that_does_not_close_the_connection_is_red() {
+    for (fault, name) in [
+        ("ignore-disconnect", "/after-disconnect-"),
+        ("ignore-keep-alive", "/keep-alive-missed-"),
+    ] {
+        let mut cases = cases();
+        cases.retain(|it| it.name.contains(name));
+        assert!(cases.len() > 2, "{name}");
+        let found = judge(Some(fault), &cases, 8);
+        for (case, verdict) in cases.iter().zip(found) {
+            let may_be_open = case.packet().unwrap().open.is_some();
+            let is_right = verdict.is_failure(true) || verdict == Verdict::Open && may_be_open;
+            assert!(is_right, "{fault}: {} is {verdict}", case.name);
+        }
+    }
+}
+
 /// `retain/is-kept` of `5.0/retain/MQTT-3.3.1-5/is-kept`.
 fn scenario(case: &Case) -> String {
     let parts: Vec<_> = case.name.split('/').collect();
