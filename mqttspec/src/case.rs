@@ -400,6 +400,29 @@ mod tests {
         }
     }
 
+    /// `tests/it/coverage.rs` reads the list.
+    #[test]
+    fn the_list_of_scenarios_is_current() {
+        let cases = all();
+        let scenarios = cases.iter().filter(|it| it.packet().is_none());
+        let mut list = String::from("version,id,scenario\n");
+        for case in scenarios {
+            for statement in &case.statements {
+                let (version, id) = (case.version, statement.id());
+                list += &format!("{version},{id},{}\n", case.name);
+            }
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios.csv");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, &list).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            written == list,
+            "mqttspec/scenarios.csv is not current: UPDATE=1 cargo test -p mqttspec --lib"
+        );
+    }
+
     #[test]
     fn a_case_is_found_by_name_statement_and_section() {
         let cases = all();

@@ -64,6 +64,7 @@ const FAULTS: &[(&str, &[&str])] = &[
     ("remember-identifiers", &[
         "delivery/identifier-is-free-after-puback", "delivery/identifier-is-free-after-pubcomp",
     ]),
+    ("strip-byte-order-marks", &["delivery/byte-order-mark-is-kept"]),
     ("wrong-order", &["delivery/in-order"]),
     ("wrong-order-again", &["delivery/again-in-order"]),
 

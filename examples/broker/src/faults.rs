@@ -165,6 +165,14 @@ pub const RULES: &[(&str, Rule)] = &[
     ("wrong-order-again", |edit, packet| {
         edit.hold(packet, |it| it.delivery.dup() && it.payload == b"2")
     }),
+    ("strip-byte-order-marks", |edit, packet| match packet {
+        Packet::Publish(it) if !edit.from_client => {
+            let topic = it.topic_name.map(|it| it.as_str().replace('\u{feff}', ""));
+            let topic_name = topic.as_deref().and_then(|it| TopicName::new(it).ok());
+            edit.replace(Packet::Publish(Publish { topic_name, ..it }))
+        }
+        other => Some(other),
+    }),
 
     // Wills and Keep Alive
     ("no-will", |edit, packet| edit.connect(packet, |it| it.will = None)),

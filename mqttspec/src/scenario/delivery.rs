@@ -39,6 +39,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "v3.1.1 MQTT-4.3.2-1",
             "v3.1.1 MQTT-2.3.1-4",
             "v5.0 MQTT-4.3.2-3",
+            "v5.0 MQTT-4.3.2-2",
             "v5.0 MQTT-3.3.1-1",
             "v5.0 MQTT-4.4.0-1",
         ],
@@ -51,6 +52,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "v3.1.1 MQTT-4.4.0-1",
             "v3.1.1 MQTT-4.3.3-1",
             "v5.0 MQTT-4.3.3-3",
+            "v5.0 MQTT-4.3.3-2",
         ],
         play: qos2_is_sent_again,
     },
@@ -128,6 +130,12 @@ pub const SCENARIOS: &[Scenario] = &[
         comment: "Messages that are sent again keep their order.",
         shows: &["v3.1.1 MQTT-4.6.0-1", "v5.0 MQTT-4.6.0-1"],
         play: again_in_order,
+    },
+    Scenario {
+        name: "delivery/byte-order-mark-is-kept",
+        comment: "The broker keeps U+FEFF in a Topic Name.",
+        shows: &["v3.1.1 MQTT-1.5.3-3", "v5.0 MQTT-1.5.4-3"],
+        play: byte_order_mark_is_kept,
     },
 ];
 
@@ -391,4 +399,13 @@ fn again_in_order(stage: &Stage<'_>) -> Outcome {
     require(found == ["1", "2", "3"], || {
         format!("the messages are sent again in the order {found:?}")
     })
+}
+
+fn byte_order_mark_is_kept(stage: &Stage<'_>) -> Outcome {
+    let topic = stage.topic("\u{feff}t");
+    let mut subscriber = stage.client("s").connect()?;
+    subscriber.subscribe(&stage.topic("#"), QoS::AtLeastOnce)?;
+    publish(stage, &Message::new(&topic, "marked"))?;
+    subscriber.expect(&topic, "marked")?;
+    Ok(())
 }
