@@ -214,7 +214,7 @@ impl<'a> Table<'a> {
             entry("packet that is judged", &packet);
         }
         text += "</dl>\n";
-        if !case.explanation.is_empty() {
+        if self.is_single() && !case.explanation.is_empty() {
             let _ = writeln!(
                 text,
                 "<details><summary>the packet, explained</summary><pre>{}</pre></details>",
@@ -313,7 +313,7 @@ fn counts(results: &[RunResult]) -> String {
         let _ = writeln!(
             text,
             "<tr><th scope=\"row\"><span class=\"v {verdict}\" aria-hidden=\"true\">{}</span> {verdict}</th>{}\
-             <td style=\"text-align:left\">{}</td></tr>",
+             <td class=\"meaning\">{}</td></tr>",
             sign(verdict.name()),
             cells.collect::<String>(),
             verdict.meaning()
