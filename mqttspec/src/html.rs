@@ -203,7 +203,7 @@ impl<'a> Table<'a> {
         let mut entry = |name: &str, content: &str| {
             let _ = writeln!(text, "<dt>{name}</dt><dd>{content}</dd>");
         };
-        entry("what is special", &escape(&case.comment));
+        entry("case", &escape(&case.comment));
         for statement in &case.statements {
             let rule = self.rule(statement).unwrap_or_default();
             entry(&escape(statement), &escape(rule));
