@@ -59,9 +59,11 @@ pub struct Trial {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct CaseResult {
     pub name: String,
+    #[serde(default)]
     pub version: String,
     pub verdict: String,
     /// What the subject did.
+    #[serde(default)]
     pub seen: String,
     /// What the standard asks for.
     #[serde(default)]
@@ -147,6 +149,7 @@ impl RunResult {
                 continue;
             };
             let of_case = CaseResult::of_case(case);
+            result.version = of_case.version;
             result.expected = of_case.expected;
             result.comment = of_case.comment;
             result.statements = of_case.statements;
