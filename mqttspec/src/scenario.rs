@@ -19,18 +19,49 @@ mod retain;
 mod session;
 mod will;
 
+mod alias;
+mod answers;
+mod connack;
+mod expiry;
+mod forward;
+mod limits;
+mod options;
+mod shared;
+mod subscribe;
+mod subscription_id;
+mod unsubscribe;
+
 pub use self::form::Scenario;
 
 /// All scenarios.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    let themes = [
+    let of_sessions = [
         retain::SCENARIOS,
         session::SCENARIOS,
         delivery::SCENARIOS,
         will::SCENARIOS,
         keep_alive::SCENARIOS,
     ];
-    themes.into_iter().flatten()
+    let of_subscriptions = [
+        subscribe::SCENARIOS,
+        unsubscribe::SCENARIOS,
+        options::SCENARIOS,
+        subscription_id::SCENARIOS,
+        shared::SCENARIOS,
+    ];
+    let of_properties = [
+        alias::SCENARIOS,
+        answers::SCENARIOS,
+        connack::SCENARIOS,
+        expiry::SCENARIOS,
+        forward::SCENARIOS,
+        limits::SCENARIOS,
+    ];
+    let themes = of_sessions
+        .into_iter()
+        .chain(of_subscriptions)
+        .chain(of_properties);
+    themes.flatten()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use mqtt_wire::{PacketId, Version};
 
-pub use self::client::{Client, Connecting};
+pub use self::client::{Client, Connecting, Incoming, subscription};
 pub use self::message::Message;
 use crate::connection::Passed;
 use crate::subject::{Patience, Subject};

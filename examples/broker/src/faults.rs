@@ -7,7 +7,9 @@
 //! * `accept:STATEMENT,...` swallows each packet of a client that breaks one of these statements. So
 //!   the broker seems to accept it.
 //! * `garbage` swallows each packet of a client that breaks a rule, and sends a malformed packet.
-//! * The others are the rows of [`RULES`].
+//! * The others are the rows of [`rules`].
+
+mod contents;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -45,7 +47,7 @@ impl FromStr for Fault {
         if name == "garbage" {
             return Ok(Self::Garbage);
         }
-        let rule = RULES.iter().find(|(known, _)| *known == name);
+        let rule = rules().find(|(known, _)| *known == name);
         rule.map(|(_, rule)| Self::Rule(*rule))
             .ok_or_else(|| format!("no fault {name:?}"))
     }
@@ -55,8 +57,12 @@ impl FromStr for Fault {
 pub type Rule = for<'p> fn(&mut Edit, Packet<'p>) -> Option<Packet<'p>>;
 
 /// The faults with names. Each is a function of all packets, in both directions.
+pub fn rules() -> impl Iterator<Item = &'static (&'static str, Rule)> {
+    RULES.iter().chain(contents::RULES)
+}
+
 #[rustfmt::skip]
-pub const RULES: &[(&str, Rule)] = &[
+const RULES: &[(&str, Rule)] = &[
     // retained messages
     ("retain-nothing", |edit, packet| edit.published(packet, |it| it.retain = false)),
     ("retain-everything", |edit, packet| edit.published(packet, |it| it.retain = true)),

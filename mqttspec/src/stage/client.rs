@@ -94,6 +94,14 @@ impl<'a> Connecting<'a> {
         }
     }
 
+    /// Has this client identifier.
+    pub fn identified_by(self, client_id: &str) -> Self {
+        Self {
+            client_id: client_id.to_owned(),
+            ..self
+        }
+    }
+
     /// Connects. The broker has to accept it.
     pub fn connect(self) -> Result<Client<'a>, Stop> {
         let client = self.open()?;
@@ -234,16 +242,28 @@ impl<'a> Client<'a> {
 
     /// Sends a packet. The scenario stops if the broker announced that it lacks something for it.
     pub fn send<'p>(&mut self, packet: impl Into<Packet<'p>>) -> Outcome {
-        let mut bytes = Vec::new();
-        let dialect = Dialect::from_client(self.stage.version);
-        let encoded = packet.into().encode(dialect, &mut bytes);
-        encoded.map_err(|error| unfit(&error))?;
+        let bytes = self.encode(packet)?;
         match self.connection.send(&bytes).first() {
             Some(breach) => Err(Stop::Unsupported(format!(
                 "the packet is not legal with what this broker sent: {breach}"
             ))),
             None => Ok(()),
         }
+    }
+
+    /// Sends a packet that breaks a rule between packets.
+    pub fn send_illegal<'p>(&mut self, packet: impl Into<Packet<'p>>) -> Outcome {
+        let bytes = self.encode(packet)?;
+        self.connection.send(&bytes);
+        Ok(())
+    }
+
+    fn encode<'p>(&self, packet: impl Into<Packet<'p>>) -> Result<Vec<u8>, Stop> {
+        let mut bytes = Vec::new();
+        let dialect = Dialect::from_client(self.stage.version);
+        let encoded = packet.into().encode(dialect, &mut bytes);
+        encoded.map_err(|error| unfit(&error))?;
+        Ok(bytes)
     }
 
     /// Subscribes to one filter. The broker has to grant the QoS.
@@ -482,6 +502,18 @@ impl<'a> Client<'a> {
                 )))
             }
         }
+    }
+
+    /// Waits for the first packet of these types.
+    pub fn first_of(&mut self, types: &[PacketType]) -> Result<Option<Incoming>, Stop> {
+        let until = Instant::now() + self.stage.patience();
+        self.wait(until, |packet| types.contains(&packet.packet_type()))
+    }
+
+    /// Whether a packet of this type has arrived that no step has taken.
+    pub fn received(&self, packet_type: PacketType) -> bool {
+        let mut packets = self.inbox.iter().filter_map(Incoming::packet);
+        packets.any(|it| it.packet_type() == packet_type)
     }
 
     /// Reads until the broker closes the connection, and returns the code of its DISCONNECT. `None`
