@@ -229,8 +229,10 @@ fn play_healthy(
         broker.send_end();
     }
     broker.expect(PacketType::Disconnect)?;
-    let until = Instant::now() + broker.patience.answer;
+    // nothing may follow, and the Server closes the connection if the Client has not
+    let until = Instant::now() + broker.patience.settle;
     while let Event::Packet(_) = broker.next(until) {}
+    broker.close();
     match broker.program.wait(broker.patience.answer) {
         Some(Ended::Finished) => Ok(()),
         Some(ended) => Err(Missing::Other(format!("the program ends with {ended}"))),
