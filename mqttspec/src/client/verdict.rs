@@ -164,9 +164,12 @@ fn waits_for_the_end(script: &Script) -> bool {
 pub fn ends_the_connection(version: Version, valid: &Script) -> bool {
     match Packet::decode(judged(valid), Dialect::from_server(version)) {
         Ok(Packet::Disconnect(_)) => true,
-        // no PUBLISH fits into a small Maximum Packet Size
+        // no PUBLISH fits into a small Maximum Packet Size, and the standard does not state whether
+        // a Server may assign an identifier to a Client that has one
         Ok(Packet::ConnAck(it)) => {
-            it.reason_code.is_failure() || it.maximum_packet_size().is_some_and(|it| it.get() < 50)
+            it.reason_code.is_failure()
+                || it.maximum_packet_size().is_some_and(|it| it.get() < 50)
+                || it.assigned_client_identifier().is_some()
         }
         Ok(Packet::PubAck(it) | Packet::PubRec(it) | Packet::PubRel(it) | Packet::PubComp(it)) => {
             it.reason_code.is_failure()
