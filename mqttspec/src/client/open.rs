@@ -10,6 +10,9 @@ use crate::statement::Statement;
 pub fn packet(version: vectors::Version, packet: &str, error: &Error) -> Option<&'static str> {
     match version {
         vectors::Version::V3_1 => Some(NO_DUTY_IN_3_1),
+        vectors::Version::V3_1_1 if error.kind == "EmptySubAck" => {
+            Some("3.1.1 has no statement about an empty SUBACK by itself")
+        }
         vectors::Version::V3_1_1 | vectors::Version::V5 => open::packet(version, packet, error),
     }
 }
