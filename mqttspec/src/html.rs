@@ -420,6 +420,7 @@ mod tests {
         let cases = case::all();
         let mut result = RunResult {
             program: "mqttspec".into(),
+            role: crate::result::Role::Broker,
             date: "today".into(),
             subject: subject.into(),
             address: String::new(),
