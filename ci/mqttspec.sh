@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs mqttspec against examples/broker, which has to be right in every case, and against Debian's mosquitto, which has
-# to have the known deviations and no others.
+# Runs mqttspec against examples/broker and our client, which have to be right in every case, and against Debian's
+# mosquitto and paho-mqtt, which have to have the known deviations and no others.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source-path=SCRIPTDIR source=apt.sh
@@ -13,7 +13,7 @@ mosquitto mosquitto
 python3 python3
 TOOLS
 target=${CARGO_TARGET_DIR:-$root/target}/debug
-cargo build --quiet --locked --package mqttspec --package mqtt-wire-broker
+cargo build --quiet --locked --package mqttspec --features mqttspec/client --package mqtt-wire-broker
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/mqtt-wire-mqttspec.XXXXXX")
 brokers=()
@@ -55,3 +55,16 @@ check() {
 }
 check "127.0.0.1:$ours" --strict
 check "127.0.0.1:$mosquitto" --expect mqttspec/expect/mosquitto-2.0.11.txt
+
+python3 -c 'import ensurepip' 2>/dev/null || apt_install python3-venv
+python3 -m venv "$folder/venv"
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check paho-mqtt==2.2.0
+
+check_client() {
+    "$target/mqttspec" client "$@" >"$folder/output" || "$target/mqttspec" client "$@" >"$folder/output" ||
+        { cat "$folder/output"; exit 1; }
+    sed -n '/ cases in /,$p' "$folder/output"
+}
+check_client --exec "$target/mqttspec-client" --strict
+check_client --exec "$folder/venv/bin/python mqttspec/clients/paho_mqtt.py" --jobs 8 \
+    --expect mqttspec/expect/paho-mqtt-2.2.0.txt 3.1.1/ 5.0/

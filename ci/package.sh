@@ -20,7 +20,7 @@ git ls-files 'spec-vectors/*/*/*.json' | sed 's|^spec-vectors/||' | LC_ALL=C sor
 cargo package --quiet --locked --allow-dirty --list --package mqtt-wire-vectors | grep '/.*\.json$' | LC_ALL=C sort >"$work/vectors"
 diff "$work/expected" "$work/vectors" || { echo "error: the package of the vectors lacks files marked <" >&2; exit 1; }
 cargo package --quiet --locked --allow-dirty --package mqtt-wire --package mqtt-wire-testkit --package mqtt-wire-vectors \
-    --target-dir "$target_dir"
+    --package mqtt-explain --package mqttspec --target-dir "$target_dir"
 
 # The library and the test kit alone: other members and tests may need later versions.
 git ls-files -z src README.md Cargo.toml testkit | xargs -0 cp --parents --target-directory="$work"

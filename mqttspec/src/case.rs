@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mqtt_wire::monitor::BreachKind;
-use mqtt_wire::{Dialect, Packet as Decoded, PacketId, PacketType, Version};
+use mqtt_wire::{Dialect, Packet as Decoded, PacketId, PacketType, Sender, Version};
 use mqtt_wire_vectors::{self as vectors, Conversation, Expected, Packet, Side};
 
 use crate::open;
@@ -11,7 +11,7 @@ use crate::scenario::{self, Scenario};
 use crate::script::{self, KeepAlive, Script, Silence, Step};
 use crate::statement::Statement;
 
-/// A case for a broker: a packet to refuse, or a scenario.
+/// A case: a packet to refuse, or a rule that takes several packets.
 #[derive(Debug, Clone)]
 pub struct Case {
     /// `5.0/connect/MQTT-3.1.2-11/will-qos-without-will`.
@@ -28,9 +28,11 @@ pub struct Case {
 pub enum CaseKind {
     Packet(Box<PacketCase>),
     Scenario(&'static Scenario),
+    /// A rule that a client keeps, as the comment says.
+    OfClient,
 }
 
-/// A packet that a broker has to refuse, and its neighbour, which the broker has to accept.
+/// A packet that the subject has to refuse, and its neighbour, which it has to accept.
 #[derive(Debug, Clone)]
 pub struct PacketCase {
     /// The name that `mqtt-wire` has for the kind of error or breach.
@@ -45,6 +47,8 @@ pub struct PacketCase {
     pub(crate) neighbour: Script,
     /// The path of the vector of the neighbour.
     pub neighbour_name: String,
+    /// The side that sends the packet. The other one is tested.
+    pub at_fault: Sender,
 }
 
 impl Case {
@@ -59,7 +63,16 @@ impl Case {
     pub fn packet(&self) -> Option<&PacketCase> {
         match &self.kind {
             CaseKind::Packet(packet) => Some(packet),
-            CaseKind::Scenario(_) => None,
+            CaseKind::Scenario(_) | CaseKind::OfClient => None,
+        }
+    }
+
+    /// The side that is tested.
+    pub(crate) fn subject(&self) -> Sender {
+        match &self.kind {
+            CaseKind::Packet(packet) if packet.at_fault == Sender::Client => Sender::Server,
+            CaseKind::Scenario(_) => Sender::Server,
+            CaseKind::Packet(_) | CaseKind::OfClient => Sender::Client,
         }
     }
 
@@ -67,7 +80,7 @@ impl Case {
     pub fn expected(&self) -> String {
         match &self.kind {
             CaseKind::Packet(packet) => packet.expected(),
-            CaseKind::Scenario(scenario) => scenario.comment.to_owned(),
+            CaseKind::Scenario(_) | CaseKind::OfClient => self.comment.clone(),
         }
     }
 
@@ -105,6 +118,11 @@ impl PacketCase {
             _ if self.is_about_keep_alive() => {
                 "the broker closes the connection after one and a half times the Keep Alive".into()
             }
+            (Version::V5, _, Some(code)) if self.at_fault == Sender::Server => format!(
+                "the client sends a DISCONNECT with code {code} or a more exact one, and closes \
+                 the connection"
+            ),
+            _ if self.at_fault == Sender::Server => "the client closes the connection".to_owned(),
             (_, _, None) => "the broker closes the connection".to_owned(),
             (Version::V5, true, Some(code)) => format!(
                 "the broker closes the connection; if it sends a CONNACK, then with code {code} \
@@ -192,6 +210,7 @@ fn of_packet(vector: &Packet, all: &BTreeMap<&str, &Packet>) -> Option<Case> {
             bad: script(vector),
             neighbour: script(all.get(&neighbour[..])?),
             neighbour_name: neighbour.clone(),
+            at_fault: Sender::Client,
         })),
     })
 }
@@ -228,6 +247,7 @@ fn of_conversation(vector: &Conversation, all: &BTreeMap<&str, &Conversation>) -
             bad,
             neighbour: neighbour_script,
             neighbour_name: neighbour.to_owned(),
+            at_fault: Sender::Client,
         })),
     })
 }
@@ -309,7 +329,7 @@ fn closing_after_silence(version: vectors::Version, kind: BreachKind) -> Option<
 }
 
 /// `connect/invalid/x-v5.0-2.json` with `v5.0 MQTT-1-2` is `5.0/connect/MQTT-1-2/x-2`.
-fn name(version: vectors::Version, path: &str, statements: &[String]) -> String {
+pub(crate) fn name(version: vectors::Version, path: &str, statements: &[String]) -> String {
     let folder = path.split('/').next().unwrap_or_default();
     let file = path.rsplit('/').next().unwrap_or_default();
     let stem = file.strip_suffix(".json").unwrap_or(file);
@@ -321,11 +341,11 @@ fn name(version: vectors::Version, path: &str, statements: &[String]) -> String 
     format!("{version}/{folder}/{statement}/{stem}")
 }
 
-fn statements(names: &[String]) -> Vec<Statement> {
+pub(crate) fn statements(names: &[String]) -> Vec<Statement> {
     names.iter().filter_map(|it| Statement::find(it)).collect()
 }
 
-fn version(version: vectors::Version) -> Version {
+pub(crate) fn version(version: vectors::Version) -> Version {
     match version {
         vectors::Version::V3_1 => Version::V3_1,
         vectors::Version::V3_1_1 => Version::V3_1_1,

@@ -203,7 +203,7 @@ impl<'a> Table<'a> {
         let mut entry = |name: &str, content: &str| {
             let _ = writeln!(text, "<dt>{name}</dt><dd>{content}</dd>");
         };
-        entry("what is special", &escape(&case.comment));
+        entry("case", &escape(&case.comment));
         for statement in &case.statements {
             let rule = self.rule(statement).unwrap_or_default();
             entry(&escape(statement), &escape(rule));
@@ -214,7 +214,7 @@ impl<'a> Table<'a> {
             entry("packet that is judged", &packet);
         }
         text += "</dl>\n";
-        if !case.explanation.is_empty() {
+        if self.is_single() && !case.explanation.is_empty() {
             let _ = writeln!(
                 text,
                 "<details><summary>the packet, explained</summary><pre>{}</pre></details>",
@@ -313,7 +313,7 @@ fn counts(results: &[RunResult]) -> String {
         let _ = writeln!(
             text,
             "<tr><th scope=\"row\"><span class=\"v {verdict}\" aria-hidden=\"true\">{}</span> {verdict}</th>{}\
-             <td style=\"text-align:left\">{}</td></tr>",
+             <td class=\"meaning\">{}</td></tr>",
             sign(verdict.name()),
             cells.collect::<String>(),
             verdict.meaning()
@@ -420,6 +420,7 @@ mod tests {
         let cases = case::all();
         let mut result = RunResult {
             program: "mqttspec".into(),
+            role: crate::result::Role::Broker,
             date: "today".into(),
             subject: subject.into(),
             address: String::new(),

@@ -1,4 +1,4 @@
-//! `mqttspec`: tests a live MQTT broker against the rules of the standard.
+//! `mqttspec`: tests a live MQTT broker or client against the rules of the standard.
 //!
 //! This is the program as a library, for `main.rs` and for the tests. Only the command line is
 //! stable.
@@ -19,6 +19,7 @@
 //! play        plays a script, and classifies the reaction
 //! verdict     from the reactions to a verdict
 //! run         all cases, one after the other or several at a time
+//! client      the same for a client: mqttspec is the broker
 //! expect      the list of known deviations
 //! report      the terminal and JUnit
 //! result      the result of a run as JSON
@@ -29,6 +30,7 @@
 mod address;
 mod case;
 pub mod cli;
+pub mod client;
 mod connection;
 mod expect;
 mod html;

@@ -141,6 +141,10 @@ fn receive(
         wait_for(connection, PacketType::Publish, number, patience)?;
     }
     publisher.send(b"\xe0\0");
+    if !publisher.breaches.is_empty() {
+        connection.breaches.append(&mut publisher.breaches);
+        connection.exchange.append(&mut publisher.exchange);
+    }
     match connection.messages().find(|it| it.qos != qos) {
         Some(it) => Err(format!("the broker delivers with {}, not {qos}", it.qos)),
         None => Ok(()),

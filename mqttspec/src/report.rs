@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use mqtt_wire::Version;
+use mqtt_wire::{Sender, Version};
 
 use crate::case::Case;
 use crate::connection::Passed;
@@ -37,9 +37,17 @@ pub fn details(case: &Case, finding: &Finding) -> String {
     let _ = writeln!(text, "  expected: {}", case.expected());
     let _ = writeln!(text, "  seen: {}", finding.reason);
     for breach in &finding.breaches {
-        let _ = writeln!(text, "  the broker breaks {breach}");
+        let _ = writeln!(text, "  {} breaks {breach}", subject(case));
     }
     text + &exchange(case.version, &finding.exchange)
+}
+
+/// The side that is tested.
+fn subject(case: &Case) -> &'static str {
+    match case.subject() {
+        Sender::Server => "the broker",
+        Sender::Client => "the client",
+    }
 }
 
 /// The packets, each with its explanation.

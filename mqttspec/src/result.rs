@@ -7,6 +7,7 @@ use mqtt_wire::{Sender, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::case::Case;
+use crate::client::Probed;
 use crate::connection::Passed;
 use crate::run::Finding;
 use crate::subject::Subject;
@@ -19,6 +20,8 @@ pub struct RunResult {
     pub program: String,
     /// When the run ended, in UTC.
     pub date: String,
+    #[serde(default)]
+    pub role: Role,
     /// The name and version of the subject, as the user wrote them.
     pub subject: String,
     pub address: String,
@@ -59,9 +62,11 @@ pub struct Trial {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct CaseResult {
     pub name: String,
+    #[serde(default)]
     pub version: String,
     pub verdict: String,
     /// What the subject did.
+    #[serde(default)]
     pub seen: String,
     /// What the standard asks for.
     #[serde(default)]
@@ -102,15 +107,26 @@ pub struct PassedPacket {
     pub text: String,
 }
 
-impl RunResult {
-    /// The result of a run of now.
-    pub fn new(
-        name: Option<&str>,
-        subject: &Subject,
-        cases: &[Case],
-        findings: &[Finding],
-    ) -> Self {
-        let address = subject.address().to_string();
+/// The subject of a run.
+#[derive(Debug)]
+pub struct About {
+    role: Role,
+    address: String,
+    versions: Vec<ServedVersion>,
+    trials: Vec<Trial>,
+}
+
+/// The side that is tested.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    #[default]
+    Broker,
+    Client,
+}
+
+impl About {
+    pub fn broker(subject: &Subject) -> Self {
         let versions = subject.capabilities.iter().map(|it| ServedVersion {
             version: it.version.to_string(),
             refusal: it.refusal.clone(),
@@ -122,17 +138,52 @@ impl RunResult {
             breach: breach.clone(),
             exchange: passed_packets(*version, exchange),
         });
+        Self {
+            role: Role::Broker,
+            address: subject.address().to_string(),
+            versions: versions.collect(),
+            trials: trials.collect(),
+        }
+    }
+
+    /// A program, and the scenarios that it plays.
+    pub fn client(command: &str, probed: &[Probed]) -> Self {
+        let versions = Version::ALL.into_iter().filter_map(|version| {
+            let of_version = || probed.iter().filter(move |it| it.version == version);
+            let played = of_version().filter(|it| it.failure.is_none());
+            let notes: Vec<_> = played.map(|it| it.scenario.to_string()).collect();
+            let failure = of_version().find_map(|it| it.failure.as_ref());
+            of_version().next()?;
+            Some(ServedVersion {
+                version: version.to_string(),
+                refusal: failure.filter(|_| notes.is_empty()).map(|it| it.1.clone()),
+                notes,
+            })
+        });
+        Self {
+            role: Role::Client,
+            address: command.to_owned(),
+            versions: versions.collect(),
+            trials: Vec::new(),
+        }
+    }
+}
+
+impl RunResult {
+    /// The result of a run of now.
+    pub fn new(name: Option<&str>, about: About, cases: &[Case], findings: &[Finding]) -> Self {
         let found = findings.iter();
         Self {
             program: concat!("mqttspec ", env!("CARGO_PKG_VERSION")).into(),
             date: jiff::Timestamp::now()
                 .strftime("%Y-%m-%dT%H:%M:%SZ")
                 .to_string(),
-            subject: name.map_or(address.clone(), str::to_owned),
-            address,
-            versions: versions.collect(),
+            role: about.role,
+            subject: name.map_or(about.address.clone(), str::to_owned),
+            address: about.address,
+            versions: about.versions,
             rules: rules(cases).collect(),
-            breaches_in_trials: trials.collect(),
+            breaches_in_trials: about.trials,
             cases: found
                 .filter_map(|it| Some(CaseResult::new(cases.get(it.case)?, it)))
                 .collect(),
@@ -147,6 +198,7 @@ impl RunResult {
                 continue;
             };
             let of_case = CaseResult::of_case(case);
+            result.version = of_case.version;
             result.expected = of_case.expected;
             result.comment = of_case.comment;
             result.statements = of_case.statements;
@@ -177,9 +229,9 @@ impl CaseResult {
 
     /// A case without a verdict.
     fn of_case(case: &Case) -> Self {
-        let judged = case.packet().map(|it| it.bad.judged());
-        let packet = judged.unwrap_or_default();
-        let explained = judged.and_then(|it| explain_packet(it, case.version, Sender::Client));
+        let judged = case.packet().map(|it| (it.bad.judged(), it.at_fault));
+        let (packet, _) = judged.unwrap_or((&[], Sender::Client));
+        let explained = judged.and_then(|(it, sender)| explain_packet(it, case.version, sender));
         Self {
             name: case.name.clone(),
             version: case.version.to_string(),

@@ -194,6 +194,17 @@ impl Shared<'_> {
             CaseKind::Scenario(scenario) => {
                 self.attempt_scenario(index, case.version, scenario, patience, is_second)
             }
+            CaseKind::OfClient => Attempt {
+                is_cut: false,
+                is_unplayable: false,
+                finding: Finding {
+                    case: index,
+                    verdict: Verdict::Unsupported,
+                    reason: "the case is for clients".into(),
+                    exchange: Vec::new(),
+                    breaches: Vec::new(),
+                },
+            },
         };
         let Finding {
             verdict,

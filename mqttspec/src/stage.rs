@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mqtt_wire::{PacketId, Version};
+use mqtt_wire::{PacketId, Publish, Version};
 
 pub use self::client::{Client, Connecting, Incoming, subscription};
 pub use self::message::Message;
@@ -93,6 +93,15 @@ impl<'a> Stage<'a> {
     /// A topic that no other scenario uses.
     pub fn topic(&self, name: &str) -> String {
         format!("{}/{name}", self.prefix)
+    }
+
+    /// Whether a message is of a topic to which no client of the scenario has subscribed. All
+    /// subscriptions are below the first level of the scenario, or begin with `$`.
+    fn is_foreign(&self, publish: &Publish<'_>) -> bool {
+        let topic = publish.topic_name.map_or("", |it| it.as_str());
+        let rest = topic.strip_prefix(&self.prefix);
+        let is_own = rest.is_some_and(|it| it.starts_with('/'));
+        !topic.is_empty() && !topic.starts_with('$') && !is_own
     }
 
     /// The client with this name, before it connects. The same name has the same client identifier.

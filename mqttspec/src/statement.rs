@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use mqtt_wire::Version;
+use mqtt_wire_vectors as vectors;
 
 /// A statement of a standard.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,9 +20,9 @@ impl Statement {
     /// The statement with this name: `v5.0 MQTT-3.1.2-11`.
     pub fn find(name: &str) -> Option<Self> {
         let (version, id) = name.strip_prefix('v')?.split_once(' ')?;
-        let version = version_from(version)?;
         let mut all = Self::all().iter();
-        all.find(|it| it.version == version && it.id == id).copied()
+        all.find(|it| it.id == id && it.version.to_string() == version)
+            .copied()
     }
 
     /// All statements, ordered as in `spec-vectors/statements.csv`.
@@ -29,10 +30,18 @@ impl Statement {
         static ALL: OnceLock<Vec<Statement>> = OnceLock::new();
         ALL.get_or_init(|| {
             let mut all: Vec<Self> = Vec::new();
-            for statement in TABLE.lines().skip(1).filter_map(parse) {
-                let is_known = |it: &Self| (it.version, it.id) == (statement.version, statement.id);
+            for row in vectors::statements() {
+                let version = version_from(row.version);
+                // it has a row for each packet that it binds
+                let is_known = |it: &Self| (it.version, it.id) == (version, row.id);
                 if !all.iter().any(is_known) {
-                    all.push(statement);
+                    let (id, section, rule) = (row.id, row.section, row.rule);
+                    all.push(Self {
+                        version,
+                        id,
+                        section,
+                        rule,
+                    });
                 }
             }
             all
@@ -70,64 +79,17 @@ impl fmt::Debug for Statement {
     }
 }
 
-/// `version,id,section,packet,level,rule,note`.
-const TABLE: &str = include_str!("../../spec-vectors/statements.csv");
-
-fn parse(line: &'static str) -> Option<Statement> {
-    let mut fields = fields(line);
-    let version = version_from(fields.next()?)?;
-    let (id, section) = (fields.next()?, fields.next()?);
-    let rule = fields.nth(2)?;
-    Some(Statement {
-        version,
-        id,
-        section,
-        rule,
-    })
-}
-
-fn version_from(text: &str) -> Option<Version> {
-    Version::ALL.into_iter().find(|it| it.to_string() == text)
-}
-
-/// The fields of a line; those with commas are quoted.
-fn fields(line: &'static str) -> impl Iterator<Item = &'static str> {
-    let mut rest = Some(line);
-    std::iter::from_fn(move || {
-        let line = rest?;
-        let (field, behind) = match line.strip_prefix('"') {
-            Some(quoted) => {
-                let (field, behind) = quoted.split_once('"')?;
-                (field, behind.strip_prefix(','))
-            }
-            None => match line.split_once(',') {
-                Some((field, behind)) => (field, Some(behind)),
-                None => (line, None),
-            },
-        };
-        rest = behind;
-        Some(field)
-    })
+fn version_from(version: vectors::Version) -> Version {
+    match version {
+        vectors::Version::V3_1 => Version::V3_1,
+        vectors::Version::V3_1_1 => Version::V3_1_1,
+        vectors::Version::V5 => Version::V5,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_line_of_the_table_is_a_statement() {
-        assert_eq!(
-            TABLE.lines().skip(1).filter_map(parse).count(),
-            TABLE.lines().count() - 1
-        );
-        let found = Statement::find("v5.0 MQTT-3.3.1-5").unwrap();
-        assert_eq!((found.id(), found.section()), ("MQTT-3.3.1-5", "3.3.1.3"));
-        assert!(
-            found
-                .rule()
-                .starts_with("A PUBLISH from a Client with RETAIN 1")
-        );
-    }
 
     #[test]
     fn the_library_has_the_same_statements() {

@@ -72,14 +72,17 @@ impl Verdict {
         match self {
             Self::Ok => "refused, and the neighbour accepted",
             Self::NonStrict => {
-                "refused, but not with the code that the standard asks for, or without closing"
+                "refused, but not with the code that the standard asks for, or without closing; or \
+                 accepted by a client where the standard only advises to refuse"
             }
-            Self::Lenient => "accepted: a PINGREQ behind the packet was answered",
+            Self::Lenient => "accepted: a packet behind it was answered",
             Self::OverStrict => "the neighbour refused as malformed or as a protocol error",
             Self::Hang => "neither closed nor answered",
-            Self::Crash => "nobody can connect any more",
-            Self::Breach => "the broker sent bytes that break a rule",
-            Self::Unsupported => "the broker lacks something that the case needs",
+            Self::Crash => {
+                "nobody can connect to the broker any more, or the program of the client died"
+            }
+            Self::Breach => "the subject sent bytes that break a rule",
+            Self::Unsupported => "the subject lacks something that the case needs",
             Self::Open => "the standard does not decide",
             Self::Unclear => "no verdict",
         }
@@ -315,7 +318,7 @@ fn is_for_another_reason(case: &PacketCase, code: u8) -> bool {
 
 /// Whether a Reason Code fits. 5.0 does not state for each error whether it is a Malformed Packet or
 /// a Protocol Error, and lets the sender choose a more exact code.
-fn is_right(case: &PacketCase, code: u8) -> bool {
+pub(crate) fn is_right(case: &PacketCase, code: u8) -> bool {
     let of_topics = matches!(code, 0x8f | 0x90) && is_about_topics(case);
     // 0x01 is the same in 3.1.1: the standard does not state in which form a Server answers
     let of_level = matches!(code, 0x01 | 0x84) && case.kind.starts_with("UnsupportedProtocol");

@@ -28,6 +28,7 @@ mod connect_flags;
 mod file;
 #[cfg(feature = "harness")]
 pub mod harness;
+mod statements;
 
 use std::fmt;
 
@@ -35,6 +36,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use self::connect_flags::{ConnectFlags, connect_flags};
+pub use self::statements::{Statement, statements};
 
 /// A packet, and the verdict that every codec should reach.
 #[derive(Debug, Clone, PartialEq)]

@@ -13,6 +13,7 @@ mod contents;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -20,8 +21,8 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use mqtt_wire::monitor::Monitor;
 use mqtt_wire::{
-    Connect, Delivery, Dialect, FrameRef, List, NextFrame, Packet, PacketId, Property, Publish,
-    QoS, Sender, TopicName, Utf8Str, Version, Will,
+    ConnAck, Connect, Delivery, Dialect, FrameRef, List, NextFrame, Packet, PacketId, Property,
+    Publish, QoS, Sender, TopicName, Utf8Str, Version, Will,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
 
@@ -220,6 +221,20 @@ const RULES: &[(&str, Rule)] = &[
         other => Some(other),
     }),
     ("ignore-keep-alive", |edit, packet| edit.connect(packet, |it| it.keep_alive = 0)),
+
+    // limits that the broker announces and does not keep
+    ("announce-nothing", |edit, packet| edit.announce(packet, &[
+        Property::MaximumQoS(QoS::AtMostOnce),
+        Property::RetainAvailable(false),
+        Property::WildcardSubscriptionAvailable(false),
+        Property::SubscriptionIdentifierAvailable(false),
+        Property::SharedSubscriptionAvailable(false),
+    ])),
+    ("announce-little", |edit, packet| edit.announce(packet, &[
+        Property::ReceiveMaximum(NonZeroU16::MIN),
+        Property::MaximumPacketSize(NonZeroU32::new(30).expect("not 0")),
+        Property::TopicAliasMaximum(1),
+    ])),
 ];
 
 /// The properties of a Session that is kept for an hour.
@@ -320,6 +335,21 @@ impl Edit {
             }
         }
         Some(packet)
+    }
+
+    /// Replaces the properties of a CONNACK.
+    fn announce<'p>(
+        &mut self,
+        packet: Packet<'p>,
+        properties: &[Property<'_>],
+    ) -> Option<Packet<'p>> {
+        match packet {
+            Packet::ConnAck(it) if self.dialect.version() == Version::V5 => {
+                let properties = List::new(properties);
+                self.replace(Packet::ConnAck(ConnAck { properties, ..it }))
+            }
+            other => Some(other),
+        }
     }
 
     fn is_delivery(&self, packet: &Packet<'_>) -> bool {

@@ -388,7 +388,14 @@ fn again_in_order(stage: &Stage<'_>) -> Outcome {
     let mut publisher = stage.client("p").connect()?;
     for payload in ["1", "2", "3"] {
         publisher.publish(&Message::new(&topic, payload))?;
-        first.expect(&topic, payload)?;
+        match first.expect(&topic, payload) {
+            // its window may have room for only one
+            Err(Stop::Missing(_)) if payload != "1" => {
+                let reason = "the broker sends no other message before the answer to the first";
+                return Err(Stop::Unsupported(reason.into()));
+            }
+            expected => expected?,
+        };
     }
     first.cut();
     let mut again = back(stage, "s")?;

@@ -94,7 +94,6 @@ pub const SCENARIOS: &[Scenario] = &[
         shows: &[
             "v3.1.1 MQTT-4.5.0-1",
             "v3.1.1 MQTT-3.3.2-3",
-            "v3.1.1 MQTT-3.8.3-2",
             "v5.0 MQTT-4.5.0-1",
             "v5.0 MQTT-3.3.2-3",
         ],

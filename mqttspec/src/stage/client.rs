@@ -636,7 +636,16 @@ impl<'a> Client<'a> {
             // an answer to a packet that broke a rule may break one, too
             let _ = answer.map(|it| self.send(it));
         }
-        self.inbox.push_back(incoming);
+        match incoming.packet() {
+            Some(Packet::Publish(publish)) if self.stage.is_foreign(&publish) => {
+                let breach = format!(
+                    "v{version} MQTT-3.3.2-3: no subscription of {} matches the topic of a PUBLISH",
+                    self.name
+                );
+                self.connection.breaches.push(breach);
+            }
+            _ => self.inbox.push_back(incoming),
+        }
         Read::Packet
     }
 }
