@@ -121,6 +121,9 @@ fn assigned_identifier(stage: &Stage<'_>) -> Outcome {
             "the CONNACK has no Assigned Client Identifier".into(),
         ));
     };
+    if first.connack().and_then(|it| it.session_expiry_interval()) == Some(0) {
+        return Err(Stop::Unsupported("the broker keeps no Session".into()));
+    }
     first.subscribe(&topic, QoS::AtLeastOnce)?;
     first.disconnect()?;
     let second = stage.client("a").keeps_session().identified_by(&id);

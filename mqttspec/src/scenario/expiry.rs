@@ -96,7 +96,7 @@ fn retained(stage: &Stage<'_>) -> Outcome {
     publisher.publish(&Message::new(&marked, "marker"))?;
     let before = subscriber.messages_before("marker")?;
     require(before.is_empty(), || {
-        "a retained message with an interval of one second comes after two".into()
+        "a retained message with an interval of one second comes after two (section 3.3.1.3)".into()
     })?;
     subscriber.expect_nothing()
 }
