@@ -33,7 +33,7 @@ if (scenario === 'authenticate') {
 }
 
 let finished = false
-const fail = error => { console.error(String(error)); client.end() }
+const fail = error => { console.error(String(error)); client.end(true) }
 const finish = () => { finished = true; client.end() }
 const publish = (payload, next) => client.publish('mqttspec/out', payload,
   { qos: QOS[scenario], retain: scenario === 'publish-burst' }, error => error ? fail(error) : next())

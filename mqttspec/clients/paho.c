@@ -37,7 +37,9 @@ static int subscribe(void) {
 }
 
 static int unsubscribe(void) {
-    return v5 ? (int)MQTTClient_unsubscribe5(client, "#", NULL).reasonCode : MQTTClient_unsubscribe(client, "#");
+    if (!v5) return MQTTClient_unsubscribe(client, "#");
+    int code = MQTTClient_unsubscribe5(client, "#", NULL).reasonCode;
+    return code < 0x80 && code > 0 ? 0 : code; // 0x11: no subscription existed
 }
 
 // Waits for a message with the payload `end`.

@@ -95,13 +95,13 @@ impl<'a> Stage<'a> {
         format!("{}/{name}", self.prefix)
     }
 
-    /// Whether a message is of a topic to which no client of the scenario has subscribed. All
-    /// subscriptions are below the first level of the scenario, or begin with `$`.
+    /// Whether a message belongs to another scenario, or to none: its topic has not the level that
+    /// all topics of this scenario have.
     fn is_foreign(&self, publish: &Publish<'_>) -> bool {
         let topic = publish.topic_name.map_or("", |it| it.as_str());
-        let rest = topic.strip_prefix(&self.prefix);
-        let is_own = rest.is_some_and(|it| it.starts_with('/'));
-        !topic.is_empty() && !topic.starts_with('$') && !is_own
+        let mut levels = topic.split('/');
+        let is_own = levels.any(|it| it.trim_start_matches('$') == self.prefix);
+        !topic.is_empty() && !topic.starts_with("$SYS") && !is_own
     }
 
     /// The client with this name, before it connects. The same name has the same client identifier.

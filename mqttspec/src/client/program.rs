@@ -108,18 +108,23 @@ impl Program {
         }
     }
 
-    /// Ends the process, and returns the standard output and the last line of the error output.
+    /// Ends the process, and returns the standard output, and the last line of the error output that
+    /// is about an error.
     pub fn stop(mut self) -> (String, String) {
         self.kill();
         let [stdout, stderr] = match self.output.take() {
             Some(output) => output.map(|it| it.join().unwrap_or_default()),
             None => Default::default(),
         };
-        let last = stderr
-            .lines()
-            .rev()
-            .map(str::trim)
-            .find(|it| !it.is_empty());
+        let lines = || {
+            stderr
+                .lines()
+                .rev()
+                .map(str::trim)
+                .filter(|it| !it.is_empty())
+        };
+        let is_error = |it: &&str| it.contains("rror") || it.contains("panicked");
+        let last = lines().find(is_error).or_else(|| lines().next());
         (stdout, last.unwrap_or_default().to_owned())
     }
 

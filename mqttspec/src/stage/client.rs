@@ -611,6 +611,20 @@ impl<'a> Client<'a> {
         })
     }
 
+    /// Whether a filter of this client begins with a wildcard.
+    fn wants_all(&self) -> bool {
+        let sent = self.connection.exchange.iter().filter(|it| !it.from_broker);
+        let dialect = Dialect::from_client(self.stage.version);
+        let mut packets = sent.filter_map(|it| Packet::decode(&it.bytes, dialect).ok());
+        packets.any(|it| match it {
+            Packet::Subscribe(subscribe) => subscribe.subscriptions.iter().any(|it| {
+                let filter = it.filter.as_str();
+                filter.starts_with(['#', '+'])
+            }),
+            _ => false,
+        })
+    }
+
     /// Reads a packet into the inbox, and answers it.
     fn read(&mut self, until: Instant) -> Read {
         match self.connection.next(until) {
@@ -637,7 +651,7 @@ impl<'a> Client<'a> {
             let _ = answer.map(|it| self.send(it));
         }
         match incoming.packet() {
-            Some(Packet::Publish(publish)) if self.stage.is_foreign(&publish) => {
+            Some(Packet::Publish(it)) if self.stage.is_foreign(&it) && !self.wants_all() => {
                 let breach = format!(
                     "v{version} MQTT-3.3.2-3: no subscription of {} matches the topic of a PUBLISH",
                     self.name
