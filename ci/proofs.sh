@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Proves claims about the compiled library, by symbolic execution, and shows with planted faults that each proof can fail.
-# ../PROOFS.md has the claims. Installs what it needs below the target folder.
+# Proves the claims in ../PROOFS.md about the compiled library, by symbolic execution. Planted faults show that each proof
+# can fail. Installs what it needs below the target folder.
 #
 #   ci/proofs.sh --quick        what the gate proves
 #   ci/proofs.sh                everything, with every sequence of four bytes in the check of text

@@ -23,8 +23,13 @@ COPIES = {
         ),
         Fault("PUBREL, 3.1.1 from the Client", "packet.rs", "Some(Self::PubRel(ack))", "Some(Self::PubComp(ack))"),
         Fault("CONNACK, 3.1.1 from the Server", "packet/connack.rs", "_) | (_, 0..=1)", "_) | (_, 0..=3)"),
-        Fault("UNSUBACK, 3.1.1 from the Server", "fixed_header.rs", "                | Self::UnsubAck,\n", "                ,\n"),
-        Fault("PINGRESP, 5.0 from the Server", "fixed_header.rs", "(Self::PingReq | Self::PingResp, _)", "(Self::PingReq, _)"),
+        Fault(
+            "UNSUBACK, 3.1.1 from the Server",
+            "fixed_header.rs",
+            "| Self::UnsubAck,\n                Version",
+            ",\n                Version",
+        ),
+        Fault("PINGRESP, 5.0 from the Server", "fixed_header.rs", "PingReq | Self::PingResp, _", "PingReq, _"),
         Fault(
             "DISCONNECT, 5.0 from the Server",
             "reason_code.rs",
@@ -38,8 +43,8 @@ COPIES = {
             '"Re-authenticate", both [Auth], server [], client []',
         ),
         Fault("Connect Flags, 5.0", "packet/connect.rs", "if qos == 3 {", "if qos == 2 {"),
-        Fault("Remaining Length, encoded and framed", "wire/varint.rs", "0x80..0x4000 => 2", "0x80..0x3fff => 2"),
-        Fault("Subscription Identifier, encoded and decoded", "data.rs", "value <= varint::MAX", "value < varint::MAX"),
+        Fault("Remaining Length, encoded and framed", "wire/varint.rs", "0x80..0x4000 => 2", "0x80..0x4000 => 3"),
+        Fault("Subscription Identifier, encoded and decoded", "data.rs", "value <= varint", "value < varint"),
         Fault("text of 16", "wire/text.rs", "saturating_sub(0xf4 - 0x80)", "saturating_sub(0xf5 - 0x80)"),
     ],
     "panics": [

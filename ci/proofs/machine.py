@@ -1,5 +1,5 @@
-"""Runs entry points of the compiled library with unknown arguments (angr), and compares the results with a specification
-(z3)."""
+"""Runs entry points of the compiled library with unknown arguments (angr), and compares the answers with a
+specification (z3)."""
 
 import ctypes
 import logging
@@ -56,11 +56,13 @@ class Path:
     answer: dict[str, z3.BitVecRef]
 
 
-class Panic(angr.SimProcedure):
+class Forbidden(angr.SimProcedure):
+    """Ends a path at a function that no path may reach."""
+
     NO_RET = True
 
-    def run(self):
-        self.state.globals["panicked"] = True
+    def run(self, reason=""):
+        self.state.globals["forbidden"] = reason
         self.exit(1)
 
 
@@ -68,13 +70,21 @@ class Inputs:
     """Unknown arguments by name: bytes in memory, and numbers."""
 
     def __init__(self, count=0, **bits):
+        # for angr
         self.bytes = [claripy.BVS(f"byte{place}", 8, explicit_name=True) for place in range(count)]
         self.numbers = {name: claripy.BVS(name, size, explicit_name=True) for name, size in bits.items()}
-        for name, number in self.numbers.items():
-            setattr(self, name, z3.BitVec(name, number.length))
-        # what an example must meet to be tried on this processor
-        self.small = []
+        # the same for z3; each number is an attribute
         self.terms = [z3.BitVec(f"byte{place}", 8) for place in range(count)]
+        for name, size in bits.items():
+            setattr(self, name, z3.BitVec(name, size))
+        # conditions of an example that is tried on this processor
+        self.small = []
+
+    def register(self, argument):
+        if isinstance(argument, int):
+            return claripy.BVV(argument, 64)
+        number = self.numbers[argument]
+        return number.zero_extend(64 - number.length)
 
     def values(self, model):
         """The bytes and numbers of an example."""
@@ -98,7 +108,14 @@ class Machine:
         if not panics:
             raise Wrong("the library has no symbols")
         for symbol in panics:
-            self.project.hook(symbol.rebased_addr, Panic(), replace=True)
+            self._forbid(symbol.rebased_addr, "a panic is reachable")
+        # angr would go on with any result
+        unknown = [address for address, it in self.project._sim_procedures.items() if it.is_stub]
+        for address in unknown:
+            self._forbid(address, "a path needs a function that angr does not know")
+
+    def _forbid(self, address, reason):
+        self.project.hook(address, Forbidden(reason=reason), replace=True)
 
     def _kinds(self):
         """The numbers of the kinds of error."""
@@ -114,13 +131,12 @@ class Machine:
         return answer
 
     def paths(self, entry, arguments, inputs, assumptions, stop_at=None):
-        """All paths through an entry point, whose last argument is the place of the answer. A path may also end at the
-        function `stop_at`: then it has no answer."""
+        """All paths through an entry point. Arguments are numbers, and the names of unknown ones; the place of the
+        answer is added here. Paths may also end at the function `stop_at`: their conditions are returned, too."""
         function = self.project.loader.find_symbol(entry).rebased_addr
         options = {angr.options.SYMBOL_FILL_UNCONSTRAINED_MEMORY, angr.options.SYMBOL_FILL_UNCONSTRAINED_REGISTERS}
-        arguments = [inputs.numbers[it].zero_extend(64 - inputs.numbers[it].length) if isinstance(it, str)
-                     else claripy.BVV(it, 64) for it in (*arguments, ANSWER)]  # fmt: skip
-        state = self.project.factory.call_state(function, *arguments, add_options=options)
+        registers = [inputs.register(argument) for argument in (*arguments, ANSWER)]
+        state = self.project.factory.call_state(function, *registers, add_options=options)
         # an address that cannot be resolved completely is an error, never a guess
         state.memory.read_strategies = [SimConcretizationStrategyRange(1024)]
         state.memory.write_strategies = [SimConcretizationStrategyRange(16)]
@@ -145,8 +161,8 @@ class Machine:
 
     def _end(self, state, inputs):
         taken = condition(state)
-        if state.globals.get("panicked"):
-            raise Wrong(f"a panic is reachable, for example with {shown(inputs, example(taken))}")
+        if reason := state.globals.get("forbidden"):
+            raise Wrong(f"{reason}, for example with {shown(inputs, example(taken))}")
         if state.addr != self.project.simos.return_deadend:
             raise Wrong(f"a path ends at {state.addr:#x}, for example with {shown(inputs, example(taken))}")
         load = lambda place, size: state.memory.load(ANSWER + place, size, endness="Iend_LE")
@@ -172,8 +188,8 @@ def example(*conditions):
 
 
 def check(paths, expected, assumed, inputs, native, others=()):
-    """Each path gives the expected answer, an example of it does so on this processor, and the paths cover everything that
-    is assumed, together with the conditions `others`."""
+    """Each path gives the expected answer, an example of it does so on this processor, and the paths cover everything
+    that is assumed, together with the conditions `others`."""
     for path in paths:
         differs = z3.Or([path.answer[name] != value for name, value in expected.items()])
         if model := example(path.condition, differs):

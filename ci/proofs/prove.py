@@ -43,9 +43,10 @@ def main():
 
 
 def compiler():
-    lines = subprocess.run(["rustc", "--version", "--verbose"], check=True, capture_output=True, text=True).stdout.splitlines()
+    command = ["rustc", "--version", "--verbose"]
+    version, *lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     host = next(line for line in lines if line.startswith("host: "))
-    return f"{lines[0]}, {host}, profile release"
+    return f"{version}, {host}, profile release"
 
 
 def build(crate, target):

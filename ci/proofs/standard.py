@@ -1,4 +1,4 @@
-"""What the standards demand of the bytes, as z3 terms. Independent of the library: from the texts of 3.1, 3.1.1 and 5.0."""
+"""The rules of MQTT 3.1, 3.1.1 and 5.0, as z3 terms. They are written from the standards, without the library."""
 
 import z3
 
@@ -7,8 +7,8 @@ from machine import ACCEPTED, FIELDS, NEED_MORE, REFUSED
 V3_1, V3_1_1, V5 = range(3)
 CLIENT, SERVER = range(2)
 
-(CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP,
- DISCONNECT, AUTH) = range(1, 16)  # fmt: skip
+CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE = range(1, 9)
+SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT, AUTH = range(9, 16)
 
 # The numbers of `field_number` in src/lib.rs.
 PLACES = {
@@ -247,8 +247,8 @@ PUBREL_CODES = {0x00, 0x92}
 DISCONNECT_CODES = {0x00, 0x80, 0x81, 0x82, 0x83, 0x8C, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9B}
 DISCONNECT_OF_SERVER = {0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x8F, 0x9A, 0x9C, 0x9D, 0x9E, 0x9F, 0xA0, 0xA1, 0xA2}
 
-# By packet: the codes that a Client may send, and those of a Server (tables 3-4 to 3-7, 3-10 and 3-11 of 5.0, with 8C from
-# table 2-6 and 9B of a Client from section 3.3.4).
+# By packet: the codes that a Client may send, and those of a Server. They are from the tables in sections 3.4 to 3.7,
+# 3.14 and 3.15 of 5.0, with 8C in DISCONNECT from table 2-6, and 9B from a Client from section 3.3.4.
 REASON_CODES = {
     PUBACK: (PUBLISH_CODES, PUBLISH_CODES | {0x10}),
     PUBREC: (PUBLISH_CODES, PUBLISH_CODES | {0x10}),
@@ -260,7 +260,7 @@ REASON_CODES = {
 
 
 def connect_flags(spec, table, column, flags, place):
-    """A CONNECT that ends behind its Connect Flags. `table` has the statements that each byte breaks, in each version."""
+    """A CONNECT that ends behind its Connect Flags. `table` has the statements that each byte breaks by version."""
     for byte, row in enumerate(table):
         kinds = [KINDS_OF_STATEMENTS[column][it] for it in row[column].split() if it in KINDS_OF_STATEMENTS[column]]
         if row[column] != "ok":
@@ -290,8 +290,8 @@ LONGEST = 268_435_455
 
 
 def digits(value):
-    """A variable byte integer in its shortest form (section 2.2.3 of 3.1.1): for each length a condition and the bytes. The
-    first condition that holds decides."""
+    """A variable byte integer in its shortest form (section 2.2.3 of 3.1.1): a condition and the bytes for each length.
+    The first condition that holds decides."""
     forms = []
     for length in range(1, 5):
         last = length - 1
@@ -307,7 +307,7 @@ def little_endian(output):
 
 
 def well_formed(given):
-    """Whether bytes are well-formed UTF-8 without U+0000: table 3-7 of the Unicode Standard, and section 1.5.3 of 3.1.1."""
+    """Whether bytes are well-formed UTF-8 (table 3-7 of the Unicode Standard) without U+0000 (3.1.1, section 1.5.3)."""
     between = lambda byte, low, high: z3.And(z3.UGE(byte, low), z3.ULE(byte, high))
     forms = [
         [(0x01, 0x7F)],

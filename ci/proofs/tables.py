@@ -1,6 +1,6 @@
 """Loads from constant tables at an address that depends on one unknown byte, as short terms.
 
-angr makes a chain of one condition for each address, which z3 and angr itself work on for long. The terms here have one
+angr makes a term with a condition for each address, which takes z3 and angr itself long. The terms here have a
 condition for each run of equal or of consecutive values, and mean the same.
 """
 
@@ -15,7 +15,8 @@ class TableMemory(angr.storage.DefaultMemory):
 
     def load(self, addr, size=None, **kwargs):
         address = getattr(addr, "ast", addr)
-        if isinstance(address, claripy.ast.BV) and address.symbolic and isinstance(size, int):
+        is_plain = isinstance(size, int) and kwargs.get("condition") is None
+        if is_plain and isinstance(address, claripy.ast.BV) and address.symbolic:
             term = self._table(address, size, kwargs.get("endness"))
             if term is not None:
                 return term
@@ -28,7 +29,7 @@ class TableMemory(angr.storage.DefaultMemory):
         [byte] = unknown
         if byte.length != 8:
             return None
-        order = "little" if endness in ("Iend_LE", getattr(self.state.arch, "memory_endness", None)) else "big"
+        order = "little" if endness == "Iend_LE" else "big"
         key = (address.hash(), size, order)
         if key not in terms:
             terms[key] = self._term(address, byte, size, order)
