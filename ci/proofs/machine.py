@@ -178,7 +178,8 @@ def condition(state):
 
 
 def example(*conditions):
-    """Values that meet the conditions, or None if there are none."""
+    """Values that meet the conditions, or None if there are none. If any values do, they are empty, which counts as
+    false."""
     solver = z3.Solver()
     solver.add(*conditions)
     verdict = solver.check()
@@ -192,7 +193,7 @@ def check(paths, expected, assumed, inputs, native, others=()):
     that is assumed, together with the conditions `others`."""
     for path in paths:
         differs = z3.Or([path.answer[name] != value for name, value in expected.items()])
-        if model := example(path.condition, differs):
+        if (model := example(path.condition, differs)) is not None:
             have, want = (in_words(evaluate(model, terms)) for terms in (path.answer, expected))
             raise Wrong(f"{shown(inputs, model)}: the library gives {have}; the specification gives {want}")
         model = example(path.condition, *inputs.small)
@@ -207,9 +208,9 @@ def check(paths, expected, assumed, inputs, native, others=()):
 
 def check_cover(conditions, assumed, inputs):
     missed = lambda conditions: example(assumed, z3.Not(z3.Or(conditions)))
-    if model := missed(conditions):
+    if (model := missed(conditions)) is not None:
         raise Wrong(f"{shown(inputs, model)}: no path covers this input")
-    if not missed(conditions[:-1]):
+    if missed(conditions[:-1]) is None:
         raise Wrong("the check of the cover does not notice that a path is left out")
 
 
