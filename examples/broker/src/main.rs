@@ -169,8 +169,17 @@ Limits, with the default in brackets:
                             all retained messages together [{max_retained_bytes}]
   --connect-timeout SECONDS from the beginning of a connection to its CONNECT [{}]
   --write-timeout SECONDS   the time in which a client reads something [{}]
-",
+{HELP_OF_FAULTS}",
         connect_timeout.as_secs(),
         write_timeout.as_secs()
     )
 }
+
+#[cfg(feature = "faults")]
+const HELP_OF_FAULTS: &str = "
+To test testers:
+
+  --fault NAME              break a rule: a name of src/faults/, or accept:STATEMENT,...
+";
+#[cfg(not(feature = "faults"))]
+const HELP_OF_FAULTS: &str = "";
