@@ -8,8 +8,8 @@ from paho.mqtt.properties import Properties
 
 host, port, version, scenario = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
 QOS = {"publish-qos0": 0, "publish-qos1": 1, "publish-qos2": 2, "will": 0, "no-client-id": 0, "publish-burst": 1,
-       "unsubscribe": 1, "reconnect-qos1": 1, "reconnect-qos2": 2}
-LISTENS = ["subscribe", "ping", "limits"]
+       "unsubscribe": 1, "reconnect-qos1": 1, "reconnect-qos2": 2, "reconnect-burst": 1}
+LISTENS = ["subscribe", "ping", "limits", "reconnect-subscribe"]
 if scenario not in QOS and scenario not in LISTENS:
     sys.exit(127)
 protocol = {"3.1": mqtt.MQTTv31, "3.1.1": mqtt.MQTTv311, "5.0": mqtt.MQTTv5}[version]
@@ -17,16 +17,17 @@ keeps = scenario.startswith("reconnect")
 session = {} if version == "5.0" else {"clean_session": not keeps}
 client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "" if scenario == "no-client-id" else "mqttspec", protocol=protocol,
                      **session)
-messages = {"publish-burst": ["x" * 500] * 5, "publish-qos1": ["1", "2"], "publish-qos2": ["1", "2"],
+messages = {"publish-burst": ["x" * 500] * 5, "reconnect-burst": ["x" * 500] * 5, "publish-qos1": ["1", "2"], "publish-qos2": ["1", "2"],
             "reconnect-qos1": ["1", "2"], "reconnect-qos2": ["1", "2"]}.get(scenario, ["1"])
 state = {"sent": False, "open": 0, "finished": False, "reason": "connection lost"}
 
 
 def publish(*_):
-    count = len(messages) if scenario == "publish-burst" else 1
+    is_burst = scenario.endswith("-burst")
+    count = len(messages) if is_burst else 1
     for _ in range(count):
         state["open"] += 1
-        client.publish("mqttspec/out", messages.pop(), QOS[scenario], retain=scenario == "publish-burst")
+        client.publish("mqttspec/out", messages.pop(), QOS[scenario], retain=is_burst)
 
 
 def connected(client, userdata, flags, reason, properties):

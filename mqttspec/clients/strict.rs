@@ -165,7 +165,7 @@ impl Client {
         scenario: &str,
         fault: Fault,
     ) -> Result<Self, End> {
-        const SCENARIOS: [&str; 13] = [
+        const SCENARIOS: [&str; 15] = [
             "publish-qos0",
             "publish-qos1",
             "publish-qos2",
@@ -179,6 +179,8 @@ impl Client {
             "authenticate",
             "reconnect-qos1",
             "reconnect-qos2",
+            "reconnect-burst",
+            "reconnect-subscribe",
         ];
         if !SCENARIOS.contains(&scenario) {
             return Err(End::Unknown);
@@ -303,6 +305,9 @@ impl Client {
 
     /// Sends again what the broker has not answered, or forgets it.
     async fn resume(&mut self, session_present: bool) -> Result<(), End> {
+        if !session_present {
+            self.unreleased.clear();
+        }
         if !session_present && !self.fault.is("keeps-lost-session") {
             let lost = std::mem::take(&mut self.open);
             // the messages are new ones for the new Session
@@ -314,6 +319,12 @@ impl Client {
         }
         if self.fault.is("forgets-session") {
             return Ok(());
+        }
+        if self.fault.is("forgets-received") {
+            self.unreleased.clear();
+        }
+        if self.fault.is("reverses-open-messages") {
+            self.open.reverse();
         }
         let dup = !self.fault.is("forgets-dup");
         for it in self.open.clone() {
@@ -339,12 +350,12 @@ impl Client {
 
     async fn play(&mut self) -> Result<(), End> {
         let qos = match &self.scenario[..] {
-            "publish-qos1" | "publish-burst" | "unsubscribe" | "reconnect-qos1" => QoS::AtLeastOnce,
+            "publish-qos0" | "will" | "no-client-id" => QoS::AtMostOnce,
             "publish-qos2" | "reconnect-qos2" => QoS::ExactlyOnce,
-            _ => QoS::AtMostOnce,
+            _ => QoS::AtLeastOnce,
         };
         match &self.scenario.clone()[..] {
-            "subscribe" | "ping" | "limits" | "authenticate" => {
+            "subscribe" | "ping" | "limits" | "authenticate" | "reconnect-subscribe" => {
                 self.subscribe().await?;
                 self.listen().await?;
             }
@@ -354,7 +365,7 @@ impl Client {
                 self.publish(qos, false, b"1").await?;
                 self.finish_publishing().await?;
             }
-            "publish-burst" => {
+            "publish-burst" | "reconnect-burst" => {
                 for _ in 0..5 {
                     self.publish(qos, true, &PAYLOAD).await?;
                 }
@@ -372,6 +383,9 @@ impl Client {
             .await?;
         if self.fault.is("sends-after-disconnect") {
             self.send(Packet::PingReq).await?;
+        }
+        if self.fault.is("stays-connected") {
+            self.packets.next().await;
         }
         Ok(())
     }
@@ -393,10 +407,11 @@ impl Client {
         };
         let alias = [Property::TopicAlias(NonZeroU16::MAX)];
         let uses_alias = self.fault.is("uses-topic-alias") && self.version == Version::V5;
+        let dup = self.fault.is("repeats-new-messages");
         let publish = Packet::Publish(Publish {
             delivery: match qos {
                 QoS::AtMostOnce => Delivery::AtMostOnce,
-                qos => Delivery::new(qos, packet_id),
+                qos => Delivery::new(qos, packet_id).with_dup(dup),
             },
             retain,
             properties: Properties::new(if uses_alias { &alias } else { &[] }),
@@ -422,21 +437,25 @@ impl Client {
         Err(End::Failed(reason.to_owned()))
     }
 
-    /// Waits until all messages are answered. Connects again in the scenarios that say so.
+    /// Waits until all messages are answered.
     async fn finish_publishing(&mut self) -> Result<(), End> {
         while !self.open.is_empty() {
-            match self.handle_next().await {
-                Err(End::Lost) if self.scenario.starts_with("reconnect") => {
-                    self.packets = dial(&self.address, self.version).await?;
-                    self.monitor = Monitor::new();
-                    Box::pin(self.greet()).await?;
-                }
-                result => {
-                    result?;
-                }
-            }
+            self.handle_next_or_reconnect().await?;
         }
         Ok(())
+    }
+
+    /// Connects again in the scenarios that say so.
+    async fn handle_next_or_reconnect(&mut self) -> Result<Handled, End> {
+        match self.handle_next().await {
+            Err(End::Lost) if self.scenario.starts_with("reconnect") => {
+                self.packets = dial(&self.address, self.version).await?;
+                self.monitor = Monitor::new();
+                self.greet().await?;
+                Ok(Handled::default())
+            }
+            result => result,
+        }
     }
 
     async fn subscribe(&mut self) -> Result<(), End> {
@@ -460,7 +479,7 @@ impl Client {
 
     /// Handles messages until one with the payload `end` arrives.
     async fn listen(&mut self) -> Result<(), End> {
-        while !self.handle_next().await?.is_end {}
+        while !self.handle_next_or_reconnect().await?.is_end {}
         Ok(())
     }
 
@@ -477,9 +496,14 @@ impl Client {
                 self.take_message(&publish).await?;
             }
             Packet::PubRel(ack) => {
-                self.unreleased.remove(&ack.packet_id);
+                let is_known = self.unreleased.remove(&ack.packet_id);
+                if !is_known && self.fault.is("forgets-received") {
+                    return Ok(Handled::default());
+                }
                 self.send(Packet::PubComp(Ack::new(ack.packet_id))).await?;
             }
+            Packet::PubRec(_)
+                if self.limits.receive_maximum == 1 && self.fault.is("delays-pubrel") => {}
             Packet::PubRec(ack)
                 if !ack.reason_code.is_failure() || self.fault.is("releases-failures") =>
             {

@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use mqtt_wire::Version;
 use mqtt_wire_vectors as vectors;
 
+use crate::case;
+
 /// A statement of a standard.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Statement {
@@ -31,7 +33,7 @@ impl Statement {
         ALL.get_or_init(|| {
             let mut all: Vec<Self> = Vec::new();
             for row in vectors::statements() {
-                let version = version_from(row.version);
+                let version = case::version(row.version);
                 // it has a row for each packet that it binds
                 let is_known = |it: &Self| (it.version, it.id) == (version, row.id);
                 if !all.iter().any(is_known) {
@@ -76,14 +78,6 @@ impl fmt::Display for Statement {
 impl fmt::Debug for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-fn version_from(version: vectors::Version) -> Version {
-    match version {
-        vectors::Version::V3_1 => Version::V3_1,
-        vectors::Version::V3_1_1 => Version::V3_1_1,
-        vectors::Version::V5 => Version::V5,
     }
 }
 

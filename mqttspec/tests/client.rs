@@ -210,6 +210,36 @@ const FAULTS: &[(&str, &str, &[&str], Verdict)] = &[
         Verdict::Breach,
     ),
     (
+        "reverses-open-messages",
+        "/resend-",
+        &["/order-of-resent"],
+        Verdict::Breach,
+    ),
+    (
+        "forgets-received",
+        "/repeated-qos2",
+        &["-after-reconnect"],
+        Verdict::Breach,
+    ),
+    (
+        "repeats-new-messages",
+        "/order-of-resent",
+        &["/new-message-"],
+        Verdict::Breach,
+    ),
+    (
+        "stays-connected",
+        "healthy/publish-qos",
+        &["/closes-after-disconnect"],
+        Verdict::Breach,
+    ),
+    (
+        "delays-pubrel",
+        "/receive-maximum",
+        &["/quota-delays-only-publish"],
+        Verdict::Breach,
+    ),
+    (
         "ignores-receive-maximum",
         "/maximum-packet-size",
         &["/receive-maximum"],
@@ -248,7 +278,7 @@ const FAULTS: &[(&str, &str, &[&str], Verdict)] = &[
     (
         "answers-out-of-order",
         "/resend-",
-        &["/order-of-"],
+        &["/order-of-pub"],
         Verdict::Breach,
     ),
     (
@@ -260,7 +290,7 @@ const FAULTS: &[(&str, &str, &[&str], Verdict)] = &[
     (
         "delivers-twice",
         "/order-of-",
-        &["repeated-qos2"],
+        &["repeated-qos2", "repeated-after-reconnect"],
         Verdict::Breach,
     ),
     (

@@ -1,9 +1,12 @@
 //! `spec-vectors/COVERAGE.md`: every statement of the standards, its vectors, and the function that enforces it or the
 //! reason why none does. The test compares the page with a new one; with `UPDATE=1` it writes it.
 
+mod live;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use self::live::{LiveRuns, Subject};
 use crate::fixtures::{self, Vector, packet_vectors};
 use crate::source;
 use mqtt_wire::Statement;
@@ -86,20 +89,16 @@ fn the_tests_that_show_an_exception_exist() {
 #[test]
 fn every_statement_is_shown_by_a_live_run_or_has_a_reason() {
     let page = Page::new();
-    for row in &page.statements {
-        let live = &page.live[&row.key()];
-        let name = format!("{} {}", row.version, row.id);
-        match &live.reason {
-            None => assert!(live.is_shown(), "{name} is not shown, and has no reason"),
-            Some(_) => assert!(!live.is_shown(), "{name} is shown, and has a reason"),
-        }
+    for run in &page.live {
+        run.check(&page.statements);
     }
 }
 
 /// The data of the page.
 struct Page {
     statements: Vec<Row>,
-    live: BTreeMap<Key, Live>,
+    /// With brokers and with clients.
+    live: [LiveRuns; 2],
     exceptions: BTreeMap<Key, Exception>,
     evidence: BTreeMap<Key, Evidence>,
     /// The functions that make each kind of error or breach.
@@ -128,36 +127,6 @@ impl Row {
 struct Exception {
     reason: String,
     shown_by: String,
-}
-
-/// How `mqttspec` shows a statement with a live broker.
-#[derive(Default)]
-struct Live {
-    scenarios: Vec<String>,
-    /// A client breaks it, and the broker has to refuse that.
-    by_packet_cases: bool,
-    /// The monitor finds it if the broker breaks it.
-    by_monitor: bool,
-    /// The kind of reason why none of these shows it, and the reason.
-    reason: Option<(String, String)>,
-}
-
-impl Live {
-    fn is_shown(&self) -> bool {
-        !self.scenarios.is_empty() || self.by_packet_cases || self.by_monitor
-    }
-
-    /// Whether each run shows it, with all cases.
-    fn is_covered(&self) -> bool {
-        let reason = self.reason.as_ref();
-        self.is_shown() || reason.is_some_and(|(why, _)| why == "every case")
-    }
-
-    /// Whether a broker's behaviour shows it, if the broker is set up for it.
-    fn is_visible(&self) -> bool {
-        let reason = self.reason.as_ref();
-        self.is_covered() || reason.is_none_or(|(why, _)| why == "set up")
-    }
 }
 
 #[derive(Default)]
@@ -212,7 +181,7 @@ impl Page {
             )
         });
         Self {
-            live: live(&statements),
+            live: [Subject::Broker, Subject::Client].map(|it| LiveRuns::new(it, &statements)),
             evidence: evidence(&statements),
             makers: source::makers_of_kinds(),
             exceptions: exceptions.collect(),
@@ -223,11 +192,13 @@ impl Page {
     fn write(&self) -> String {
         let mut text = String::from(HEAD);
         self.write_summary(&mut text);
-        self.write_live_summary(&mut text);
+        for run in &self.live {
+            run.write_summary(&mut text);
+        }
         for version in ["3.1", "3.1.1", "5.0"] {
             writeln!(text, "\n## {version}\n").unwrap();
-            text.push_str("| statement | section | level | rule | refused / accepted vectors | enforced by | shown with a live broker by |\n");
-            text.push_str("|---|---|---|---|---|---|---|\n");
+            text.push_str("| statement | section | level | rule | refused / accepted vectors | enforced by | shown with a live broker by | with a live client by |\n");
+            text.push_str("|---|---|---|---|---|---|---|---|\n");
             for row in self.statements.iter().filter(|row| row.version == version) {
                 self.write_row(row, &mut text);
             }
@@ -267,45 +238,6 @@ impl Page {
                 .unwrap();
             }
         }
-    }
-
-    fn write_live_summary(&self, text: &mut String) {
-        text.push_str(HEAD_OF_LIVE);
-        let mut all = [0; 6];
-        for version in ["3.1", "3.1.1", "5.0"] {
-            let of_version = self.live.iter().filter(|((of, _), _)| of == version);
-            let live: Vec<_> = of_version.map(|(_, live)| live).collect();
-            let count = |is: fn(&Live) -> bool| live.iter().filter(|it| is(it)).count();
-            let counts = [
-                live.len(),
-                count(|it| it.by_packet_cases),
-                count(|it| !it.scenarios.is_empty()),
-                count(|it| it.by_monitor),
-                count(Live::is_covered),
-                count(Live::is_visible),
-            ];
-            write_live_row(version, counts, text);
-            all.iter_mut().zip(counts).for_each(|(sum, it)| *sum += it);
-        }
-        write_live_row("all", all, text);
-    }
-
-    fn live_cell(&self, row: &Row) -> String {
-        let live = &self.live[&row.key()];
-        let mut by = Vec::new();
-        if let [first, rest @ ..] = &live.scenarios[..] {
-            by.push(match rest.len() {
-                0 => format!("scenario `{first}`"),
-                more => format!("scenario `{first}` and {more} more"),
-            });
-        }
-        by.extend(live.by_packet_cases.then(|| "packet cases".to_owned()));
-        by.extend(live.by_monitor.then(|| "the monitor".to_owned()));
-        by.extend(live.reason.as_ref().map(|(why, reason)| match &why[..] {
-            "every case" => format!("every case: {reason}"),
-            _ => format!("nothing ({why}): {reason}"),
-        }));
-        by.join("; ")
     }
 
     /// The functions that make this kind of error in these packets: those of other packets' files are left out.
@@ -375,22 +307,10 @@ impl Page {
         writeln!(
             text,
             "| {id} | {section} | {level} | {rule} | {vectors} | {enforced} | {} |",
-            self.live_cell(row)
+            self.live.each_ref().map(|run| run.cell(row)).join(" | ")
         )
         .unwrap();
     }
-}
-
-fn write_live_row(version: &str, counts: [usize; 6], text: &mut String) {
-    let [all, packets, scenarios, monitor, covered, visible] = counts;
-    let part = |whole: usize| format!("{:.1} %", covered as f64 * 100.0 / whole as f64);
-    writeln!(
-        text,
-        "| {version} | {all} | {packets} | {scenarios} | {monitor} | {covered} ({}) | {covered} of {visible} ({}) |",
-        part(all),
-        part(visible)
-    )
-    .unwrap();
 }
 
 /// The files of `src/packet/` for the vectors in a folder.
@@ -413,70 +333,6 @@ Levels: `packet` rules can be decided from the bytes of one packet, `stream` rul
 `session`, `transport` and `advice` rules are beyond a codec, except the fate of a Will and topic matching.
 
 ";
-
-const HEAD_OF_LIVE: &str = "
-## With a live broker
-
-[`mqttspec`](../mqttspec/) plays packet cases and scenarios with a live broker, and a monitor judges each packet of the
-broker. `mqttspec/scenarios.csv` lists the scenarios, and `mqttspec/not-live.csv` the reasons why nothing shows a
-statement: it binds only the Client, it is about a codec or a transport, it is advice, nothing can cause it from outside,
-or the broker has to be set up for it. All but the last do not count as the visible behaviour of a broker.
-
-| version | statements | packet cases | scenarios | monitor | shown | of the visible behaviour |
-|---|---|---|---|---|---|---|
-";
-
-fn live(statements: &[Row]) -> BTreeMap<Key, Live> {
-    let mut live: BTreeMap<Key, Live> = statements
-        .iter()
-        .map(|row| (row.key(), Live::default()))
-        .collect();
-    let mut change = |key: Key, change: &mut dyn FnMut(&mut Live)| {
-        let found = live.get_mut(&key);
-        change(found.unwrap_or_else(|| panic!("no statement {key:?}")));
-    };
-    let key = |statement: &str| {
-        let (version, id) = statement[1..].split_once(' ').unwrap();
-        (version.to_owned(), id.to_owned())
-    };
-    for Vector { json, .. } in packet_vectors("invalid") {
-        let is_of_client = json["direction"] == "client-to-server";
-        for statement in strings(&json["statements"]) {
-            change(key(statement), &mut |live| match is_of_client {
-                true => live.by_packet_cases = true,
-                false => live.by_monitor = true,
-            });
-        }
-    }
-    for (_, json) in fixtures::vectors("invalid", |folder| folder == "conversations") {
-        for breach in json["breaches"].as_array().unwrap() {
-            let is_of_client = breach["from"] == "client";
-            for statement in strings(&breach["statements"]) {
-                change(key(statement), &mut |live| match is_of_client {
-                    true => live.by_packet_cases = true,
-                    false => live.by_monitor = true,
-                });
-            }
-        }
-    }
-    for row in fixtures::read_csv("../mqttspec/scenarios.csv") {
-        let [version, id, scenario] = &row[..] else {
-            panic!("{row:?}");
-        };
-        change((version.clone(), id.clone()), &mut |live| {
-            live.scenarios.push(scenario.clone());
-        });
-    }
-    for row in fixtures::read_csv("../mqttspec/not-live.csv") {
-        let [version, id, why, reason] = &row[..] else {
-            panic!("{row:?}");
-        };
-        change((version.clone(), id.clone()), &mut |live| {
-            live.reason = Some((why.clone(), reason.clone()));
-        });
-    }
-    live
-}
 
 fn evidence(statements: &[Row]) -> BTreeMap<Key, Evidence> {
     let mut evidence: BTreeMap<Key, Evidence> = statements

@@ -72,6 +72,7 @@ pub struct Broker {
     listener: TcpListener,
     pub program: Program,
     pub version: Version,
+    pub scenario: Scenario,
     pub patience: Patience,
     connection: Option<Connection>,
     /// The last packet that was waited for.
@@ -108,6 +109,7 @@ impl Broker {
             listener,
             program: Program::start(command, port, version, scenario)?,
             version,
+            scenario,
             patience,
             connection: None,
             asked: None,

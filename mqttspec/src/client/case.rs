@@ -476,6 +476,30 @@ mod tests {
         }
     }
 
+    /// `tests/it/coverage.rs` reads the list.
+    #[test]
+    fn the_list_of_cases_is_current() {
+        let mut list = String::from("version,id,case\n");
+        for case in all() {
+            if let Task::Healthy = case.task {
+                continue;
+            }
+            for statement in &case.case.statements {
+                let (version, id) = (case.case.version, statement.id());
+                list += &format!("{version},{id},{}\n", case.case.name);
+            }
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/client-cases.csv");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, &list).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            written == list,
+            "mqttspec/client-cases.csv is not current: UPDATE=1 cargo test -p mqttspec --lib"
+        );
+    }
+
     #[test]
     fn every_refused_packet_of_a_server_is_a_case() {
         let names: BTreeSet<_> = all().into_iter().map(|it| it.case.comment).collect();

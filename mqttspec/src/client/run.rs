@@ -214,7 +214,7 @@ fn play_healthy(
             PacketType::Connect => times.0 = started.elapsed(),
             _ => times.1 = times.1.max(asked.elapsed()),
         }
-        if scenario != Scenario::PublishBurst && *packet_type != PacketType::Publish
+        if !scenario.is_burst() && *packet_type != PacketType::Publish
             || matches!(scenario, Scenario::PublishQos1 | Scenario::PublishQos2)
         {
             waits(broker)?;

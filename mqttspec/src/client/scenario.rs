@@ -20,10 +20,12 @@ pub enum Scenario {
     Authenticate,
     ReconnectQos1,
     ReconnectQos2,
+    ReconnectBurst,
+    ReconnectSubscribe,
 }
 
 impl Scenario {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::PublishQos0,
         Self::PublishQos1,
         Self::PublishQos2,
@@ -37,6 +39,8 @@ impl Scenario {
         Self::Authenticate,
         Self::ReconnectQos1,
         Self::ReconnectQos2,
+        Self::ReconnectBurst,
+        Self::ReconnectSubscribe,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -54,6 +58,8 @@ impl Scenario {
             Self::Authenticate => "authenticate",
             Self::ReconnectQos1 => "reconnect-qos1",
             Self::ReconnectQos2 => "reconnect-qos2",
+            Self::ReconnectBurst => "reconnect-burst",
+            Self::ReconnectSubscribe => "reconnect-subscribe",
         }
     }
 
@@ -66,11 +72,20 @@ impl Scenario {
         }
     }
 
+    /// Whether the program publishes without waiting for answers.
+    pub const fn is_burst(self) -> bool {
+        matches!(self, Self::PublishBurst | Self::ReconnectBurst)
+    }
+
     /// Whether the program subscribes and then waits for messages.
     pub const fn is_listening(self) -> bool {
         matches!(
             self,
-            Self::Subscribe | Self::Ping | Self::Limits | Self::Authenticate
+            Self::Subscribe
+                | Self::Ping
+                | Self::Limits
+                | Self::Authenticate
+                | Self::ReconnectSubscribe
         )
     }
 
@@ -83,7 +98,7 @@ impl Scenario {
             Self::PublishQos2 | Self::ReconnectQos2 => {
                 &[P::Connect, P::Publish, P::PubRel, P::Publish, P::PubRel]
             }
-            Self::PublishBurst => &[
+            Self::PublishBurst | Self::ReconnectBurst => &[
                 P::Connect,
                 P::Publish,
                 P::Publish,
@@ -92,7 +107,9 @@ impl Scenario {
                 P::Publish,
             ],
             // another case waits for the PINGREQ
-            Self::Subscribe | Self::Limits | Self::Ping => &[P::Connect, P::Subscribe],
+            Self::Subscribe | Self::Limits | Self::Ping | Self::ReconnectSubscribe => {
+                &[P::Connect, P::Subscribe]
+            }
             Self::Unsubscribe => &[P::Connect, P::Subscribe, P::Unsubscribe, P::Publish],
             Self::Authenticate => &[P::Connect, P::Auth, P::Subscribe],
         }

@@ -1,5 +1,7 @@
 //! Rules beyond a single packet that a client shows in a scenario.
 
+mod reconnect;
+
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::{Duration, Instant};
 
@@ -61,29 +63,68 @@ pub static ALL: &[Session] = &[
     Session {
         name: "resend-qos1",
         comment: "After a reconnect the Client sends an open QoS 1 PUBLISH again.",
-        v3_1_1: &["MQTT-4.4.0-1", "MQTT-3.3.1-1"],
-        v5: &["MQTT-4.4.0-1", "MQTT-3.3.1-1"],
+        v3_1_1: &[
+            "MQTT-4.4.0-1",
+            "MQTT-3.3.1-1",
+            "MQTT-2.3.1-3",
+            "MQTT-3.1.2-4",
+            "MQTT-4.1.0-1",
+        ],
+        v5: &[
+            "MQTT-4.4.0-1",
+            "MQTT-3.3.1-1",
+            "MQTT-4.3.2-3",
+            "MQTT-3.1.2-23",
+            "MQTT-4.1.0-1",
+        ],
         scenario: Scenario::ReconnectQos1,
         most_copies: 0,
-        play: resend_publish,
+        play: reconnect::resend_publish,
     },
     Session {
         name: "resend-qos2",
         comment: "After a reconnect the Client sends an open QoS 2 PUBLISH again.",
-        v3_1_1: &["MQTT-4.4.0-1", "MQTT-3.3.1-1"],
-        v5: &["MQTT-4.4.0-1", "MQTT-3.3.1-1"],
+        v3_1_1: &["MQTT-4.4.0-1", "MQTT-3.3.1-1", "MQTT-2.3.1-3"],
+        v5: &["MQTT-4.4.0-1", "MQTT-3.3.1-1", "MQTT-4.3.3-3"],
         scenario: Scenario::ReconnectQos2,
         most_copies: 0,
-        play: resend_publish,
+        play: reconnect::resend_publish,
     },
     Session {
         name: "resend-pubrel",
         comment: "After a reconnect the Client sends an open PUBREL again, and not its PUBLISH.",
         v3_1_1: &["MQTT-4.4.0-1", "MQTT-4.3.3-1"],
-        v5: &["MQTT-4.4.0-1", "MQTT-4.3.3-6"],
+        v5: &["MQTT-4.4.0-1", "MQTT-4.3.3-6", "MQTT-4.3.3-5"],
         scenario: Scenario::ReconnectQos2,
         most_copies: 0,
-        play: resend_pubrel,
+        play: reconnect::resend_pubrel,
+    },
+    Session {
+        name: "order-of-resent",
+        comment: "After a reconnect the Client sends its open PUBLISHes again in their order.",
+        v3_1_1: &["MQTT-4.6.0-1"],
+        v5: &["MQTT-4.6.0-1"],
+        scenario: Scenario::ReconnectBurst,
+        most_copies: 0,
+        play: reconnect::order_of_resent,
+    },
+    Session {
+        name: "repeated-after-reconnect",
+        comment: "After a reconnect the Client knows a QoS 2 message again that it has received.",
+        v3_1_1: &["MQTT-4.3.3-2", "MQTT-4.1.0-1"],
+        v5: &["MQTT-4.3.3-10", "MQTT-4.1.0-1"],
+        scenario: Scenario::ReconnectSubscribe,
+        most_copies: 1,
+        play: reconnect::repeated,
+    },
+    Session {
+        name: "released-after-reconnect",
+        comment: "After a reconnect the Client answers the PUBREL of a message that it has received.",
+        v3_1_1: &["MQTT-4.3.3-2"],
+        v5: &["MQTT-4.3.3-11"],
+        scenario: Scenario::ReconnectSubscribe,
+        most_copies: 1,
+        play: reconnect::released,
     },
     Session {
         name: "session-lost",
@@ -92,7 +133,7 @@ pub static ALL: &[Session] = &[
         v5: &["MQTT-3.2.2-5"],
         scenario: Scenario::ReconnectQos2,
         most_copies: 0,
-        play: session_lost,
+        play: reconnect::session_lost,
     },
     Session {
         name: "keep-alive",
@@ -116,10 +157,19 @@ pub static ALL: &[Session] = &[
         name: "receive-maximum",
         comment: "The Client has no more open PUBLISHes than the Receive Maximum of the Server.",
         v3_1_1: &[],
-        v5: &["MQTT-3.3.4-7", "MQTT-4.9.0-2"],
+        v5: &["MQTT-3.3.4-7", "MQTT-4.9.0-2", "MQTT-4.9.0-1"],
         scenario: Scenario::PublishBurst,
         most_copies: 0,
         play: receive_maximum,
+    },
+    Session {
+        name: "quota-delays-only-publish",
+        comment: "With a send quota of 0 the Client delays PUBLISHes, and no PUBREL.",
+        v3_1_1: &[],
+        v5: &["MQTT-3.3.4-8", "MQTT-4.9.0-3"],
+        scenario: Scenario::PublishQos2,
+        most_copies: 0,
+        play: quota_delays_only_publish,
     },
     Session {
         name: "maximum-packet-size",
@@ -187,8 +237,8 @@ pub static ALL: &[Session] = &[
     Session {
         name: "order-of-puback",
         comment: "The Client sends PUBACKs in the order of the PUBLISHes.",
-        v3_1_1: &["MQTT-4.6.0-2"],
-        v5: &["MQTT-4.6.0-2"],
+        v3_1_1: &["MQTT-4.6.0-2", "MQTT-4.5.0-2"],
+        v5: &["MQTT-4.6.0-2", "MQTT-4.5.0-2"],
         scenario: Scenario::Subscribe,
         most_copies: 3,
         play: order_of_puback,
@@ -196,8 +246,8 @@ pub static ALL: &[Session] = &[
     Session {
         name: "order-of-pubrec",
         comment: "The Client sends PUBRECs in the order of the PUBLISHes.",
-        v3_1_1: &["MQTT-4.6.0-3"],
-        v5: &["MQTT-4.6.0-3"],
+        v3_1_1: &["MQTT-4.6.0-3", "MQTT-4.5.0-2"],
+        v5: &["MQTT-4.6.0-3", "MQTT-4.5.0-2"],
         scenario: Scenario::Subscribe,
         most_copies: 3,
         play: order_of_pubrec,
@@ -239,81 +289,34 @@ pub static ALL: &[Session] = &[
         most_copies: 0,
         play: pubrec_failure,
     },
+    Session {
+        name: "new-message-qos1",
+        comment: "The Client sends a new QoS 1 message with DUP 0.",
+        v3_1_1: &["MQTT-4.3.2-1"],
+        v5: &["MQTT-4.3.2-2"],
+        scenario: Scenario::PublishQos1,
+        most_copies: 0,
+        play: new_messages,
+    },
+    Session {
+        name: "new-message-qos2",
+        comment: "The Client sends a new QoS 2 message with DUP 0.",
+        v3_1_1: &["MQTT-4.3.3-1"],
+        v5: &["MQTT-4.3.3-2"],
+        scenario: Scenario::PublishQos2,
+        most_copies: 0,
+        play: new_messages,
+    },
+    Session {
+        name: "closes-after-disconnect",
+        comment: "The Client closes the connection after its DISCONNECT.",
+        v3_1_1: &["MQTT-3.14.4-1"],
+        v5: &["MQTT-3.14.4-2"],
+        scenario: Scenario::PublishQos0,
+        most_copies: 0,
+        play: closes_after_disconnect,
+    },
 ];
-
-fn resend_publish(broker: &mut Broker) -> Result<Outcome, Missing> {
-    let session = connect(broker)?;
-    let first = broker.expect(PacketType::Publish)?;
-    if let Some(outcome) = reconnect(broker, session, true)? {
-        return Ok(outcome);
-    }
-    let is_again = |it: &Received| it.packet_type == PacketType::Publish && is_of(it, &first);
-    Ok(match find(broker, is_again)? {
-        Some(it) if it.bytes.first().is_some_and(|it| it & 0x08 != 0) => {
-            Keeps("it sent the PUBLISH again with DUP 1")
-        }
-        Some(_) => Breaks("it sent the PUBLISH again with DUP 0".into()),
-        None => Breaks("it did not send the PUBLISH with its identifier again".into()),
-    })
-}
-
-fn resend_pubrel(broker: &mut Broker) -> Result<Outcome, Missing> {
-    let session = connect(broker)?;
-    broker.expect(PacketType::Publish)?;
-    broker.answer();
-    let first = broker.expect(PacketType::PubRel)?;
-    if let Some(outcome) = reconnect(broker, session, true)? {
-        return Ok(outcome);
-    }
-    Ok(match find(broker, |it| is_of(it, &first))? {
-        Some(it) if it.packet_type == PacketType::PubRel => Keeps("it sent the PUBREL again"),
-        Some(it) => Breaks(format!("it sent {} again after its PUBREL", it.packet_type)),
-        None => Breaks("it did not send the PUBREL again".into()),
-    })
-}
-
-fn session_lost(broker: &mut Broker) -> Result<Outcome, Missing> {
-    let session = connect(broker)?;
-    broker.expect(PacketType::Publish)?;
-    broker.answer();
-    let first = broker.expect(PacketType::PubRel)?;
-    if let Some(outcome) = reconnect(broker, session, false)? {
-        return Ok(outcome);
-    }
-    let is_release = |it: &Received| it.packet_type == PacketType::PubRel && is_of(it, &first);
-    Ok(match find(broker, is_release) {
-        Ok(Some(_)) => Breaks("it sent a PUBREL of the old Session".into()),
-        _ => Keeps("it sent no PUBREL of the old Session"),
-    })
-}
-
-fn is_of(packet: &Received, first: &Received) -> bool {
-    packet.packet_id.is_some() && packet.packet_id == first.packet_id
-}
-
-/// Loses the connection and accepts the next one, with Session Present or without.
-fn reconnect(
-    broker: &mut Broker,
-    session_expiry_interval: u32,
-    session_present: bool,
-) -> Result<Option<Outcome>, Missing> {
-    broker.close();
-    if session_expiry_interval == 0 {
-        let reason = "the Session of the program ends with the connection";
-        return Ok(Some(DoesNotApply(reason.into())));
-    }
-    if let Err(missing) = broker.accept() {
-        return Ok(Some(DoesNotApply(missing.to_string())));
-    }
-    broker.session_present = session_present;
-    let connect = broker.expect(PacketType::Connect)?;
-    if Connect::decode(&connect.bytes).is_ok_and(|it| it.clean_start) {
-        let reason = "the program asks for a new Session when it connects again";
-        return Ok(Some(DoesNotApply(reason.into())));
-    }
-    broker.answer();
-    Ok(None)
-}
 
 fn keep_alive(broker: &mut Broker) -> Result<Outcome, Missing> {
     broker.accept()?;
@@ -400,6 +403,17 @@ fn receive_maximum(broker: &mut Broker) -> Result<Outcome, Missing> {
     Ok(Keeps(
         "it had two open PUBLISHes, and sent more after the PUBACKs",
     ))
+}
+
+fn quota_delays_only_publish(broker: &mut Broker) -> Result<Outcome, Missing> {
+    broker.announced = vec![Property::ReceiveMaximum(NonZeroU16::MIN)];
+    connect(broker)?;
+    broker.expect(PacketType::Publish)?;
+    broker.answer();
+    Ok(match answers(broker, PacketType::PubRel)? {
+        true => Keeps("it sent the PUBREL with a send quota of 0"),
+        false => Breaks("it sent no PUBREL after the PUBREC, with a send quota of 0".into()),
+    })
 }
 
 fn maximum_packet_size(broker: &mut Broker) -> Result<Outcome, Missing> {
@@ -567,6 +581,42 @@ fn pubrec_failure(broker: &mut Broker) -> Result<Outcome, Missing> {
     })
 }
 
+fn new_messages(broker: &mut Broker) -> Result<Outcome, Missing> {
+    connect(broker)?;
+    for packet_type in broker.scenario.packets().iter().skip(1) {
+        let packet = broker.expect(*packet_type)?;
+        if *packet_type == PacketType::Publish && is_dup(&packet) {
+            return Ok(Breaks("it sent a new message with DUP 1".into()));
+        }
+        broker.answer();
+    }
+    Ok(Keeps("it sent two new messages with DUP 0"))
+}
+
+fn closes_after_disconnect(broker: &mut Broker) -> Result<Outcome, Missing> {
+    connect(broker)?;
+    broker.expect(PacketType::Publish)?;
+    broker.expect(PacketType::Disconnect)?;
+    // the standard has no limit for the time
+    let patience = broker.patience.answer * 2;
+    let until = Instant::now() + patience;
+    loop {
+        match broker.next(until) {
+            Event::Closed => return Ok(Keeps("it closed the connection")),
+            // the monitor reports it
+            Event::Packet(_) => {}
+            Event::Silence => {
+                let reason = format!("it left the connection open for {patience:.1?}");
+                return Ok(Breaks(reason));
+            }
+        }
+    }
+}
+
+fn is_dup(packet: &Received) -> bool {
+    packet.bytes.first().is_some_and(|it| it & 0x08 != 0)
+}
+
 /// Accepts the client, and returns how many seconds its Session outlives the connection.
 fn connect(broker: &mut Broker) -> Result<u32, Missing> {
     broker.accept()?;
@@ -588,25 +638,6 @@ fn answers(broker: &mut Broker, packet_type: PacketType) -> Result<bool, Missing
         Ok(_) => Ok(true),
         Err(Missing::Packet(_)) => Ok(false),
         Err(missing) => Err(missing),
-    }
-}
-
-/// Waits for a packet; `None` if it does not come. An error if the client closes the connection.
-fn find(
-    broker: &mut Broker,
-    is_wanted: impl Fn(&Received) -> bool,
-) -> Result<Option<Received>, Missing> {
-    let until = Instant::now() + broker.patience.answer;
-    loop {
-        match broker.next(until) {
-            Event::Packet(it) if is_wanted(&it) => return Ok(Some(it)),
-            Event::Packet(_) => {}
-            Event::Closed => {
-                let text = "the client closes the connection after its reconnect";
-                return Err(Missing::Closed(text.into()));
-            }
-            Event::Silence => return Ok(None),
-        }
     }
 }
 
