@@ -46,7 +46,7 @@ WHY = {
     "ring": "the cryptography of TLS",
     "rustls": "TLS",
     "rustls-native-certs": "the certificates that the system trusts",
-    "rustix": "to end a program and what it has started",
+    "rustix": "to wait for several sockets, and to end a program and what it has started",
     "serde": "packets and vectors as data",
     "serde_json": "JSON",
     "serde_path_to_error": "the place of an error in JSON",

@@ -1,9 +1,10 @@
 //! `mqtt-explain proxy`: forwards connections to a server, and shows their packets.
 //!
-//! For each connection, two threads forward the bytes and put a copy of them into a queue. They
-//! never wait for the queue: bytes that do not fit are skipped. The main thread takes the copies
-//! out, decodes them and writes.
+//! For each connection, a thread forwards the bytes and puts a copy of them into a queue. It never
+//! waits for the queue: bytes that do not fit are skipped. The main thread takes the copies out,
+//! decodes them and writes. With TLS or WebSocket there are two threads, one for each direction.
 
+mod plain;
 mod queue;
 mod record;
 mod relay;

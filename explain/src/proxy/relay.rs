@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use mqtt_wire::Sender;
 
+use super::plain;
 use super::queue::{Content, End, Message, Queue};
 use super::socket::Socket;
 use super::tls;
@@ -106,9 +107,13 @@ impl Connection {
         };
         let from_client = direction(Sender::Client, &client, &server);
         let from_server = direction(Sender::Server, &server, &client);
-        match &self.upstream.websocket {
-            None => forward_to_tcp(from_client, from_server),
-            Some(target) => self.forward_to_websocket(target, from_client, from_server),
+        match (&self.upstream.websocket, client.plain(), server.plain()) {
+            (Some(target), _, _) => self.forward_to_websocket(target, from_client, from_server),
+            (None, Some(client), Some(server)) if !plain::begins_with_get(client, server)? => {
+                let to_server = plain::Flow::new(from_client, client, server);
+                plain::forward([to_server?, plain::Flow::new(from_server, server, client)?])
+            }
+            (None, _, _) => forward_to_tcp(from_client, from_server),
         }
     }
 
@@ -220,10 +225,10 @@ fn split_head(bytes: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// One direction of a connection.
-struct Direction<'a> {
+pub struct Direction<'a> {
     from: &'a Socket,
     to: &'a Socket,
-    tap: Tap<'a>,
+    pub tap: Tap<'a>,
     /// It has ended already.
     end: Option<End>,
 }
@@ -313,11 +318,15 @@ impl Direction<'_> {
             // the other end may be closed already
             let _ = frames.close();
         }
+        self.pass_end(end);
+    }
+
+    pub fn pass_end(&self, end: End) {
         // an error only means that the other end is closed already
         let _ = match end {
-            End::Closed => to.shutdown(Shutdown::Write),
+            End::Closed => self.to.shutdown(Shutdown::Write),
             // nothing can reach this side any more
-            End::Reset(_) => to.shutdown(Shutdown::Both),
+            End::Reset(_) => self.to.shutdown(Shutdown::Both),
             // there may still be bytes in the other direction
             End::Refused => self.from.shutdown(Shutdown::Read),
         };
@@ -339,7 +348,7 @@ impl Direction<'_> {
 }
 
 /// Puts copies of the bytes of one direction into the queue.
-struct Tap<'a> {
+pub struct Tap<'a> {
     /// `None` if the connection is not shown.
     connection: Option<&'a Connection>,
     sender: Sender,
@@ -351,7 +360,7 @@ struct Tap<'a> {
 }
 
 impl Tap<'_> {
-    fn copy(&mut self, bytes: &[u8]) {
+    pub fn copy(&mut self, bytes: &[u8]) {
         let Some(connection) = self.connection else {
             return;
         };
@@ -377,7 +386,7 @@ impl Tap<'_> {
         }
     }
 
-    fn end(&self, end: End) {
+    pub fn end(&self, end: End) {
         if let Some(connection) = self.connection {
             let message = connection.message(Content::Ended {
                 sender: self.sender,

@@ -19,6 +19,14 @@ impl Socket {
         }
     }
 
+    /// The socket, if it has no TLS.
+    pub fn plain(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Plain(tcp) => Some(tcp),
+            Self::Tls(_) => None,
+        }
+    }
+
     /// Reads some bytes; none means that the other end sends no more.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {

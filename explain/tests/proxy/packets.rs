@@ -305,6 +305,28 @@ fn forwards_a_half_closed_connection() {
     assert!(server < client, "{output}");
 }
 
+/// Each side writes more than the sockets can hold, and the server reads only after that.
+#[test]
+fn a_side_that_does_not_read_delays_one_direction_only() {
+    const LENGTH: usize = 40_000_000;
+    let (upstream, serving) = server(1, |_, mut stream| {
+        stream.write_all(&vec![1; LENGTH]).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_all(&stream).len(), LENGTH);
+    });
+    let proxy = Proxy::start(upstream, &["--once", "--summary"]);
+    let client = proxy.connect();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            (&client).write_all(&vec![2; LENGTH]).unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+        });
+        assert_eq!(read_all(&client).len(), LENGTH);
+    });
+    serving.join().unwrap();
+    proxy.finish();
+}
+
 #[test]
 fn serves_many_at_once() {
     const CLIENTS: usize = 20;
