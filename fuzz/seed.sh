@@ -14,6 +14,9 @@ VECTORS = pathlib.Path("../spec-vectors")
 # in the order of `invariants::dialects`
 VERSIONS = ["3.1", "3.1.1", "5.0"]
 ACCEPT = 6
+# for the target `laws`: encodings with a changed byte; copies for a Server of 5.0, then of 3.1.1; streams
+LAWS = {0x00: [2, 1], 0x55: [5 + 6, 7, 3, 1]}
+CUTS = 0xAA
 
 
 def wire(packet):
@@ -38,6 +41,9 @@ def of_packet(vector):
         yield "frame", bytes([dialect, 0, 1]) + packet
         yield "chunks", bytes([dialect, 0]) + packet
         yield "reencode", bytes([dialect]) + without_length(packet)
+        for law, options in LAWS.items():
+            yield "laws", bytes([law, dialect, *options]) + without_length(packet)
+        yield "laws", bytes([CUTS, dialect, 0xFF]) + packet
         yield "differential", bytes([dialect]) + without_length(packet)
         if from_server:
             yield "c-peer", bytes([dialect]) + without_length(packet)
@@ -46,6 +52,7 @@ def of_packet(vector):
     if packet[:1] == b"\x10":
         yield "frame", bytes([ACCEPT, 0, 1]) + packet
         yield "chunks", bytes([ACCEPT, 0]) + packet
+        yield "laws", bytes([CUTS, ACCEPT, 0xFF]) + packet
     yield "explain", b"\x00" + packet
     yield "explain", b"\x10" + packet.hex(" ").encode()
 
@@ -97,6 +104,7 @@ def of_stream(path):
         yield "chunks", bytes([dialect, 4, 1, 2, 30, 0]) + stream
     if not from_server:
         yield "chunks", bytes([ACCEPT, 0]) + stream
+        yield "laws", bytes([CUTS, ACCEPT, 0xFF]) + stream
         yield "frame", bytes([ACCEPT, 0, 7]) + stream
     yield "explain", bytes([8 if from_server else 4]) + stream
 

@@ -1,5 +1,7 @@
-//! Tries every short input in each dialect: nothing panics, framing and decoding agree, and an accepted packet is encoded
-//! again in no more bytes and is equal.
+//! Tries every short input in each dialect: nothing panics, framing and decoding agree, and the laws of
+//! `tests/it/invariants/canonical.rs` hold. An accepted packet is encoded again in its canonical form, each other form of it is
+//! accepted, and no two canonical forms decode to equal packets. A decoder that gets an accepted packet in two pieces returns
+//! the same packet.
 //!
 //! 1. Every string of up to three bytes.
 //! 2. Every packet of up to nine bytes with any fixed header and other bytes from `ALPHABET`.
@@ -7,10 +9,17 @@
 //!
 //! Prints the first wrong case and exits with status 101.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use mqtt_wire::{Dialect, FrameRef, NextFrame, Packet, Sender, Version};
+use mqtt_wire::{Dialect, FrameDecoder, FrameRef, Limits, NextFrame, Packet, Sender, Version};
+
+#[allow(dead_code)] // the tests use the rest
+#[path = "../../tests/it/invariants/canonical.rs"]
+mod canonical;
+
+use canonical::LIBRARY;
 
 /// Lengths, counts, flags and options; the identifiers of a property of one byte, of text and of a pair; bytes that end
 /// a number and that do not; a wildcard, a separator, and a byte that is invalid UTF-8.
@@ -18,8 +27,13 @@ const ALPHABET: [u8; 8] = [0x00, 0x01, 0x02, 0x1f, 0x26, b'+', b'/', 0x80];
 
 static CASES: AtomicU64 = AtomicU64::new(0);
 static ACCEPTED: AtomicU64 = AtomicU64::new(0);
+static CANONICAL: AtomicU64 = AtomicU64::new(0);
 
 fn main() {
+    assert!(
+        two_forms(&mut vec![(7, 1), (8, 2), (7, 3), (8, 2)])
+            && !two_forms(&mut vec![(8, 2), (8, 2)])
+    );
     // one thread for each dialect
     thread::scope(|scope| {
         for version in Version::ALL {
@@ -30,24 +44,38 @@ fn main() {
                         dialect,
                         cases: 0,
                         accepted: 0,
+                        canonical: Vec::new(),
                     };
                     strings(&mut tally);
                     packets(&mut tally);
                     if sender == Sender::Client {
                         connects(&mut tally);
                     }
+                    assert!(
+                        !two_forms(&mut tally.canonical),
+                        "{dialect:?}: one packet with two canonical forms"
+                    );
+                    let canonical = tally.canonical.len() as u64;
                     CASES.fetch_add(tally.cases, Ordering::Relaxed);
                     ACCEPTED.fetch_add(tally.accepted, Ordering::Relaxed);
+                    CANONICAL.fetch_add(canonical, Ordering::Relaxed);
                 });
             }
         }
     });
-    let (cases, accepted) = (
-        CASES.load(Ordering::Relaxed),
-        ACCEPTED.load(Ordering::Relaxed),
+    let [cases, accepted, canonical] =
+        [&CASES, &ACCEPTED, &CANONICAL].map(|it| it.load(Ordering::Relaxed));
+    println!(
+        "small scope: {cases} inputs, {accepted} accepted, no wrong verdict; {canonical} packets, each with one canonical form"
     );
-    println!("small scope: {cases} inputs, {accepted} accepted, no wrong verdict");
-    assert!(accepted > 0 && cases > accepted);
+    assert!(canonical > 0 && accepted > canonical && cases > accepted);
+}
+
+/// Finds two canonical forms of equal packets. Sorts the list, and removes inputs that were tried twice.
+fn two_forms(canonical: &mut Vec<(u64, u64)>) -> bool {
+    canonical.sort_unstable();
+    canonical.dedup();
+    canonical.windows(2).any(|pair| pair[0].0 == pair[1].0)
 }
 
 fn strings(tally: &mut Tally) {
@@ -111,6 +139,8 @@ struct Tally {
     dialect: Dialect,
     cases: u64,
     accepted: u64,
+    /// The hashes of each packet and of its canonical form.
+    canonical: Vec<(u64, u64)>,
 }
 
 impl Tally {
@@ -145,20 +175,38 @@ impl Tally {
         }
         if let Ok(packet) = decoded {
             self.accepted += 1;
-            let mut again = [0; 64];
-            let length = packet
-                .encode_to_slice(dialect, &mut again)
-                .expect("a decoded packet is encoded");
-            assert!(
-                length <= bytes.len(),
-                "{dialect:?} {bytes:02x?}: longer after encoding"
-            );
-            assert_eq!(packet.encoded_len(dialect), Ok(length));
+            self.check_laws(bytes, &packet);
+        }
+    }
+
+    fn check_laws(&mut self, bytes: &[u8], packet: &Packet<'_>) {
+        let dialect = self.dialect;
+        canonical::reencoding_is_canonical(LIBRARY, bytes, dialect).unwrap();
+        canonical::other_forms_are_accepted(LIBRARY, bytes, dialect).unwrap();
+        if canonical::canonical_form(bytes, dialect) == bytes {
+            self.canonical.push((hash_of(packet), hash_of(bytes)));
+        }
+        for place in 1..bytes.len() {
+            let mut decoder = FrameDecoder::new(dialect, Limits::DEFAULT);
+            decoder.extend(&bytes[..place]);
             assert_eq!(
-                Packet::decode(&again[..length], dialect),
-                Ok(packet),
-                "{dialect:?} {bytes:02x?}: another packet after encoding"
+                decoder.next_packet(),
+                Ok(None),
+                "{dialect:?} {bytes:02x?}: decoded after {place} bytes"
+            );
+            decoder.extend(&bytes[place..]);
+            assert_eq!(
+                decoder.next_packet(),
+                Ok(Some(*packet)),
+                "{dialect:?} {bytes:02x?}: another packet if cut after {place} bytes"
             );
         }
     }
+}
+
+/// Two of the hashes of some million packets are equal with a probability below one in a million.
+fn hash_of(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }

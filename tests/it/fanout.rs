@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 
+use crate::invariants::forwarding::by_hand;
 use crate::invariants::{self, dialects};
 use bytes::{Buf, Bytes, BytesMut};
 use mqtt_wire::fanout::{Copies, Envelope, Forward, ForwardError, SharedPublish};
@@ -197,7 +198,7 @@ fn a_message_expires_after_its_interval() {
         let Ok(Packet::Publish(publish)) = Packet::decode(&bytes, envelope.dialect) else {
             panic!("{bytes:02x?}");
         };
-        Ok(expiry_of(publish))
+        Ok(publish.message_expiry_interval())
     };
     let interval = |seconds| Ok(Some(seconds));
     assert_eq!(left(60, 0), interval(60));
@@ -435,36 +436,4 @@ fn packet_id_zero() -> PacketId {
     let dialect = Dialect::from_client(Version::V3_1_1).waiving(Waivers::PACKET_ID_ZERO);
     let packet = Packet::decode(b"\x32\x05\x00\x01a\x00\x00", dialect).expect("waived");
     packet.packet_id().unwrap()
-}
-
-fn expiry_of(publish: Publish<'_>) -> Option<u32> {
-    match publish.properties.get(PropertyId::MessageExpiryInterval)? {
-        Property::MessageExpiryInterval(seconds) => Some(seconds),
-        _ => None,
-    }
-}
-
-/// The properties of a copy; `None` if the message has expired.
-fn by_hand<'a>(publish: Publish<'a>, envelope: Envelope<'_>) -> Option<Vec<Property<'a>>> {
-    let mut properties = Vec::new();
-    if let Some(seconds) = expiry_of(publish) {
-        if envelope.waited > 0 && seconds <= envelope.waited {
-            return None;
-        }
-        properties.push(Property::MessageExpiryInterval(seconds - envelope.waited));
-    }
-    let ids = envelope.subscription_ids.iter().copied();
-    properties.extend(ids.map(Property::SubscriptionIdentifier));
-    properties.extend(publish.properties.iter().filter(|property| {
-        !matches!(
-            property,
-            Property::MessageExpiryInterval(_)
-                | Property::SubscriptionIdentifier(_)
-                | Property::TopicAlias(_)
-        )
-    }));
-    if envelope.dialect.version() != Version::V5 {
-        properties.clear();
-    }
-    Some(properties)
 }

@@ -7,6 +7,9 @@
 mod fixtures;
 #[cfg(feature = "bytes")]
 mod invariants;
+#[cfg(all(feature = "tokio", feature = "embedded-io-async"))]
+#[path = "invariants/readers.rs"]
+mod readers;
 mod source;
 
 mod connect_flags;
@@ -15,6 +18,8 @@ mod conversations;
 #[cfg(feature = "bytes")]
 mod conversions;
 mod coverage;
+#[cfg(all(feature = "tokio", feature = "embedded-io-async"))]
+mod cuts;
 mod display;
 #[cfg(feature = "embedded-io-async")]
 mod embedded;
@@ -31,6 +36,8 @@ mod gateway;
 #[cfg(feature = "bytes")]
 mod generators;
 mod getters;
+#[cfg(feature = "bytes")]
+mod laws;
 mod layers;
 #[cfg(feature = "bytes")]
 mod linear_time;

@@ -4,6 +4,8 @@
 
 #![allow(dead_code)] // each program uses a part
 
+pub mod canonical;
+pub mod forwarding;
 mod reference_encoder;
 pub mod stream;
 pub mod text;
@@ -15,6 +17,8 @@ use mqtt_wire::{
     Limits, NextFrame, Packet, PacketBuf, PacketType, Properties, PropertiesBuf, Sender, Version,
 };
 use mqtt_wire_testkit as model;
+
+pub use self::canonical::frame;
 
 /// All six dialects.
 pub fn dialects() -> impl Iterator<Item = Dialect> {
@@ -213,13 +217,13 @@ pub fn encode_is_as_strict_as_decode(packet: Packet<'_>, dialect: Dialect) {
     assert!(!error.to_string().is_empty());
 }
 
-/// Any bytes are decoded or rejected. A decoded packet is encoded again in no more bytes and is equal; an error is
-/// complete. Framing agrees with decoding.
+/// Any bytes are decoded or rejected. A decoded packet is encoded again in its canonical form; an error is complete. Framing
+/// agrees with decoding.
 pub fn decode_matches_framing(bytes: &[u8], dialect: Dialect) {
     owned_packets_lend_what_was_decoded(bytes, dialect);
     let result = Packet::decode(bytes, dialect);
     match &result {
-        Ok(packet) => reencodes(packet, bytes, dialect),
+        Ok(_) => canonical::reencoding_is_canonical(canonical::LIBRARY, bytes, dialect).unwrap(),
         Err(error) => error_is_complete(error, bytes, Some(dialect)),
     }
     match FrameRef::split(bytes, dialect, u32::MAX) {
@@ -257,19 +261,6 @@ fn connect_decode_matches_packet_decode(
         }
         (Err(error), Err(_)) => error_is_complete(&error, bytes, None),
     }
-}
-
-fn reencodes(packet: &Packet<'_>, bytes: &[u8], dialect: Dialect) {
-    let mut again = vec![0; bytes.len()];
-    let length = packet.encode_to_slice(dialect, &mut again).unwrap();
-    again.truncate(length);
-    let decoded = Packet::decode(&again, dialect).unwrap();
-    assert_eq!(decoded, *packet);
-
-    // encoding the shortest form changes nothing
-    let mut third = vec![0; length];
-    assert_eq!(decoded.encode_to_slice(dialect, &mut third), Ok(length));
-    assert_eq!(third, again);
 }
 
 /// An error has a place in the bytes, a broken statement, and in 5.0 a Reason Code.
@@ -352,19 +343,6 @@ fn places(end: usize) -> impl Iterator<Item = usize> {
     (0..end).filter(move |&place| {
         end < 300 || place < 40 || end - place < 40 || place % (end / 10) == 0
     })
-}
-
-/// A packet with this first byte and the Remaining Length that its body needs.
-pub fn frame(first_byte: u8, body: &[u8]) -> Vec<u8> {
-    let mut packet = vec![first_byte];
-    let mut length = body.len();
-    while length >= 0x80 {
-        packet.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    packet.push(length as u8);
-    packet.extend(body);
-    packet
 }
 
 /// How a decoder begins.
