@@ -5,16 +5,19 @@
     ci/dependencies.py --check    only checks that the page names every dependency and no other
 """
 
+import functools
 import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "ci/dependencies.md"
+TARGET = "x86_64-unknown-linux-gnu"
 PUBLISHED = ["mqtt-wire", "mqtt-wire-testkit", "mqtt-wire-vectors", "mqtt-explain", "mqttspec"]
 
 WHY = {
@@ -61,7 +64,7 @@ WHY = {
 
 def metadata():
     command = ["cargo", "metadata", "--format-version=1", "--locked", "--all-features",
-               "--filter-platform=x86_64-unknown-linux-gnu"]
+               f"--filter-platform={TARGET}"]
     return json.loads(subprocess.check_output(command, cwd=ROOT))
 
 
@@ -90,25 +93,25 @@ def check(data):
     return wanted == named
 
 
-def closure(data, identifier):
-    """The package with all that it needs."""
-    nodes = {it["id"]: it for it in data["resolve"]["nodes"]}
-    found, todo = set(), [identifier]
-    while todo:
-        current = todo.pop()
-        if current in found:
-            continue
-        found.add(current)
-        for dependency in nodes[current]["deps"]:
-            if any(it["kind"] in (None, "build") for it in dependency["dep_kinds"]):
-                todo.append(dependency["pkg"])
-    return found
+def needed(package):
+    """For each dependency of a package, the names and versions of all crates that it brings, itself included."""
+    command = ["cargo", "tree", "--locked", f"--package={package}", "--all-features", f"--target={TARGET}",
+               "--edges=normal,build", "--no-dedupe", "--prefix=depth"]
+    found = {}
+    for line in subprocess.check_output(command, cwd=ROOT, text=True).splitlines():
+        depth, name, version = re.match(r"(\d+)(\S+) v(\S+)", line).groups()
+        if depth == "1":
+            crates = found.setdefault(name, {(name, version): None})
+        if depth != "0":
+            crates[name, version] = None
+    return {name: list(crates) for name, crates in found.items()}
 
 
-def size(package):
+@functools.cache
+def size(manifest):
     """Lines of Rust that are no comment, and lines with the word `unsafe`, in the sources of a package."""
     lines = unsafe = 0
-    for path in (pathlib.Path(package["manifest_path"]).parent / "src").rglob("*.rs"):
+    for path in (pathlib.Path(manifest).parent / "src").rglob("*.rs"):
         for line in path.read_text(errors="replace").splitlines():
             code = line.strip()
             if code and not code.startswith("//"):
@@ -117,24 +120,39 @@ def size(package):
     return lines, unsafe
 
 
+# Runs a compiler, and adds the CPU time that it took to a file.
+MEASURE = """#!/usr/bin/env python3
+import os, resource, subprocess, sys
+command = ["{cc}"] + sys.argv[1:] if sys.argv[0].endswith("cc") else sys.argv[1:]
+status = subprocess.run(command, close_fds=False).returncode  # the jobserver of cargo
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+with open("{log}", "a") as log:
+    print(os.environ.get("CARGO_PKG_NAME"), os.environ.get("CARGO_PKG_VERSION"), usage.ru_utime + usage.ru_stime, file=log)
+sys.exit(status)
+"""
+
+
 def build_times(data):
-    """Seconds of one build of each package and of its build script, without optimization."""
-    seconds = {}
+    """CPU time of the compilers in one build of each package and of its build script, without optimization, in seconds."""
     with tempfile.TemporaryDirectory() as target:
-        command = ["cargo", "build", "--locked", "--jobs=1", "-Zunstable-options", "--timings=json", "--all-features",
-                   f"--target-dir={target}", *(f"--package={it}" for it in PUBLISHED if it in table(data))]
-        environment = {**os.environ, "RUSTC_BOOTSTRAP": "1"}
-        output = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout
-    for line in output.splitlines():
-        if line.startswith("{") and (message := json.loads(line)).get("reason") == "timing-info":
-            identifier = message["package_id"]
-            seconds[identifier] = seconds.get(identifier, 0) + message["duration"]
+        log = pathlib.Path(target, "log")
+        for compiler in ["rustc", "cc"]:
+            path = pathlib.Path(target, compiler)
+            path.write_text(MEASURE.format(cc=shutil.which("cc"), log=log))
+            path.chmod(0o755)
+        command = ["cargo", "build", "--quiet", "--locked", "--jobs=1", "--all-features", f"--target-dir={target}",
+                   *(f"--package={it}" for it in PUBLISHED if it in table(data))]
+        environment = {**os.environ, "RUSTC_WRAPPER": f"{target}/rustc", "CC": f"{target}/cc"}
+        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+        seconds = {}
+        for line in log.read_text().splitlines():
+            name, version, time = line.split()
+            seconds[name, version] = seconds.get((name, version), 0) + float(time)
     return seconds
 
 
 def write(data):
-    by_id = {it["id"]: it for it in data["packages"]}
-    resolved = {it["id"]: it for it in data["resolve"]["nodes"]}
+    packages = {(it["name"], it["version"]): it for it in data["packages"]}
     seconds = build_times(data)
     rustc = subprocess.check_output(["rustc", "--version"], text=True).split()[1]
     page = [f"""# Dependencies
@@ -142,8 +160,9 @@ def write(data):
 What the published packages depend on, and why. `ci/dependencies.py` makes this page, and the gate checks that it names every
 dependency. `ci/supply-chain.sh` checks licences and sources, `ci/package.sh` the oldest allowed versions.
 
-*Crates*: the dependency with all that it needs itself on Linux. *Lines*: their Rust code without comments and empty lines.
-*unsafe*: how many of these lines have the word. *Build*: seconds of one core, without optimization, Rust {rustc}.
+*Crates*: the dependency with all that it needs itself on Linux. *Lines*: their Rust code without comments and empty lines, with
+that for other systems and processors, which most of `linux-raw-sys` below `rustix` is.
+*unsafe*: how many of these lines have the word. *Build*: CPU time of the compilers, without optimization, Rust {rustc}.
 A crate that two dependencies need counts for both.
 """]
     for name, dependencies in table(data).items():
@@ -151,16 +170,14 @@ A crate that two dependencies need counts for both.
         if name == "mqtt-wire":
             page.append("Only `nom` is needed always. `bytes` is a default feature, the others are features.\n")
         page.append("| dependency | version | for | crates | lines | unsafe | build |\n|---|---|---|---:|---:|---:|---:|")
-        package = next(it for it in data["packages"] if it["name"] == name and it["source"] is None)
+        brings = needed(name)
         for dependency in dependencies:
-            pkg = next(it["pkg"] for it in resolved[package["id"]]["deps"]
-                       if by_id[it["pkg"]]["name"] == dependency)
-            needed = closure(data, pkg)
-            sizes = [size(by_id[it]) for it in needed]
-            lines, unsafe = (sum(it) for it in zip(*sizes))
-            build = sum(seconds.get(it, 0) for it in needed)
-            page.append(f"| `{dependency}` | {by_id[pkg]['version']} | {WHY[dependency]} | {len(needed)} | {lines:,} "
-                        f"| {unsafe:,} | {build:.1f} s |")
+            crates = brings[dependency]
+            version = crates[0][1]
+            lines, unsafe = (sum(it) for it in zip(*(size(packages[it]["manifest_path"]) for it in crates)))
+            build = sum(seconds.get(it, 0) for it in crates)
+            page.append(f"| `{dependency}` | {version} | {WHY[dependency]} | {len(crates)} | {lines:,} | {unsafe:,} "
+                        f"| {build:.1f} s |")
         page.append("")
     PAGE.write_text("\n".join(page).rstrip() + "\n")
 
