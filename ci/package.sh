@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves that the published packages hold the files that users need, the library no others, that they build by
-# themselves, and that the library builds with the oldest dependencies that Cargo.toml allows.
+# themselves, and that the three libraries build with the oldest dependencies that Cargo.toml allows.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -22,10 +22,10 @@ diff "$work/expected" "$work/vectors" || { echo "error: the package of the vecto
 cargo package --quiet --locked --allow-dirty --package mqtt-wire --package mqtt-wire-testkit --package mqtt-wire-vectors \
     --package mqtt-explain --package mqttspec --target-dir "$target_dir"
 
-# The library and the test kit alone: other members and tests may need later versions.
-git ls-files -z src README.md Cargo.toml testkit | xargs -0 cp --parents --target-directory="$work"
-sed -i -e '/^\[dev-dependencies\]/,$d' -e '/^members = \[$/,/^\]$/c members = ["testkit"]' \
-    "$work/Cargo.toml" "$work/testkit/Cargo.toml"
+# The library, the test kit and the vectors alone: other members and tests may need later versions.
+git ls-files -z src README.md Cargo.toml testkit spec-vectors | xargs -0 cp --parents --target-directory="$work"
+sed -i -e '/^\[dev-dependencies\]/,$d' -e '/^members = \[$/,/^\]$/c members = ["testkit", "spec-vectors"]' \
+    "$work/Cargo.toml" "$work/testkit/Cargo.toml" "$work/spec-vectors/Cargo.toml"
 cd "$work"
 export RUSTC_BOOTSTRAP=1 # for -Z; the compiler is the same
 cargo update --quiet -Z direct-minimal-versions
