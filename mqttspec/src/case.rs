@@ -30,6 +30,8 @@ pub enum CaseKind {
     Scenario(&'static Scenario),
     /// A rule that a client keeps, as the comment says.
     OfClient,
+    /// A rule that the subject, which is this side, breaks in cases about other statements.
+    Traffic(Sender),
 }
 
 /// A packet that the subject has to refuse, and its neighbour, which it has to accept.
@@ -63,7 +65,7 @@ impl Case {
     pub fn packet(&self) -> Option<&PacketCase> {
         match &self.kind {
             CaseKind::Packet(packet) => Some(packet),
-            CaseKind::Scenario(_) | CaseKind::OfClient => None,
+            CaseKind::Scenario(_) | CaseKind::OfClient | CaseKind::Traffic(_) => None,
         }
     }
 
@@ -72,6 +74,7 @@ impl Case {
         match &self.kind {
             CaseKind::Packet(packet) if packet.at_fault == Sender::Client => Sender::Server,
             CaseKind::Scenario(_) => Sender::Server,
+            CaseKind::Traffic(subject) => *subject,
             CaseKind::Packet(_) | CaseKind::OfClient => Sender::Client,
         }
     }
@@ -80,7 +83,9 @@ impl Case {
     pub fn expected(&self) -> String {
         match &self.kind {
             CaseKind::Packet(packet) => packet.expected(),
-            CaseKind::Scenario(_) | CaseKind::OfClient => self.comment.clone(),
+            CaseKind::Scenario(_) | CaseKind::OfClient | CaseKind::Traffic(_) => {
+                self.comment.clone()
+            }
         }
     }
 

@@ -19,6 +19,7 @@ use crate::expect::Expectations;
 use crate::result::{About, Role, RunResult};
 use crate::run::{Finding, Options, run};
 use crate::subject::Login;
+use crate::traffic;
 use crate::verdict::Verdict;
 use crate::{html, report};
 
@@ -109,6 +110,7 @@ fn server(flags: &Flags) -> Result<bool, Box<dyn Error>> {
         .map_err(|error| format!("{address}: {error}"))?;
     bar.finish_and_clear();
     let results = Results {
+        is_whole: selected.len() == cases.len(),
         cases,
         selected,
         findings,
@@ -149,6 +151,7 @@ fn client(flags: &Flags) -> Result<bool, Box<dyn Error>> {
     let findings = client::run(&options, &playable, introduce, progress)?;
     bar.finish_and_clear();
     let results = Results {
+        is_whole: selected.len() == cases.len(),
         cases,
         selected,
         findings,
@@ -180,6 +183,8 @@ struct Results {
     /// All cases that exist.
     cases: Vec<Case>,
     selected: Vec<Case>,
+    /// Whether all cases are selected.
+    is_whole: bool,
     findings: Vec<Finding>,
     about: About,
     /// The failures outside of cases.
@@ -190,11 +195,13 @@ struct Results {
 impl Results {
     /// Prints the results, writes the files, and returns whether the subject is as expected.
     fn report(
-        self,
+        mut self,
         flags: &Flags,
         expectations: Option<Expectations>,
     ) -> Result<bool, Box<dyn Error>> {
         let mut out = io::stdout().lock();
+        let total = self.selected.len();
+        traffic::separate(&mut self.selected, &mut self.findings);
         let (selected, findings) = (&self.selected, &self.findings);
         for finding in findings {
             let is_shown = finding.verdict.is_failure(flags.strict);
@@ -209,7 +216,7 @@ impl Results {
             report::summary(selected, findings)
         )?;
         let counts = report::counts(findings);
-        let (total, seconds) = (selected.len(), self.seconds);
+        let seconds = self.seconds;
         writeln!(out, "{total} cases in {seconds:.1} s: {counts}")?;
         flags.write_files(self.about, selected, findings)?;
 
@@ -217,7 +224,10 @@ impl Results {
             let fails = |it: &Finding| it.verdict.is_failure(flags.strict);
             return Ok(!findings.iter().any(fails) && self.trials.is_empty());
         };
-        let drift = expectations.drift(&self.cases, selected, findings, flags.strict);
+        let mut drift = expectations.drift(&self.cases, selected, findings, flags.strict);
+        if self.is_whole {
+            drift.extend(expectations.missing_traffic(selected));
+        }
         for line in &drift {
             writeln!(out, "drift: {line}")?;
         }

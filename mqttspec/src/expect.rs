@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::case::Case;
 use crate::run::Finding;
+use crate::traffic;
 use crate::verdict::Verdict;
 
 /// The verdicts that are expected; every other case is expected not to fail.
@@ -54,10 +55,19 @@ impl Expectations {
                 _ => {}
             }
         }
-        let is_case = |name: &str| cases.iter().any(|it| it.name == name);
+        let is_case = |name: &str| traffic::is_name(name) || cases.iter().any(|it| it.name == name);
         let unknown = self.0.keys().filter(|name| !is_case(name));
         drift.extend(unknown.map(|name| format!("{name}: expected, but there is no such case")));
         drift
+    }
+
+    /// The differences of a run of all cases that does not have the breach of an expected statement.
+    pub fn missing_traffic(&self, selected: &[Case]) -> Vec<String> {
+        let names = self.0.keys().filter(|it| traffic::is_name(it));
+        let missing = names.filter(|name| selected.iter().all(|it| it.name != **name));
+        missing
+            .map(|name| format!("{name}: expected, and not seen"))
+            .collect()
     }
 
     /// A list that expects these findings.
@@ -81,13 +91,7 @@ mod tests {
     fn drift_is_reported_in_both_directions() {
         let cases = case::all();
         let selected: Vec<_> = cases.iter().take(3).cloned().collect();
-        let finding = |case, verdict| Finding {
-            case,
-            verdict,
-            reason: String::new(),
-            exchange: Vec::new(),
-            breaches: Vec::new(),
-        };
+        let finding = |case, verdict| Finding::new(case, verdict, String::new());
         let found = [
             finding(0, Verdict::Ok),
             finding(1, Verdict::Lenient),

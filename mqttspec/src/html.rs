@@ -7,7 +7,7 @@ use mqtt_explain::explain_packet;
 use mqtt_wire::{Sender, Version};
 
 use crate::report::escape;
-use crate::result::{CaseResult, PassedPacket, RunResult};
+use crate::result::{CaseResult, PassedPacket, Role, RunResult};
 use crate::verdict::Verdict;
 
 /// A page with a matrix: with one subject a row for each statement, with several a row for each
@@ -16,7 +16,8 @@ pub fn page(results: &[RunResult]) -> String {
     let table = Table::new(results);
     let title = match results {
         [only] => format!("mqttspec: {}", only.subject),
-        _ => format!("mqttspec: {} subjects", results.len()),
+        [first, ..] if first.role == Role::Client => format!("mqttspec: {} clients", results.len()),
+        _ => format!("mqttspec: {} brokers", results.len()),
     };
     let (title, style) = (escape(&title), include_str!("html/style.css"));
     format!(
@@ -146,7 +147,7 @@ impl<'a> Table<'a> {
 
     fn cell(&self, row: &Row, column: usize) -> String {
         let Some(found) = row.of_subjects.get(column).copied().flatten() else {
-            return "<b class=\"v absent\" role=\"img\" aria-label=\"not tested\">&nbsp;</b>"
+            return "<b class=\"v absent\" role=\"img\" aria-label=\"no finding\">&nbsp;</b>"
                 .into();
         };
         let (verdict, sign, number) = (&found.verdict, sign(&found.verdict), row.number);
@@ -233,10 +234,19 @@ impl<'a> Table<'a> {
                 for breach in &found.breaches {
                     let _ = writeln!(text, "<p>It breaks {}</p>", escape(breach));
                 }
-                text += &exchange(&found.version, &found.exchange);
+                if self.has_exchange(found) {
+                    text += &exchange(&found.version, &found.exchange);
+                }
             }
         }
         text + "</section>\n"
+    }
+
+    /// Whether the panel shows the bytes that passed. On a page with several subjects the packet that
+    /// is judged is enough where the subject accepted it or refused it in another way.
+    fn has_exchange(&self, found: &CaseResult) -> bool {
+        let is_short = ["lenient", "non-strict"].contains(&&found.verdict[..]);
+        self.is_single() || !is_short
     }
 
     fn rule(&self, statement: &str) -> Option<&str> {
@@ -277,8 +287,12 @@ fn subjects(results: &[RunResult]) -> String {
     let mut text = String::from("<ul>\n");
     for result in results {
         let versions = result.versions.iter().map(|it| match &it.refusal {
+            Some(refusal) if result.role == Role::Client => format!("{}: {refusal}", it.version),
             Some(refusal) => format!("{} not served: {refusal}", it.version),
             None if it.notes.is_empty() => format!("{} served", it.version),
+            None if result.role == Role::Client => {
+                format!("{} plays {}", it.version, it.notes.join(", "))
+            }
             None => format!("{} served ({})", it.version, it.notes.join(", ")),
         });
         let versions = versions.collect::<Vec<_>>().join("; ");
@@ -420,7 +434,7 @@ mod tests {
         let cases = case::all();
         let mut result = RunResult {
             program: "mqttspec".into(),
-            role: crate::result::Role::Broker,
+            role: Role::Broker,
             date: "today".into(),
             subject: subject.into(),
             address: String::new(),

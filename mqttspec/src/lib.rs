@@ -20,6 +20,7 @@
 //! verdict     from the reactions to a verdict
 //! run         all cases, one after the other or several at a time
 //! client      the same for a client: mqttspec is the broker
+//! traffic     cases for rules that are broken in cases about other statements
 //! expect      the list of known deviations
 //! report      the terminal and JUnit
 //! result      the result of a run as JSON
@@ -44,6 +45,7 @@ mod script;
 mod stage;
 mod statement;
 mod subject;
+mod traffic;
 mod transport;
 mod verdict;
 

@@ -78,10 +78,15 @@ pub fn statement(name: &str) -> Option<&'static str> {
         return Some("a table lists who sends which packet, and no statement forbids the others");
     }
     let id = name.strip_prefix("v5.0 ")?;
-    WITHOUT_A_CODE.contains(&id).then_some(
+    is_without_a_code(id).then_some(
         "5.0 asks the Server to close for errors that have a Reason Code in the text, and states this \
          rule for the sender without one",
     )
+}
+
+/// Whether this statement of 5.0 binds the sender, and the text has no Reason Code for it.
+pub fn is_without_a_code(id: &str) -> bool {
+    WITHOUT_A_CODE.contains(&id)
 }
 
 /// Statements of 5.0 with a rule for the sender, where the text does not call the packet a Malformed

@@ -11,6 +11,7 @@ use crate::client::Probed;
 use crate::connection::Passed;
 use crate::run::Finding;
 use crate::subject::Subject;
+use crate::traffic;
 use crate::verdict::Verdict;
 
 /// The result of a run.
@@ -125,6 +126,15 @@ pub enum Role {
     Client,
 }
 
+impl Role {
+    const fn side(self) -> Sender {
+        match self {
+            Self::Broker => Sender::Server,
+            Self::Client => Sender::Client,
+        }
+    }
+}
+
 impl About {
     pub fn broker(subject: &Subject) -> Self {
         let versions = subject.capabilities.iter().map(|it| ServedVersion {
@@ -193,11 +203,14 @@ impl RunResult {
     /// Adds what a shortened file lacks and the cases of this program have: all but the verdicts and
     /// what was seen.
     pub fn complete(&mut self, cases: &[Case]) {
+        let subject = self.role.side();
         for result in &mut self.cases {
-            let Some(case) = cases.iter().find(|it| it.name == result.name) else {
+            let known = cases.iter().find(|it| it.name == result.name).cloned();
+            let Some(case) = known.or_else(|| traffic::from_name(&result.name, subject)) else {
                 continue;
             };
-            let of_case = CaseResult::of_case(case);
+            self.rules.extend(rules(std::slice::from_ref(&case)));
+            let of_case = CaseResult::of_case(&case);
             result.version = of_case.version;
             result.expected = of_case.expected;
             result.comment = of_case.comment;
@@ -206,7 +219,6 @@ impl RunResult {
             result.packet = of_case.packet;
             result.explanation = of_case.explanation;
         }
-        self.rules.extend(rules(cases));
     }
 
     /// The number of cases with this verdict.

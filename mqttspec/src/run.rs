@@ -57,6 +57,33 @@ pub struct Finding {
     pub exchange: Vec<Passed>,
     /// The rules that the broker broke, as `STATEMENT: TEXT`.
     pub breaches: Vec<String>,
+    /// The verdict and the reason without the breaches, if a breach decided.
+    pub besides: Option<(Verdict, String)>,
+}
+
+impl Finding {
+    pub(crate) const fn new(case: usize, verdict: Verdict, reason: String) -> Self {
+        Self {
+            case,
+            verdict,
+            reason,
+            exchange: Vec::new(),
+            breaches: Vec::new(),
+            besides: None,
+        }
+    }
+
+    /// Makes the first breach the reason for the verdict.
+    pub(crate) fn decide_by_breach(&mut self) {
+        if let Some(breach) = self.breaches.first() {
+            let reason = format!("it breaks {breach}");
+            let reason = std::mem::replace(&mut self.reason, reason);
+            self.besides = Some((
+                std::mem::replace(&mut self.verdict, Verdict::Breach),
+                reason,
+            ));
+        }
+    }
 }
 
 /// Runs all cases. `progress` is called after each of them. The findings are in the order of the
@@ -160,13 +187,7 @@ impl Shared<'_> {
     }
 
     fn judge(&self, index: usize, case: &Case) -> Finding {
-        let finding = |verdict, reason: String| Finding {
-            case: index,
-            verdict,
-            reason,
-            exchange: Vec::new(),
-            breaches: Vec::new(),
-        };
+        let finding = |verdict, reason| Finding::new(index, verdict, reason);
         if self.is_gone.load(Ordering::Relaxed) {
             return finding(
                 Verdict::Unclear,
@@ -194,35 +215,29 @@ impl Shared<'_> {
             CaseKind::Scenario(scenario) => {
                 self.attempt_scenario(index, case.version, scenario, patience, is_second)
             }
-            CaseKind::OfClient => Attempt {
+            CaseKind::OfClient | CaseKind::Traffic(_) => Attempt {
                 is_cut: false,
                 is_unplayable: false,
-                finding: Finding {
-                    case: index,
-                    verdict: Verdict::Unsupported,
-                    reason: "the case is for clients".into(),
-                    exchange: Vec::new(),
-                    breaches: Vec::new(),
-                },
+                finding: Finding::new(
+                    index,
+                    Verdict::Unsupported,
+                    "the case is not for brokers".into(),
+                ),
             },
         };
-        let Finding {
-            verdict,
-            reason,
-            breaches,
-            ..
-        } = &mut attempt.finding;
+        let finding = &mut attempt.finding;
         if let Err((found, why)) = self.check_others(case.version, patience) {
-            (*verdict, *reason) = match self.is_alone {
+            (finding.verdict, finding.reason) = match self.is_alone {
                 true => (found, why),
                 false => (Verdict::Unclear, format!("{why}; try --jobs 1")),
             };
         }
-        if let Some(breach) = breaches
-            .first()
-            .filter(|_| *verdict == Verdict::Unclear || !verdict.is_failure(false))
-        {
-            (*verdict, *reason) = (Verdict::Breach, format!("it breaks {breach}"));
+        // a scenario that is open has found the breach itself
+        let is_scenario = matches!(case.kind, CaseKind::Scenario(_));
+        match finding.verdict {
+            Verdict::Open if is_scenario => {}
+            verdict if verdict.is_failure(false) && verdict != Verdict::Unclear => {}
+            _ => finding.decide_by_breach(),
         }
         attempt
     }
@@ -240,13 +255,11 @@ impl Shared<'_> {
         let (exchange, breaches) = stage.finish();
         Attempt {
             is_cut: false,
-            is_unplayable: false,
+            is_unplayable: verdict == Verdict::Unsupported,
             finding: Finding {
-                case: index,
-                verdict,
-                reason,
                 exchange,
                 breaches,
+                ..Finding::new(index, verdict, reason)
             },
         }
     }
@@ -282,11 +295,9 @@ impl Shared<'_> {
             is_cut,
             is_unplayable,
             finding: Finding {
-                case: index,
-                verdict,
-                reason,
                 exchange,
                 breaches,
+                ..Finding::new(index, verdict, reason)
             },
         }
     }
@@ -343,7 +354,8 @@ struct Attempt {
 /// Time and lost bytes may be the reason for these. A crash is no such reason, and a second attempt
 /// would find a new process.
 fn needs_a_second_attempt(attempt: &Attempt) -> bool {
-    match attempt.finding.verdict {
+    let besides = attempt.finding.besides.as_ref();
+    match besides.map_or(attempt.finding.verdict, |it| it.0) {
         Verdict::Hang | Verdict::Unclear => true,
         Verdict::NonStrict => attempt.is_cut,
         Verdict::Unsupported => attempt.is_unplayable,

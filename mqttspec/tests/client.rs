@@ -140,13 +140,13 @@ const FAULTS: &[(&str, &str, &[&str], Verdict)] = &[
     (
         "no-disconnect",
         "3.1.1/suback",
-        &["5.0/suback/U-"],
+        &["5.0/suback/U-dup-1f"],
         Verdict::NonStrict,
     ),
     (
         "wrong-code",
-        "3.1.1/suback",
-        &["5.0/suback/"],
+        "/suback",
+        &["5.0/suback/U-dup-1f", "5.0/suback/MQTT-2.1.3-1"],
         Verdict::NonStrict,
     ),
     (
@@ -243,25 +243,25 @@ const FAULTS: &[(&str, &str, &[&str], Verdict)] = &[
         "ignores-receive-maximum",
         "/maximum-packet-size",
         &["/receive-maximum"],
-        Verdict::Breach,
+        Verdict::Open,
     ),
     (
         "ignores-maximum-packet-size",
         "/retain-available",
         &["/maximum-packet-size"],
-        Verdict::Breach,
+        Verdict::Open,
     ),
     (
         "ignores-maximum-qos",
         "/retain-available",
         &["/maximum-qos"],
-        Verdict::Breach,
+        Verdict::Open,
     ),
     (
         "ignores-retain-available",
         "/maximum-qos",
         &["/retain-available"],
-        Verdict::Breach,
+        Verdict::Open,
     ),
     (
         "uses-topic-alias",

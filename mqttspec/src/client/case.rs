@@ -96,7 +96,8 @@ fn of_packet(
         kind: CaseKind::Packet(Box::new(PacketCase {
             kind: error.kind.clone(),
             code,
-            open: open::packet(vector.version, folder, error),
+            open: open::packet(vector.version, folder, error)
+                .or_else(|| open::statement(broken.first()?)),
             breach: None,
             bad: judged(version, wire.clone()),
             neighbour: judged(version, valid.clone()),

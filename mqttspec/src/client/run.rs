@@ -13,6 +13,7 @@ use mqtt_wire::{PacketType, Version};
 use super::broker::{Broker, Missing, Patience};
 use super::case::{ClientCase, Task};
 use super::connection::Event;
+use super::open;
 use super::play::{Played, Script, play};
 use super::program::Ended;
 use super::scenario::Scenario;
@@ -261,13 +262,7 @@ struct Tester<'a> {
 
 impl Tester<'_> {
     fn judge(&self, index: usize, case: &ClientCase) -> Finding {
-        let finding = |verdict, reason: String| Finding {
-            case: index,
-            verdict,
-            reason,
-            exchange: Vec::new(),
-            breaches: Vec::new(),
-        };
+        let finding = |verdict, reason| Finding::new(index, verdict, reason);
         let Some(probed) = self.probed.get(&(case.case.version, case.scenario)) else {
             return finding(Verdict::Unclear, "the scenario was not tried".into());
         };
@@ -304,20 +299,19 @@ impl Tester<'_> {
             true => attempt(self.patience.longer()),
             false => first,
         };
-        let (mut verdict, mut reason) = (judged.verdict, judged.reason);
+        let judged = judged.without_the_limits();
         // a session that is open has found the breach itself
-        let is_open = matches!(case.task, Task::Session(_)) && verdict == Verdict::Open;
-        let counts = !verdict.is_failure(false) && !is_open;
-        if let Some(breach) = judged.breaches.first().filter(|_| counts) {
-            (verdict, reason) = (Verdict::Breach, format!("it breaks {breach}"));
-        }
-        Finding {
-            case: index,
-            verdict,
-            reason,
+        let is_open = matches!(case.task, Task::Session(_)) && judged.verdict == Verdict::Open;
+        let counts = !judged.verdict.is_failure(false) && !is_open;
+        let mut finding = Finding {
             exchange: judged.exchange,
             breaches: judged.breaches,
+            ..finding(judged.verdict, judged.reason)
+        };
+        if counts {
+            finding.decide_by_breach();
         }
+        finding
     }
 
     fn attempt(
@@ -404,6 +398,20 @@ struct Judged {
 }
 
 impl Judged {
+    /// Takes out the breaches that the standard does not lay on the library.
+    fn without_the_limits(mut self) -> Self {
+        let is_left = |it: &String| open::left_to_program(it).is_some();
+        let (left, breaches): (Vec<_>, Vec<_>) = self.breaches.into_iter().partition(is_left);
+        self.breaches = breaches;
+        let decides = matches!(self.verdict, Verdict::Ok | Verdict::Breach);
+        if let Some(first) = left.first().filter(|_| decides && self.breaches.is_empty()) {
+            let why = open::left_to_program(first).unwrap_or_default();
+            self.verdict = Verdict::Open;
+            self.reason = format!("it breaks {first}; {why}");
+        }
+        self
+    }
+
     fn new(verdict: Verdict, reason: String, played: Played) -> Self {
         Self {
             verdict,

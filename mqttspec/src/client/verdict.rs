@@ -135,6 +135,10 @@ fn on_code(case: &PacketCase, script: &Script, code: Option<u8>) -> (Verdict, St
         (Version::V5, Some(code), _) if is_right(case, code) => {
             (Verdict::Ok, format!("{closed} with code {code:#04x}"))
         }
+        // a code is asked for only where the packet has to be refused
+        (Version::V5, Some(code), _) if case.open.is_some() => {
+            (Verdict::Ok, format!("{closed} with code {code:#04x}"))
+        }
         (Version::V5, Some(code), _) => (
             Verdict::NonStrict,
             format!("{closed} with code {code:#04x}"),

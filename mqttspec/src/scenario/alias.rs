@@ -38,7 +38,11 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "alias/of-broker",
         comment: "The broker uses no alias above the maximum of the client, and none before it is set.",
-        shows: &["v5.0 MQTT-3.1.2-26", "v5.0 MQTT-3.3.2-11"],
+        shows: &[
+            "v5.0 MQTT-3.1.2-26",
+            "v5.0 MQTT-3.3.2-11",
+            "v5.0 MQTT-4.5.0-1",
+        ],
         play: |stage| of_broker(stage, 2),
     },
     Scenario {
@@ -177,7 +181,10 @@ fn of_broker(stage: &Stage<'_>, maximum: u16) -> Outcome {
         let message = subscriber.next_message()?;
         let found = aliases.topic(&message)?;
         require(found == topic, || {
-            format!("a message of {topic} comes with the topic {found}")
+            format!(
+                "a message of {topic} comes with the topic {found} (3.3.2.3.4), and that of {topic} \
+                 does not come (MQTT-4.5.0-1)"
+            )
         })?;
     }
     Ok(())

@@ -38,9 +38,10 @@ pub const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// `$share/group/` and the topic.
+/// The filter of a shared subscription to the topic. The name of the group belongs to the scenario.
 fn shared(topic: &str) -> String {
-    format!("$share/group/{topic}")
+    let group = topic.split('/').next().unwrap_or("group");
+    format!("$share/{group}/{topic}")
 }
 
 /// The standard states it in the definition of a shared subscription (section 1.2).
@@ -93,7 +94,7 @@ fn granted_qos(stage: &Stage<'_>) -> Outcome {
         let mut member = stage.client("a").connect()?;
         member.subscribe(&shared(&topic), granted)?;
         publisher.publish(&Message::new(&topic, "m").qos(QoS::ExactlyOnce))?;
-        let message = member.expect(&topic, "m")?;
+        let message = member.expect(&topic, "m").map_err(unprepared)?;
         require(message.qos == granted, || {
             format!(
                 "granted {granted}, published with QoS 2, delivered with {}",
@@ -103,6 +104,14 @@ fn granted_qos(stage: &Stage<'_>) -> Outcome {
         member.disconnect()?;
     }
     Ok(())
+}
+
+/// Another scenario judges whether a message comes at all.
+fn unprepared(stop: Stop) -> Stop {
+    match stop {
+        Stop::Missing(reason) => Stop::Unclear(reason),
+        stop => stop,
+    }
 }
 
 /// A message that a member receives and does not acknowledge, while it is the only member. Then
@@ -119,7 +128,7 @@ fn begin<'a>(stage: &'a Stage<'_>, member: &mut Client<'_>, qos: QoS) -> Result<
     member.subscribe(&shared(&topic), qos)?;
     let mut publisher = stage.client("p").connect()?;
     publisher.publish(&Message::new(&topic, "begun").qos(qos))?;
-    let message = member.expect(&topic, "begun")?;
+    let message = member.expect(&topic, "begun").map_err(unprepared)?;
     if message.qos != qos {
         return Err(Stop::Unclear(format!(
             "the message comes with {}",
