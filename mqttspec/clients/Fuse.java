@@ -3,7 +3,9 @@
 // Run: mqttspec client --exec "java -cp fuse:/usr/share/java/mqtt-client.jar:/usr/share/java/hawtbuf.jar:\
 // /usr/share/java/hawtdispatch.jar:/usr/share/java/hawtdispatch-transport.jar Fuse"
 import java.util.concurrent.TimeUnit;
-import org.fusesource.mqtt.client.BlockingConnection;
+import java.util.concurrent.TimeoutException;
+import org.fusesource.mqtt.client.Future;
+import org.fusesource.mqtt.client.FutureConnection;
 import org.fusesource.mqtt.client.MQTT;
 import org.fusesource.mqtt.client.Message;
 import org.fusesource.mqtt.client.QoS;
@@ -35,28 +37,35 @@ public class Fuse {
                 mqtt.setWillQos(QoS.AT_LEAST_ONCE);
                 mqtt.setWillRetain(true);
             }
-            BlockingConnection connection = mqtt.blockingConnection();
-            connection.connect();
-            if (listens || unsubscribes) connection.subscribe(new Topic[] {new Topic("#", QoS.EXACTLY_ONCE)});
-            for (boolean end = !listens; !end;) {
-                Message message = connection.receive(500, TimeUnit.MILLISECONDS);
-                if (message == null) {
-                    if (!connection.isConnected()) throw new Exception("the connection is lost");
-                    continue;
-                }
-                String payload = new String(message.getPayload());
-                System.out.println(payload);
-                message.ack();
-                end = payload.equals("end");
-            }
-            if (unsubscribes) connection.unsubscribe(new String[] {"#"});
+            // the acknowledgement of a message in a BlockingConnection waits for the PUBREL, and nothing is read until then
+            FutureConnection connection = mqtt.futureConnection();
+            connection.connect().await();
+            if (listens || unsubscribes) connection.subscribe(new Topic[] {new Topic("#", QoS.EXACTLY_ONCE)}).await();
+            if (listens) listen(connection);
+            if (unsubscribes) connection.unsubscribe(new String[] {"#"}).await();
             int count = listens ? 0 : qos > 0 && publishes ? 2 : 1;
-            for (int i = 1; i <= count; i++) connection.publish("mqttspec/out", ("" + i).getBytes(), QOS[qos], false);
-            connection.disconnect();
+            for (int i = 1; i <= count; i++) connection.publish("mqttspec/out", ("" + i).getBytes(), QOS[qos], false).await();
+            connection.disconnect().await();
             System.exit(0);
         } catch (Exception error) {
             System.err.println(error);
             System.exit(3);
+        }
+    }
+
+    // Prints each message until there is one with the payload `end`.
+    static void listen(FutureConnection connection) throws Exception {
+        for (Future<Message> next = connection.receive();;) {
+            try {
+                Message message = next.await(500, TimeUnit.MILLISECONDS);
+                next = connection.receive();
+                String payload = new String(message.getPayload());
+                System.out.println(payload);
+                message.ack();
+                if (payload.equals("end")) return;
+            } catch (TimeoutException none) {
+                if (!connection.isConnected()) throw new Exception("the connection is lost");
+            }
         }
     }
 }
