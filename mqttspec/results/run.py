@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Tests brokers with mqttspec, and writes their results and the matrix into this folder.
+"""Tests brokers and clients with mqttspec, and writes their results and the two matrices into this folder.
 
-    mqttspec/results/run.py                   all brokers, and the matrix
-    mqttspec/results/run.py mosquitto aedes   these two, and the matrix
-    mqttspec/results/run.py --install         installs the brokers first; Debian's need root
+    mqttspec/results/run.py                   all brokers and clients
+    mqttspec/results/run.py mosquitto gmqtt   these two
+    mqttspec/results/run.py --install         installs them first; Debian's packages need root
 
 Each broker listens on 127.0.0.1 at a port that the system chose, and has a folder for its data that is removed at the
-end. Brokers that are no Debian packages are installed into ~/.cache/mqttspec, or into the folder that --folder names.
+end. Programs that are no Debian packages are installed into ~/.cache/mqttspec, or into the folder that --folder names.
+
+The files keep only the cases that they have in common. A case in which a subject crashes is left out, because its
+maintainers learn of it first; it is printed. After a change of the cases, run all subjects.
 """
 
 import argparse
@@ -24,16 +27,21 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-VERSIONS = {"aedes": "1.2.0", "amqtt": "0.12.1", "rumqttd": "0.20.0"}
+CLIENTS = HERE.parent / "clients"
+VERSIONS = {
+    "aedes": "1.2.0",
+    "amqtt": "0.12.1",
+    "gmqtt": "0.8.0",
+    "mqtt": "5.16.0",
+    "paho-mqtt": "2.2.0",
+    "rumqttd": "0.20.0",
+}
 
 
-class Broker:
-    """A broker: how to install it, to start it and to find its version."""
+class Subject:
+    """A broker or a client: how to install it, and to find its version."""
 
     debian = []  # packages
-    arguments = []  # of mqttspec
-    # the versions that each of its ports serves
-    ports = [["3.1", "3.1.1", "5.0"]]
 
     def __init__(self, folder):
         self.folder = folder  # where it is installed
@@ -41,14 +49,36 @@ class Broker:
     def install(self):
         pass
 
+    def version(self):
+        """The version of the first Debian package."""
+        query = ["dpkg-query", "-W", "-f", "${Version}", self.debian[0]]
+        return subprocess.run(query, capture_output=True, text=True).stdout + " (Debian)"
+
+    def install_npm(self, package):
+        run(["npm", "install", "--silent", "--prefix", self.folder, f"{package}@{VERSIONS[package]}"])
+
+    def version_npm(self, package):
+        return json.loads((self.folder / f"node_modules/{package}/package.json").read_text())["version"] + " (npm)"
+
+    def install_pypi(self, package):
+        run([sys.executable, "-m", "venv", self.folder])
+        run([self.folder / "bin/pip", "install", "--quiet", f"{package}=={VERSIONS[package]}"])
+
+    def version_pypi(self, package):
+        shown = subprocess.run([self.folder / "bin/pip", "show", package], capture_output=True, text=True)
+        return re.search(r"^Version: (.*)", shown.stdout, re.M)[1] + " (PyPI)"
+
+
+class Broker(Subject):
+    """A broker, and how to start it."""
+
+    arguments = []  # of mqttspec
+    # the versions that each of its ports serves
+    ports = [["3.1", "3.1.1", "5.0"]]
+
     def command(self, data, port, *ports):
         """The command that runs in the foreground, and variables of its environment."""
         raise NotImplementedError
-
-    def version(self):
-        """The version of the only Debian package."""
-        fields = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", self.debian[0]], capture_output=True, text=True)
-        return fields.stdout + " (Debian)"
 
     def stopped(self, data):
         """Ends what the broker has left."""
@@ -64,7 +94,7 @@ class Mosquitto(Broker):
 
 class Aedes(Broker):
     def install(self):
-        run(["npm", "install", "--silent", "--prefix", self.folder, f"aedes@{VERSIONS['aedes']}"])
+        self.install_npm("aedes")
 
     def command(self, data, port):
         (data / "broker.mjs").write_text(
@@ -77,13 +107,12 @@ class Aedes(Broker):
         return ["node", data / "broker.mjs"], {}
 
     def version(self):
-        return json.loads((self.folder / "node_modules/aedes/package.json").read_text())["version"] + " (npm)"
+        return self.version_npm("aedes")
 
 
 class Amqtt(Broker):
     def install(self):
-        run([sys.executable, "-m", "venv", self.folder])
-        run([self.folder / "bin/pip", "install", "--quiet", f"amqtt=={VERSIONS['amqtt']}"])
+        self.install_pypi("amqtt")
 
     def command(self, data, port):
         (data / "conf.yaml").write_text(
@@ -93,8 +122,7 @@ class Amqtt(Broker):
         return [self.folder / "bin/amqtt", "-c", data / "conf.yaml"], {}
 
     def version(self):
-        shown = subprocess.run([self.folder / "bin/pip", "show", "amqtt"], capture_output=True, text=True)
-        return re.search(r"^Version: (.*)", shown.stdout, re.M)[1] + " (PyPI)"
+        return self.version_pypi("amqtt")
 
 
 class Rumqttd(Broker):
@@ -171,7 +199,7 @@ class Ejabberd(Broker):
         }
 
 
-class Ours(Broker):
+class OurBroker(Broker):
     def install(self):
         run(["cargo", "build", "--quiet", "--package", "mqtt-wire-broker"], cwd=ROOT)
 
@@ -182,88 +210,232 @@ class Ours(Broker):
         return "0.1.0"
 
 
-BROKERS = {
-    "mosquitto": Mosquitto,
-    "aedes": Aedes,
-    "amqtt": Amqtt,
-    "rumqttd": Rumqttd,
-    "RabbitMQ": RabbitMq,
-    "ejabberd": Ejabberd,
-    "mqtt-wire-broker": Ours,
+class Client(Subject):
+    """A client library, and the command that plays a scenario with it."""
+
+    # at a time; the programs that start slowly share two processors
+    jobs = 4
+
+    def command(self):
+        raise NotImplementedError
+
+
+class PahoPython(Client):
+    def install(self):
+        self.install_pypi("paho-mqtt")
+
+    def command(self):
+        return f"{self.folder}/bin/python {CLIENTS}/paho_mqtt.py"
+
+    def version(self):
+        return self.version_pypi("paho-mqtt")
+
+
+class Gmqtt(Client):
+    def install(self):
+        self.install_pypi("gmqtt")
+
+    def command(self):
+        return f"{self.folder}/bin/python {CLIENTS}/gmqtt_client.py"
+
+    def version(self):
+        return self.version_pypi("gmqtt")
+
+
+class MqttJs(Client):
+    def install(self):
+        self.install_npm("mqtt")
+
+    def command(self):
+        return f"env NODE_PATH={self.folder}/node_modules node {CLIENTS}/mqttjs.js"
+
+    def version(self):
+        return self.version_npm("mqtt")
+
+
+class Rumqttc(Client):
+    def install(self):
+        options = ["--no-default-features", "--features", "rumqttc", "--bin", "mqttspec-rumqttc"]
+        options += ["--quiet", "--debug", "--locked", "--root", self.folder]
+        run(["cargo", "install", "--path", ROOT / "ci", *options])
+
+    def command(self):
+        return self.folder / "bin/mqttspec-rumqttc"
+
+    def version(self):
+        lock = (ROOT / "ci/Cargo.lock").read_text()
+        return re.search(r'name = "rumqttc"\nversion = "(.*)"', lock)[1] + " (crates.io)"
+
+
+class MosquittoClients(Client):
+    debian = ["mosquitto-clients"]
+
+    def command(self):
+        return CLIENTS / "mosquitto.sh"
+
+
+class PahoC(Client):
+    debian = ["libpaho-mqtt-dev", "gcc"]
+
+    def install(self):
+        run(["cc", CLIENTS / "paho.c", "-lpaho-mqtt3c", "-o", self.folder / "paho"])
+
+    def command(self):
+        return self.folder / "paho"
+
+
+class PahoCpp(Client):
+    debian = ["libpaho-mqttpp-dev", "g++"]
+
+    def install(self):
+        libraries = ["-lpaho-mqttpp3", "-lpaho-mqtt3as"]
+        run(["c++", "-std=c++17", CLIENTS / "paho.cpp", *libraries, "-o", self.folder / "paho"])
+
+    def command(self):
+        return self.folder / "paho"
+
+
+class PahoGo(Client):
+    debian = ["golang-github-eclipse-paho.mqtt.golang-dev", "golang-go"]
+
+    def install(self):
+        environment = os.environ | {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode"}
+        run(["go", "build", "-o", self.folder / "paho", CLIENTS / "paho.go"], env=environment)
+
+    def command(self):
+        return self.folder / "paho"
+
+
+class Fuse(Client):
+    debian = ["libmqtt-client-java", "default-jdk-headless"]
+    jobs = 2
+
+    def install(self):
+        run(["javac", "-cp", "/usr/share/java/*", "-d", self.folder, CLIENTS / "Fuse.java"])
+
+    def command(self):
+        jars = ["mqtt-client", "hawtbuf", "hawtdispatch", "hawtdispatch-transport"]
+        return f"java -cp {':'.join([str(self.folder), *(f'/usr/share/java/{jar}.jar' for jar in jars)])} Fuse"
+
+
+class OurClient(Client):
+    def install(self):
+        run(["cargo", "build", "--quiet", "--package", "mqttspec", "--features", "client"], cwd=ROOT)
+
+    def command(self):
+        return target() / "mqttspec-client"
+
+    def version(self):
+        return "0.1.0"
+
+
+SUBJECTS = {
+    "brokers": {
+        "mosquitto": Mosquitto,
+        "aedes": Aedes,
+        "amqtt": Amqtt,
+        "rumqttd": Rumqttd,
+        "RabbitMQ": RabbitMq,
+        "ejabberd": Ejabberd,
+        "mqtt-wire-broker": OurBroker,
+    },
+    "clients": {
+        "paho-mqtt": PahoPython,
+        "gmqtt": Gmqtt,
+        "MQTT.js": MqttJs,
+        "rumqttc": Rumqttc,
+        "mosquitto-clients": MosquittoClients,
+        "Paho-C": PahoC,
+        "Paho-C++": PahoCpp,
+        "paho.mqtt.golang": PahoGo,
+        "FuseSource-mqtt-client": Fuse,
+        "mqttspec-client": OurClient,
+    },
 }
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BROKERS))
-    parser.add_argument("--install", action="store_true", help="install the brokers first")
+    all_names = [name for subjects in SUBJECTS.values() for name in subjects]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(all_names))
+    parser.add_argument("--install", action="store_true", help="install the subjects first")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path.home() / ".cache/mqttspec")
     options = parser.parse_args()
-    names = options.names or list(BROKERS)
-    unknown = [name for name in names if name not in BROKERS]
+    names = options.names or all_names
+    unknown = [name for name in names if name not in all_names]
     if unknown:
-        parser.error(f"no broker {unknown[0]}; there are {', '.join(BROKERS)}")
+        parser.error(f"no subject {unknown[0]}; there are {', '.join(all_names)}")
     run(["cargo", "build", "--quiet", "--package", "mqttspec"], cwd=ROOT)
     failed = []
-    for name in names:
-        broker = BROKERS[name](options.folder / name)
-        if options.install:
-            install(broker)
-        if not test(name, broker):
-            failed.append(name)
-    results = sorted(HERE.glob("*.json"), key=lambda it: list(BROKERS).index(it.stem))
-    run([target() / "mqttspec", "matrix", *results, "--html", HERE / "brokers.html"])
+    for role, subjects in SUBJECTS.items():
+        results = {}
+        for name in (it for it in subjects if it in names):
+            subject = subjects[name](options.folder / name)
+            if options.install:
+                install(subject)
+            results[name] = test(name, subject)
+        failed += [name for name, result in results.items() if result is None]
+        publish(role, {name: result for name, result in results.items() if result})
     if failed:
         sys.exit(f"no result: {', '.join(failed)}")
 
 
-def install(broker):
-    broker.folder.mkdir(parents=True, exist_ok=True)
-    if broker.debian:
-        run(["apt-get", "install", "-y", "-q", *broker.debian])
-    broker.install()
+def install(subject):
+    subject.folder.mkdir(parents=True, exist_ok=True)
+    if subject.debian:
+        run(["apt-get", "install", "-y", "-q", *subject.debian])
+    subject.install()
 
 
-def test(name, broker):
-    """Tests a broker, and returns whether there is a result."""
+def test(name, subject):
+    """The result of a subject; None if there is none."""
     with tempfile.TemporaryDirectory(prefix="mqttspec-") as folder:
-        data, ports = pathlib.Path(folder), [free_port() for _ in broker.ports]
-        command, variables = broker.command(data, *ports)
-        environment = os.environ | {key: str(value) for key, value in variables.items()}
-        log = (data / "output").open("w")
-        process = subprocess.Popen(
-            command, env=environment, cwd=data, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-        try:
-            if not all(wait_for(process, port) for port in ports):
-                print(f"{name} does not start:\n{(data / 'output').read_text()[-2000:]}")
-                return False
-            results = [judge(name, broker, *it, data) for it in zip(ports, broker.ports)]
-        finally:
-            stop(process)
-            broker.stopped(data)
-    if None in results:
-        return False
-    write_compact(merged(results), HERE / f"{name}.json")
-    return True
+        data = pathlib.Path(folder)
+        if isinstance(subject, Client):
+            return judge(name, subject, ["client", "--exec", subject.command(), "--jobs", subject.jobs], data)
+        return test_broker(name, subject, data)
 
 
-def judge(name, broker, port, versions, data):
+def test_broker(name, broker, data):
+    """Starts a broker, and tests it at each of its ports."""
+    ports = [free_port() for _ in broker.ports]
+    command, variables = broker.command(data, *ports)
+    environment = os.environ | {key: str(value) for key, value in variables.items()}
+    log = (data / "output").open("w")
+    process = subprocess.Popen(
+        command, env=environment, cwd=data, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+    )
+    try:
+        if not all(wait_for(process, port) for port in ports):
+            print(f"{name} does not start:\n{(data / 'output').read_text()[-2000:]}")
+            return None
+        results = [judge_versions(name, broker, *it, data) for it in zip(ports, broker.ports)]
+    finally:
+        stop(process)
+        broker.stopped(data)
+    return None if None in results else merged(results)
+
+
+def judge_versions(name, broker, port, versions, data):
     """Runs the cases of these versions, and returns the result; None if there is none."""
+    filters = [f"{version}/" for version in versions]
+    result = judge(name, broker, ["server", f"127.0.0.1:{port}", *broker.arguments, *filters], data)
+    for member in ["versions", "breaches_in_trials"] if result else []:
+        result[member] = [it for it in result[member] if it["version"] in versions]
+    return result
+
+
+def judge(name, subject, command, data):
+    """Runs mqttspec, and returns the result; None if there is none."""
     path = data / "result.json"
     path.unlink(missing_ok=True)
-    options = [*broker.arguments, "--name", f"{name} {broker.version()}", "--json", path]
-    filters = [f"{version}/" for version in versions]
-    command = [target() / "mqttspec", "server", f"127.0.0.1:{port}", *options, *filters]
-    output = subprocess.run(command, capture_output=True, text=True)
+    command = [target() / "mqttspec", *command, "--name", f"{name} {subject.version()}", "--json", path]
+    output = subprocess.run([str(it) for it in command], capture_output=True, text=True)
     if not path.exists():
         print(f"{name}: {output.stderr}")
         return None
     print(f"{name}: {output.stdout.splitlines()[-1]}", flush=True)
-    result = json.loads(path.read_text())
-    for member in ["versions", "breaches_in_trials"]:
-        result[member] = [it for it in result[member] if it["version"] in versions]
-    return result
+    return json.loads(path.read_text())
 
 
 def merged(results):
@@ -276,20 +448,49 @@ def merged(results):
     return first
 
 
+def publish(role, results):
+    """Writes the results and the page of brokers or clients, without cases in which one of them crashes."""
+    folder = HERE / role
+    folder.mkdir(exist_ok=True)
+    for name, result in results.items():
+        crashed = [case for case in result["cases"] if case["verdict"] == "crash"]
+        for case in crashed:
+            print(f"left out: {name}: {case['name']}: {case['seen']}")
+            result["cases"].remove(case)
+        write_compact(result, folder / f"{name}.json")
+    paths = [path for name in SUBJECTS[role] if (path := folder / f"{name}.json").exists()]
+    stored = {path: json.loads(path.read_text()) for path in paths}
+    common = set.intersection(*({case["name"] for case in result["cases"]} for result in stored.values()))
+    for path, result in stored.items():
+        cases = result["cases"]
+        # a rule that is broken in cases about other rules has a case only where that happened
+        result["cases"] = [it for it in cases if it["name"] in common or "/traffic/" in it["name"]]
+        if len(result["cases"]) < len(cases):
+            write(result, path)
+    run([target() / "mqttspec", "matrix", *paths, "--html", HERE / f"{role}.html"])
+
+
 def write_compact(result, path):
-    """A line for each case, without what `mqttspec matrix` adds again, and with the bytes only where the broker is at
-    fault or there is no verdict."""
+    """A line for each case, without what `mqttspec matrix` adds again, and without the bytes where the packet of the
+    case and the verdict say all."""
     result["address"] = ""
     del result["rules"]
+    refusals = {it["version"]: it["refusal"] for it in result["versions"] if it["refusal"]}
     for case in result["cases"]:
+        if case["verdict"] == "unsupported" and case["seen"] == refusals.get(case["version"]):
+            del case["seen"]
         for member in ["comment", "expected", "explanation", "neighbour", "packet", "statements", "version"]:
             case.pop(member, None)
         for packet in case.get("exchange", []):
             packet.pop("text", None)
-        if case["verdict"] in ("ok", "unsupported", "open"):
+        if case["verdict"] in ("ok", "unsupported", "open", "non-strict", "lenient"):
             case.pop("exchange", None)
         if case["verdict"] == "ok":
             del case["seen"]
+    write(result, path)
+
+
+def write(result, path):
     cases = result.pop("cases")
     head = json.dumps(result, ensure_ascii=False, indent=0)[:-2]
     lines = ",\n".join(json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in cases)
