@@ -179,10 +179,10 @@ impl<'a> Table<'a> {
         details.collect()
     }
 
-    /// Whether the cell opens a panel. A page with several subjects has none for what is right or not
-    /// supported, so that it stays small.
+    /// Whether the cell opens a panel. A page with several subjects has none for what is right, not
+    /// supported or open, so that it stays small.
     fn is_linked(&self, found: &CaseResult) -> bool {
-        let has_more = !["ok", "unsupported"].contains(&&found.verdict[..]);
+        let has_more = !["ok", "open", "unsupported"].contains(&&found.verdict[..]);
         self.is_single() || has_more
     }
 

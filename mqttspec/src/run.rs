@@ -347,7 +347,7 @@ struct Attempt {
     finding: Finding,
     /// Whether the connection was reset, which may have removed a DISCONNECT of the broker.
     is_cut: bool,
-    /// Whether the broker did not send in time what had to come before the packet.
+    /// Whether the broker may have been late with something that had to come before the rule applies.
     is_unplayable: bool,
 }
 
