@@ -83,7 +83,6 @@ macro_rules! play {
         loop {
             let event = match events.poll().await {
                 Ok(event) => event,
-                Err(_) if is_ending => return ExitCode::SUCCESS,
                 Err(_) if keeps => continue,
                 Err(error) => {
                     eprintln!("{error}");
@@ -110,6 +109,8 @@ macro_rules! play {
                     acknowledged += 1;
                     publishes = true;
                 }
+                // the library leaves it to the program to drop the connection
+                $mqtt::Event::Outgoing(rumqttc::Outgoing::Disconnect) => return ExitCode::SUCCESS,
                 $mqtt::Event::Incoming($mqtt::Packet::Publish(message)) => {
                     println!("{}", String::from_utf8_lossy(&message.payload));
                     ends = message.payload == "end";
