@@ -9,7 +9,8 @@ Each broker listens on 127.0.0.1 at a port that the system chose, and has a fold
 end. Programs that are no Debian packages are installed into ~/.cache/mqttspec, or into the folder that --folder names.
 
 The files keep only the cases that they have in common. A case in which a subject crashes is left out, because its
-maintainers learn of it first; it is printed. After a change of the cases, run all subjects.
+maintainers learn of it first; it is printed, and so are those that --without names. After a change of the cases, run all
+subjects.
 """
 
 import argparse
@@ -359,6 +360,8 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(all_names))
     parser.add_argument("--install", action="store_true", help="install the subjects first")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path.home() / ".cache/mqttspec")
+    parser.add_argument("--without", action="append", default=[], metavar="PART",
+                        help="leave out the cases whose names have this part, as those that a crash leaves out")
     options = parser.parse_args()
     names = options.names or all_names
     unknown = [name for name in names if name not in all_names]
@@ -374,7 +377,7 @@ def main():
                 install(subject)
             results[name] = test(name, subject)
         failed += [name for name, result in results.items() if result is None]
-        publish(role, {name: result for name, result in results.items() if result})
+        publish(role, {name: result for name, result in results.items() if result}, options.without)
     if failed:
         sys.exit(f"no result: {', '.join(failed)}")
 
@@ -447,13 +450,13 @@ def merged(results):
     return first
 
 
-def publish(role, results):
-    """Writes the results and the page of brokers or clients, without cases in which one of them crashes."""
+def publish(role, results, without):
+    """Writes the results and the page of brokers or clients, without these cases, and those in which one crashes."""
     folder = HERE / role
     folder.mkdir(exist_ok=True)
     for name, result in results.items():
-        crashed = [case for case in result["cases"] if case["verdict"] == "crash"]
-        for case in crashed:
+        is_left_out = lambda case: case["verdict"] == "crash" or any(part in case["name"] for part in without)
+        for case in filter(is_left_out, list(result["cases"])):
             print(f"left out: {name}: {case['name']}: {case['seen']}")
             result["cases"].remove(case)
         write_compact(result, folder / f"{name}.json")
