@@ -24,7 +24,7 @@ use crate::watch::Beginning;
 
 /// After everything was shown, more messages may come for this time. Each of them would cost the
 /// thread that forwards a switch to this one.
-const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Shows what passes, and writes it to the file of `--write`.
 pub struct Screen<'a> {
