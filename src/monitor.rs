@@ -276,6 +276,11 @@ impl<'s> Monitor<'s> {
             return self.permit_answer(sender, packet);
         }
         self.side_mut(sender).has_spoken = true;
+        let mut is_broken = false;
+        let breach = &mut |kind| {
+            is_broken = true;
+            breach(kind);
+        };
         self.check_size(sender, packet, len, breach);
         match packet {
             Packet::Connect(connect) => self.connect(connect),
@@ -297,6 +302,9 @@ impl<'s> Monitor<'s> {
             Packet::PingReq | Packet::PingResp => {}
             Packet::Disconnect(disconnect) => self.disconnect(sender, disconnect, breach),
             Packet::Auth(auth) => self.auth(sender, auth, breach),
+        }
+        if let (true, Packet::Publish(_), Some(id)) = (is_broken, packet, packet.packet_id()) {
+            self.exchanges.forget_order(sender, id);
         }
     }
 

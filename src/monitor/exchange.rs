@@ -115,7 +115,12 @@ pub(super) struct Exchanges<'s> {
     clock: u64,
     /// Whether an exchange was not stored for want of room.
     pub(super) incomplete: bool,
-    finished: Finished,
+    /// The exchanges that an answer finished.
+    finished: Marks,
+    /// The answers that no open exchange awaited.
+    surplus: Marks,
+    /// For each side, how many answers have passed for messages that `messages` does not count.
+    credit: [u16; 2],
 }
 
 impl<'s> Exchanges<'s> {
@@ -124,7 +129,9 @@ impl<'s> Exchanges<'s> {
             records,
             clock: 0,
             incomplete: false,
-            finished: Finished([[0; Answer::COUNT]; 2]),
+            finished: Marks::NONE,
+            surplus: Marks::NONE,
+            credit: [0; 2],
         }
     }
 
@@ -143,6 +150,26 @@ impl<'s> Exchanges<'s> {
     /// Whether an exchange that such an answer ends may have been finished with this identifier.
     pub(super) fn may_be_finished(&self, owner: Sender, id: PacketId, answer: Answer) -> bool {
         self.finished.has(owner, id, answer)
+    }
+
+    /// An answer passes that no open exchange awaits.
+    pub(super) fn add_surplus(&mut self, owner: Sender, id: PacketId, answer: Answer) {
+        self.surplus.add(owner, id, answer);
+        if matches!(answer, Answer::PubAck | Answer::PubRec | Answer::PubComp) {
+            self.add_credit(owner);
+        }
+    }
+
+    fn add_credit(&mut self, owner: Sender) {
+        if let Some(credit) = self.credit.get_mut(owner as usize) {
+            *credit = credit.saturating_add(1);
+        }
+    }
+
+    /// Whether such an answer may have passed that no open exchange awaited. If it is still on the
+    /// way, its receiver takes it for the answer to its next exchange.
+    pub(super) fn has_surplus(&self, owner: Sender, id: PacketId, answer: Answer) -> bool {
+        self.surplus.has(owner, id, answer)
     }
 
     /// Opens an exchange at an identifier that is free, or whose exchange may be over.
@@ -187,8 +214,15 @@ impl<'s> Exchanges<'s> {
                 record.stage = stage;
             }
             None => {
-                self.finished.add(owner, packet_id, record.stage.answer());
+                let answer = record.stage.answer();
+                self.finished.add(owner, packet_id, answer);
+                if record.may_be_over {
+                    self.surplus.add(owner, packet_id, answer);
+                }
                 record.is_open = false;
+                if record.stage == (Stage::PubComp { old: true }) {
+                    self.add_credit(owner);
+                }
             }
         }
         self.forget_if_over(index);
@@ -202,6 +236,14 @@ impl<'s> Exchanges<'s> {
             .and_then(|record| record.extra(answer))
         {
             *extra = extra.saturating_add(1);
+        }
+    }
+
+    /// A message broke a rule, so the other side may leave it without an answer.
+    pub(super) fn forget_order(&mut self, owner: Sender, packet_id: PacketId) {
+        let index = self.find(owner, packet_id);
+        if let Some(record) = index.and_then(|index| self.records.items_mut().get_mut(index)) {
+            record.order = 0;
         }
     }
 
@@ -225,6 +267,7 @@ impl<'s> Exchanges<'s> {
             Some(&mut u8::MAX) => {}
             Some(extra) => *extra = extra.saturating_sub(1),
         }
+        self.add_surplus(owner, packet_id, answer);
         self.forget_if_over(index);
         true
     }
@@ -252,8 +295,15 @@ impl<'s> Exchanges<'s> {
         })
     }
 
+    /// Whether `owner` has more messages open than its send quota allows. By section 4.9 of 5.0 each
+    /// PUBACK and PUBCOMP returns one, also for a message that took none on this connection.
+    pub(super) fn exceeds_quota(&self, owner: Sender, receive_maximum: u16) -> bool {
+        let credit = self.credit.get(owner as usize).copied().unwrap_or_default();
+        self.messages(owner) > usize::from(receive_maximum.saturating_add(credit))
+    }
+
     /// The messages of QoS 1 and 2 that `owner` has sent on this connection and that are open.
-    pub(super) fn messages(&self, owner: Sender) -> usize {
+    fn messages(&self, owner: Sender) -> usize {
         let counts = |record: &&Exchange| {
             record.owner == owner
                 && record.is_open
@@ -311,13 +361,14 @@ pub(super) enum Opening {
     Unseen,
 }
 
-/// The identifiers of finished exchanges, by owner and by the answer that finished them: one bit
-/// for all identifiers that are equal modulo 64. So it never forgets one, and may take another
-/// for it.
+/// Identifiers, by owner and by answer: one bit for all identifiers that are equal modulo 64. So it
+/// never forgets one, and may take another for it.
 #[derive(Debug, Clone)]
-struct Finished([[u64; Answer::COUNT]; 2]);
+struct Marks([[u64; Answer::COUNT]; 2]);
 
-impl Finished {
+impl Marks {
+    const NONE: Self = Self([[0; Answer::COUNT]; 2]);
+
     fn add(&mut self, owner: Sender, packet_id: PacketId, answer: Answer) {
         let sets = self.0.get_mut(owner as usize);
         if let Some(set) = sets.and_then(|sets| sets.get_mut(answer as usize)) {

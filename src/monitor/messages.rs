@@ -67,7 +67,7 @@ impl Monitor<'_> {
         let how = self.opening(sender, packet_id, stage.answer(), dup);
         self.exchanges.open(sender, packet_id, stage, how);
         let maximum = self.side(sender.other()).receive_maximum;
-        if self.exchanges.messages(sender) > usize::from(maximum) {
+        if self.exchanges.exceeds_quota(sender, maximum) {
             breach(BreachKind::ReceiveMaximumExceeded);
         }
     }
@@ -112,8 +112,10 @@ impl Monitor<'_> {
             _ if self.exchanges.take(owner, id, Answer::PubAck) => {}
             // a late answer to a copy of an earlier message, which was not seen
             Some(Stage::PubRec) if !self.is_v5() && self.is_partly_unseen() => {}
-            Some(Stage::PubRec) => breach(BreachKind::WrongAcknowledgement),
-            _ => self.nothing_to_acknowledge(breach),
+            Some(Stage::PubRec) if !self.may_be_late(sender) => {
+                breach(BreachKind::WrongAcknowledgement);
+            }
+            _ => self.nothing_to_acknowledge(sender, id, Answer::PubAck, breach),
         }
     }
 
@@ -132,8 +134,10 @@ impl Monitor<'_> {
                 return self.exchanges.proceed(owner, id, stage);
             }
             _ if self.exchanges.take(owner, id, Answer::PubRec) => {}
-            Some(Stage::PubAck) => breach(BreachKind::WrongAcknowledgement),
-            _ => self.nothing_to_acknowledge(breach),
+            Some(Stage::PubAck) if !self.may_be_late(sender) => {
+                breach(BreachKind::WrongAcknowledgement);
+            }
+            _ => self.nothing_to_acknowledge(sender, id, Answer::PubRec, breach),
         }
         if !failed {
             self.exchanges.permit(owner, id, Answer::PubRel);
@@ -164,17 +168,18 @@ impl Monitor<'_> {
             }
             // a PUBREL may cross its PUBCOMP
             None if self.may_cross(sender, id, Answer::PubComp) => {}
-            None if self.resumed => {
+            None if self.is_resumed(sender) => {
                 // it may answer a PUBREC that came out of nothing and was not seen
-                let how = match self.is_partly_unseen() {
-                    true => Opening::Unseen,
-                    false => Opening::New,
-                };
                 let stage = Stage::PubComp { old: true };
+                let answer = stage.answer();
+                let repeats = self.is_partly_unseen();
+                let how = self.opening(sender, id, answer, repeats);
                 return self.exchanges.open(sender, id, stage, how);
             }
             // "not found": the answer to a PUBREC that came out of nothing
             None if ack.reason_code.is_failure() => {}
+            // its sender may have taken a PUBREC out of nothing for its own, and repeats
+            Some(Stage::PubRec) if self.may_follow_surplus(sender, id) => {}
             _ => self.nothing_to_answer(breach),
         }
         self.exchanges.permit(sender, id, Answer::PubComp);
@@ -191,14 +196,17 @@ impl Monitor<'_> {
             Some(Stage::PubComp { .. }) => self.exchanges.proceed(owner, id, None),
             _ if self.exchanges.take(owner, id, Answer::PubComp) => {}
             // "not found": the answer to a PUBREL that came out of nothing
-            None if ack.reason_code.is_failure() => {}
-            _ => self.nothing_to_acknowledge(breach),
+            None if ack.reason_code.is_failure() => {
+                self.exchanges.add_surplus(owner, id, Answer::PubComp);
+            }
+            _ => self.nothing_to_acknowledge(sender, id, Answer::PubComp, breach),
         }
     }
 
     /// A Client answers in the order of the messages (4.6); a Server may not. Before 5.0 an answer to
     /// a copy that was not seen may come at any time, and in every version a PUBREL that answers a
-    /// PUBREC out of nothing.
+    /// PUBREC out of nothing. In a resumed Session an acknowledgement may be for a message of an earlier
+    /// connection.
     fn check_turn(
         &self,
         sender: Sender,
@@ -208,17 +216,38 @@ impl Monitor<'_> {
     ) {
         let ordered = sender == Sender::Client && self.version != Version::V3_1;
         let is_known = !self.is_partly_unseen() || self.is_v5() && sender != owner;
-        if ordered && is_known && self.exchanges.is_overtaken(owner, packet_id) {
+        let is_late = sender != owner && self.may_be_late(sender);
+        if ordered && is_known && !is_late && self.exchanges.is_overtaken(owner, packet_id) {
             breach(BreachKind::OutOfOrder);
         }
     }
 
     /// An acknowledgement of a message that is not open. In a resumed Session the message may have
     /// been sent on an earlier connection.
-    fn nothing_to_acknowledge(&self, breach: &mut dyn FnMut(BreachKind)) {
-        if !self.resumed {
+    fn nothing_to_acknowledge(
+        &mut self,
+        sender: Sender,
+        packet_id: PacketId,
+        answer: Answer,
+        breach: &mut dyn FnMut(BreachKind),
+    ) {
+        self.exchanges
+            .add_surplus(sender.other(), packet_id, answer);
+        if !self.is_resumed(sender) {
             self.nothing_to_answer(breach);
         }
+    }
+
+    /// Whether an acknowledgement may be for a message of an earlier connection with this identifier.
+    fn may_be_late(&self, sender: Sender) -> bool {
+        self.is_resumed(sender) && !self.joined
+    }
+
+    /// Whether this side may continue exchanges of an earlier connection. A Client that asks for its
+    /// Session may do so before it knows that the Server has none.
+    fn is_resumed(&self, sender: Sender) -> bool {
+        let is_asked = self.request.as_ref().is_some_and(|it| !it.clean_start);
+        self.resumed || sender == Sender::Client && is_asked
     }
 
     fn nothing_to_answer(&self, breach: &mut dyn FnMut(BreachKind)) {
@@ -230,9 +259,13 @@ impl Monitor<'_> {
     /// How a packet opens an exchange that such an answer ends or continues, if it looks like a
     /// repetition or not.
     fn opening(&self, owner: Sender, id: PacketId, answer: Answer, repeats: bool) -> Opening {
+        let is_request = matches!(answer, Answer::SubAck | Answer::UnsubAck);
         match repeats {
             true if self.is_partly_unseen() => Opening::Unseen,
             true if self.may_cross(owner, id, answer) => Opening::MayRepeat,
+            // the answer may be on the way since the last connection
+            true if self.resumed && !is_request => Opening::MayRepeat,
+            _ if self.exchanges.has_surplus(owner, id, answer) => Opening::MayRepeat,
             _ => Opening::New,
         }
     }
@@ -242,6 +275,12 @@ impl Monitor<'_> {
     fn may_cross(&self, owner: Sender, packet_id: PacketId, answer: Answer) -> bool {
         let is_answered = self.exchanges.may_be_finished(owner, packet_id, answer);
         !self.is_v5() && (is_answered || self.is_partly_unseen())
+    }
+
+    /// Whether a PUBREL may be repeated although its message awaits PUBREC.
+    fn may_follow_surplus(&self, owner: Sender, packet_id: PacketId) -> bool {
+        let has_surplus = self.exchanges.has_surplus(owner, packet_id, Answer::PubRec);
+        !self.is_v5() && has_surplus
     }
 
     /// Whether there may be exchanges that the monitor does not know.
@@ -279,16 +318,14 @@ impl Monitor<'_> {
     ) {
         let client = Sender::Client;
         let repeats = self.version == Version::V3_1;
+        let is_over = self.exchanges.may_be_over(client, packet_id);
         match self.exchanges.stage(client, packet_id) {
-            None => {
+            Some(open) if open == stage && repeats => {}
+            Some(_) if !is_over => breach(BreachKind::PacketIdInUse),
+            _ => {
                 let how = self.opening(client, packet_id, stage.answer(), repeats);
                 return self.exchanges.open(client, packet_id, stage, how);
             }
-            Some(open) if open == stage && repeats => {}
-            Some(_) if self.exchanges.may_be_over(client, packet_id) => {
-                return self.exchanges.open(client, packet_id, stage, Opening::New);
-            }
-            Some(_) => breach(BreachKind::PacketIdInUse),
         }
         self.exchanges.permit_request(packet_id, stage);
     }

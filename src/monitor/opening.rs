@@ -30,6 +30,9 @@ impl Monitor<'_> {
             Version::V3_1_1 | Version::V5 => connack.session_present || self.joined,
         };
         self.phase = Phase::Accepted;
+        if self.authentication == Authentication::AnsweredBy(Sender::Server) {
+            self.authentication = Authentication::None;
+        }
         self.server.announce(&connack.properties);
         self.service = Service::of(connack);
     }
@@ -127,6 +130,8 @@ impl Monitor<'_> {
             if auth.reason_code != ReasonCode::ContinueAuthentication {
                 breach(K::AuthenticationStep);
             }
+            // the answer may cross the CONNACK
+            self.authentication = Authentication::AnsweredBy(sender.other());
             return;
         }
         match auth.reason_code {

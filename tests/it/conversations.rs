@@ -414,9 +414,8 @@ fn one_more_answer_than_there_were_copies_is_a_breach() {
 
 fn may_be_resumed(conversation: &Conversation) -> bool {
     conversation.packets.iter().any(|(_, packet)| match packet {
-        model::Packet::Connect(connect) => {
-            conversation.version == Version::V3_1 && !connect.clean_start
-        }
+        // such a Client may continue exchanges before it knows that there is no Session
+        model::Packet::Connect(connect) => !connect.clean_start,
         model::Packet::ConnAck(connack) => connack.session_present,
         _ => false,
     })

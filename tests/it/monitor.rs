@@ -870,6 +870,163 @@ fn a_request_with_the_identifier_of_another_has_its_own_count_of_codes() {
     assert_eq!(kinds(&packets), [BreachKind::PacketIdInUse, nothing]);
 }
 
+/// Found by the search in `ci/search`, as the tests below.
+#[test]
+fn the_second_answer_to_a_copy_may_be_taken_for_the_next_message() {
+    let client = Dialect::from_client(Version::V3_1_1);
+    let server = client.reply();
+    let publish = (0, client, &b"\x32\x05\0\x01t\0\x01"[..]);
+    let copy = (0, client, &b"\x3a\x05\0\x01t\0\x01"[..]);
+    let puback = (0, server, &b"\x40\x02\0\x01"[..]);
+    let begin = [(0, client, CONNECT_3_1_1), (0, server, CONNACK)];
+    let found = |packets: &[At<'_>]| kinds(&[&begin, packets].concat());
+    // the second PUBACK is on the way when the Client sends its next message
+    let before = [publish, copy, puback, puback, publish, publish];
+    assert_eq!(found(&before), []);
+    // the copy crosses the first PUBACK
+    let crossing = [publish, puback, copy, puback, publish, publish];
+    assert_eq!(found(&crossing), []);
+    let once = [publish, puback, publish, publish];
+    assert_eq!(found(&once), [BreachKind::PacketIdInUse]);
+}
+
+#[test]
+fn the_second_answer_to_a_request_may_be_taken_for_the_next_one() {
+    let client = Dialect::from_client(Version::V3_1);
+    let server = client.reply();
+    let suback = (0, server, &b"\x90\x03\0\x01\0"[..]);
+    let packets = [
+        (0, client, CONNECT_3_1),
+        (0, server, CONNACK),
+        (0, client, b"\x82\x06\0\x01\0\x01t\0"),
+        (0, client, b"\x8a\x06\0\x01\0\x01t\0"),
+        suback,
+        suback,
+        (0, client, b"\x8a\x06\0\x01\0\x01t\0"),
+        (0, client, b"\x82\x0a\0\x01\0\x01t\0\0\x01t\0"),
+        (0, client, b"\x32\x05\0\x01t\0\x01"),
+    ];
+    assert_eq!(kinds(&packets), []);
+}
+
+#[test]
+fn a_client_may_continue_its_session_before_it_knows_that_there_is_none() {
+    for (version, connect, connack) in [
+        (
+            Version::V3_1_1,
+            &b"\x10\x0d\0\x04MQTT\x04\0\0\0\0\x01c"[..],
+            CONNACK,
+        ),
+        (
+            Version::V5,
+            b"\x10\x0e\0\x04MQTT\x05\0\0\0\0\0\x01c",
+            b"\x20\x03\0\0\0",
+        ),
+    ] {
+        let client = Dialect::from_client(version);
+        let server = client.reply();
+        let found = |sender| {
+            let pubrel = (0, sender, &b"\x62\x02\0\x01"[..]);
+            kinds(&[(0, client, connect), (0, server, connack), pubrel])
+        };
+        assert_eq!(found(client), []);
+        assert_eq!(found(server), [BreachKind::NothingToAcknowledge]);
+    }
+}
+
+#[test]
+fn a_late_answer_in_a_resumed_session_may_be_taken_for_a_message_that_is_sent_again() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let begin = [
+        (0, client, RESUMING_5_0),
+        (0, server, &b"\x20\x03\x01\0\0"[..]),
+    ];
+    let found = |packets: &[At<'_>]| kinds(&[&begin, packets].concat());
+    let publish = (0, client, &b"\x32\x06\0\x01t\0\x01\0"[..]);
+    let again = (0, client, &b"\x3a\x06\0\x01t\0\x01\0"[..]);
+    let puback = (0, server, &b"\x40\x02\0\x01"[..]);
+    assert_eq!(found(&[puback, again, publish]), []);
+    // the answer to the packet that was sent again is late
+    let exactly_once = (0, client, &b"\x34\x06\0\x01t\0\x01\0"[..]);
+    assert_eq!(found(&[again, puback, exactly_once, puback]), []);
+    // PUBCOMP, with and without "not found"
+    let pubrel = (0, client, &b"\x62\x02\0\x01"[..]);
+    for pubcomp in [&b"\x70\x02\0\x01"[..], b"\x70\x03\0\x01\x92"] {
+        assert_eq!(found(&[(0, server, pubcomp), pubrel, publish]), []);
+    }
+    // the Client answers a message of the last connection before a new one
+    let messages = [
+        (0, server, &b"\x32\x06\0\x01t\0\x02\0"[..]),
+        (0, server, b"\x32\x06\0\x01t\0\x01\0"),
+        (0, client, b"\x40\x02\0\x01"),
+    ];
+    assert_eq!(found(&messages), []);
+}
+
+#[test]
+fn a_pubcomp_of_an_earlier_message_returns_quota() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let begin = [
+        (0, client, RESUMING_5_0),
+        (0, server, &b"\x20\x06\x01\0\x03\x21\0\x01"[..]),
+        (0, client, b"\x62\x02\0\x01"),
+        (0, client, b"\x32\x06\0\x01t\0\x02\0"),
+    ];
+    let pubcomp = (0, server, &b"\x70\x02\0\x01"[..]);
+    let another = (0, client, &b"\x32\x06\0\x01t\0\x01\0"[..]);
+    let third = (0, client, &b"\x32\x06\0\x01t\0\x03\0"[..]);
+    let found = |packets: &[At<'_>]| kinds(&[&begin, packets].concat());
+    assert_eq!(found(&[pubcomp, another]), []);
+    let exceeded = [BreachKind::ReceiveMaximumExceeded];
+    assert_eq!(found(&[third]), exceeded);
+    assert_eq!(found(&[pubcomp, another, third]), exceeded);
+}
+
+#[test]
+fn a_message_that_broke_a_rule_may_stay_without_an_answer() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let packets = [
+        (
+            0,
+            client,
+            &b"\x10\x11\0\x04MQTT\x05\x02\0\0\x03\x21\0\x01\0\x01c"[..],
+        ),
+        (0, server, b"\x20\x03\0\0\0"),
+        (0, server, b"\x32\x06\0\x01t\0\x01\0"),
+        (0, server, b"\x32\x06\0\x01t\0\x09\0"), // above the Receive Maximum
+        (0, client, b"\x40\x02\0\x01"),
+        (0, server, b"\x32\x06\0\x01t\0\x01\0"),
+        (0, client, b"\x40\x02\0\x01"),
+    ];
+    let exceeded = BreachKind::ReceiveMaximumExceeded;
+    assert_eq!(kinds(&packets), [exceeded, exceeded]);
+}
+
+#[test]
+fn an_auth_of_the_client_may_cross_the_connack() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let auth = &b"\xf0\x06\x18\x04\x15\0\x01m"[..];
+    let begin = [
+        (
+            0,
+            client,
+            &b"\x10\x12\0\x04MQTT\x05\x02\0\0\x04\x15\0\x01m\0\x01c"[..],
+        ),
+        (0, server, auth),
+    ];
+    let connack = (0, server, &b"\x20\x07\0\0\x04\x15\0\x01m"[..]);
+    let answer = (0, client, auth);
+    let found = |packets: &[At<'_>]| kinds(&[&begin, packets].concat());
+    assert_eq!(found(&[connack, answer]), []);
+    let not_begun = [BreachKind::AuthenticationNotBegun];
+    assert_eq!(found(&[answer, connack, answer]), not_begun);
+    assert_eq!(found(&[answer, connack, begin[1]]), not_begun);
+}
+
 #[test]
 fn a_late_answer_is_not_out_of_order() {
     let client = Dialect::from_client(Version::V3_1_1);
@@ -952,6 +1109,7 @@ fn a_reason_code_is_one_that_the_other_side_may_send() {
 const CONNECT_3_1: &[u8] = b"\x10\x0f\0\x06MQIsdp\x03\x02\0\0\0\x01c";
 const CONNECT_3_1_1: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c";
 const CONNECT_5_0: &[u8] = b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01c";
+const RESUMING_5_0: &[u8] = b"\x10\x0e\0\x04MQTT\x05\0\0\0\0\0\x01c";
 const CONNACK: &[u8] = b"\x20\x02\0\0";
 const PUBLISH: &[u8] = b"\x30\x03\0\x01a";
 const PINGREQ: &[u8] = b"\xc0\0";
