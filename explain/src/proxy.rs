@@ -4,12 +4,14 @@
 //! waits for the queue: bytes that do not fit are skipped. The main thread takes the copies out,
 //! decodes them and writes. With TLS or WebSocket there are two threads, one for each direction.
 
+mod end;
 mod plain;
 mod queue;
 mod record;
 mod relay;
 mod screen;
 mod socket;
+mod tap;
 mod tls;
 mod totals;
 mod upstream;

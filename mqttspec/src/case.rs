@@ -9,7 +9,7 @@ use mqtt_wire_vectors::{self as vectors, Conversation, Expected, Packet, Side};
 use crate::open;
 use crate::scenario::{self, Scenario};
 use crate::script::{self, KeepAlive, Script, Silence, Step};
-use crate::statement::Statement;
+use crate::statement::{Statement, version};
 
 /// A case: a packet to refuse, or a rule that takes several packets.
 #[derive(Debug, Clone)]
@@ -348,14 +348,6 @@ pub(crate) fn name(version: vectors::Version, path: &str, statements: &[String])
 
 pub(crate) fn statements(names: &[String]) -> Vec<Statement> {
     names.iter().filter_map(|it| Statement::find(it)).collect()
-}
-
-pub(crate) fn version(version: vectors::Version) -> Version {
-    match version {
-        vectors::Version::V3_1 => Version::V3_1,
-        vectors::Version::V3_1_1 => Version::V3_1_1,
-        vectors::Version::V5 => Version::V5,
-    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,6 @@ use std::sync::OnceLock;
 use mqtt_wire::Version;
 use mqtt_wire_vectors as vectors;
 
-use crate::case;
-
 /// A statement of a standard.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Statement {
@@ -33,7 +31,7 @@ impl Statement {
         ALL.get_or_init(|| {
             let mut all: Vec<Self> = Vec::new();
             for row in vectors::statements() {
-                let version = case::version(row.version);
+                let version = version(row.version);
                 // it has a row for each packet that it binds
                 let is_known = |it: &Self| (it.version, it.id) == (version, row.id);
                 if !all.iter().any(is_known) {
@@ -78,6 +76,14 @@ impl fmt::Display for Statement {
 impl fmt::Debug for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+pub(crate) fn version(version: vectors::Version) -> Version {
+    match version {
+        vectors::Version::V3_1 => Version::V3_1,
+        vectors::Version::V3_1_1 => Version::V3_1_1,
+        vectors::Version::V5 => Version::V5,
     }
 }
 

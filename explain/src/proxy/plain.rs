@@ -4,20 +4,20 @@
 //! bytes of the other one gather, and pass together.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::ops::Range;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::queue::End;
-use super::relay::Direction;
+use super::end::End;
+use super::socket::Socket;
+use super::tap::Tap;
 
 /// One direction, with the bytes that the other side has not taken yet.
 pub struct Flow<'a> {
-    direction: Direction<'a>,
-    from: &'a TcpStream,
-    to: &'a TcpStream,
+    tap: Tap<'a>,
+    from: &'a Socket,
+    to: &'a Socket,
     buffer: Box<[u8]>,
     waiting: Range<usize>,
 }
@@ -40,8 +40,8 @@ pub fn forward(flows: [Flow<'_>; 2]) -> io::Result<()> {
             }
             let advanced = flow.advance();
             if let Err(end) = advanced {
-                flow.direction.tap.end(end);
-                flow.direction.pass_end(end);
+                flow.tap.end(end);
+                end.pass(flow.from, flow.to);
             }
             advanced.is_ok()
         });
@@ -54,28 +54,24 @@ pub fn forward(flows: [Flow<'_>; 2]) -> io::Result<()> {
 /// # Errors
 ///
 /// The system cannot wait for the sockets.
-pub fn begins_with_get(client: &TcpStream, server: &TcpStream) -> io::Result<bool> {
-    let [client_fd, server_fd] = [client, server].map(|it| PollFd::new(it, PollFlags::IN));
+pub fn begins_with_get(client: &Socket, server: &Socket) -> io::Result<bool> {
+    let [client_fd, server_fd] = [client, server].map(|it| PollFd::new(it.tcp(), PollFlags::IN));
     let mut awaited = [client_fd, server_fd];
     wait(&mut awaited)?;
     let [client_fd, _] = &awaited;
     let mut first = [0];
     // an error comes again when the byte is read
-    Ok(is_ready(client_fd) && client.peek(&mut first).is_ok() && first == *b"G")
+    Ok(is_ready(client_fd) && client.tcp().peek(&mut first).is_ok() && first == *b"G")
 }
 
 impl<'a> Flow<'a> {
     /// # Errors
     ///
     /// The system cannot change the socket.
-    pub fn new(
-        direction: Direction<'a>,
-        from: &'a TcpStream,
-        to: &'a TcpStream,
-    ) -> io::Result<Self> {
-        from.set_nonblocking(true)?;
+    pub fn new(tap: Tap<'a>, from: &'a Socket, to: &'a Socket) -> io::Result<Self> {
+        from.tcp().set_nonblocking(true)?;
         Ok(Self {
-            direction,
+            tap,
             from,
             to,
             buffer: vec![0; 1 << 14].into(),
@@ -86,8 +82,8 @@ impl<'a> Flow<'a> {
     /// The socket that it waits for.
     fn awaited(&self) -> PollFd<'_> {
         match self.waiting.is_empty() {
-            true => PollFd::new(self.from, PollFlags::IN),
-            false => PollFd::new(self.to, PollFlags::OUT),
+            true => PollFd::new(self.from.tcp(), PollFlags::IN),
+            false => PollFd::new(self.to.tcp(), PollFlags::OUT),
         }
     }
 
@@ -95,7 +91,7 @@ impl<'a> Flow<'a> {
     /// forwarded, so that the answer cannot be shown before the packet.
     fn advance(&mut self) -> Result<(), End> {
         if self.waiting.is_empty() {
-            let length = match self.from.read(&mut self.buffer) {
+            let length = match self.from.tcp().read(&mut self.buffer) {
                 Ok(0) => return Err(End::Closed),
                 Ok(length) => length,
                 Err(error) if is_temporary(&error) => return Ok(()),
@@ -103,10 +99,10 @@ impl<'a> Flow<'a> {
             };
             self.waiting = 0..length;
             let bytes = self.buffer.get(..length).unwrap_or_default();
-            self.direction.tap.copy(bytes);
+            self.tap.copy(bytes);
         }
         let bytes = self.buffer.get(self.waiting.clone()).unwrap_or_default();
-        match self.to.write(bytes) {
+        match self.to.tcp().write(bytes) {
             Ok(length) => self.waiting.start += length,
             Err(error) if is_temporary(&error) => {}
             Err(_) => return Err(End::Refused),

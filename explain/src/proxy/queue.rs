@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use mqtt_wire::Sender;
 
+use super::end::End;
+
 /// Something that passed on a connection.
 pub struct Message {
     pub connection: u64,
@@ -192,15 +194,6 @@ impl State {
 
 /// There will be no more messages.
 pub struct Finished;
-
-/// How one direction ended.
-#[derive(Debug, Clone, Copy)]
-pub enum End {
-    Closed,
-    Reset(io::ErrorKind),
-    /// The other side does not accept more bytes.
-    Refused,
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,20 +1,21 @@
-//! Forwarding, and copies of what is forwarded.
+//! Forwarding.
 
 use std::io::{self, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use mqtt_wire::Sender;
 
+use super::end::End;
 use super::plain;
-use super::queue::{Content, End, Message, Queue};
+use super::queue::{Content, Message, Queue};
 use super::socket::Socket;
+use super::tap::Tap;
 use super::tls;
 use super::upstream::{PATIENCE, Upstream};
 use super::websocket::{self, FrameReader, FrameSender, Target};
-use crate::fixed_header::PacketStarts;
 use crate::websocket::{MAX_HEAD, head_len};
 
 /// Accepts connections.
@@ -96,24 +97,19 @@ impl Connection {
         let direction = |sender, from, to| Direction {
             from,
             to,
-            tap: Tap {
-                connection: is_shown.then_some(self),
-                sender,
-                packet_starts: PacketStarts::default(),
-                is_websocket: None,
-                skipped: 0,
-            },
+            tap: Tap::new(is_shown.then_some(&self.queue), self.number, sender),
             end: None,
         };
         let from_client = direction(Sender::Client, &client, &server);
         let from_server = direction(Sender::Server, &server, &client);
-        match (&self.upstream.websocket, client.plain(), server.plain()) {
-            (Some(target), _, _) => self.forward_to_websocket(target, from_client, from_server),
-            (None, Some(client), Some(server)) if !plain::begins_with_get(client, server)? => {
-                let to_server = plain::Flow::new(from_client, client, server);
-                plain::forward([to_server?, plain::Flow::new(from_server, server, client)?])
-            }
-            (None, _, _) => forward_to_tcp(from_client, from_server),
+        let are_plain = client.is_plain() && server.is_plain();
+        match &self.upstream.websocket {
+            Some(target) => self.forward_to_websocket(target, from_client, from_server),
+            None if are_plain && !plain::begins_with_get(&client, &server)? => plain::forward([
+                plain::Flow::new(from_client.tap, &client, &server)?,
+                plain::Flow::new(from_server.tap, &server, &client)?,
+            ]),
+            None => forward_to_tcp(from_client, from_server),
         }
     }
 
@@ -225,10 +221,10 @@ fn split_head(bytes: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// One direction of a connection.
-pub struct Direction<'a> {
+struct Direction<'a> {
     from: &'a Socket,
     to: &'a Socket,
-    pub tap: Tap<'a>,
+    tap: Tap<'a>,
     /// It has ended already.
     end: Option<End>,
 }
@@ -318,18 +314,7 @@ impl Direction<'_> {
             // the other end may be closed already
             let _ = frames.close();
         }
-        self.pass_end(end);
-    }
-
-    pub fn pass_end(&self, end: End) {
-        // an error only means that the other end is closed already
-        let _ = match end {
-            End::Closed => self.to.shutdown(Shutdown::Write),
-            // nothing can reach this side any more
-            End::Reset(_) => self.to.shutdown(Shutdown::Both),
-            // there may still be bytes in the other direction
-            End::Refused => self.from.shutdown(Shutdown::Read),
-        };
+        end.pass(self.from, self.to);
     }
 
     /// Reads some bytes, and copies them. The copy comes before they are forwarded, so that the
@@ -343,57 +328,6 @@ impl Direction<'_> {
                 Ok(bytes)
             }
             Err(error) => Err(End::Reset(error.kind())),
-        }
-    }
-}
-
-/// Puts copies of the bytes of one direction into the queue.
-pub struct Tap<'a> {
-    /// `None` if the connection is not shown.
-    connection: Option<&'a Connection>,
-    sender: Sender,
-    packet_starts: PacketStarts,
-    /// Whether the direction begins with HTTP; `None` before its first byte.
-    is_websocket: Option<bool>,
-    /// How many bytes did not fit in the queue since the last copy.
-    skipped: u64,
-}
-
-impl Tap<'_> {
-    pub fn copy(&mut self, bytes: &[u8]) {
-        let Some(connection) = self.connection else {
-            return;
-        };
-        let is_http = matches!(bytes.first(), Some(b'G' | b'H'));
-        let start = match self.is_websocket.get_or_insert(is_http) {
-            // a frame often begins where bytes are read
-            true => 0,
-            false => match (self.skipped, self.packet_starts.advance(bytes)) {
-                (0, _) => 0,
-                (_, start) => start.unwrap_or(bytes.len()),
-            },
-        };
-        let copied = bytes.get(start..).unwrap_or_default();
-        let message = connection.message(Content::Bytes {
-            sender: self.sender,
-            skipped: self.skipped + start as u64,
-            bytes: copied.into(),
-        });
-        if !copied.is_empty() && connection.queue.offer(message) {
-            self.skipped = 0;
-        } else {
-            self.skipped += bytes.len() as u64;
-        }
-    }
-
-    pub fn end(&self, end: End) {
-        if let Some(connection) = self.connection {
-            let message = connection.message(Content::Ended {
-                sender: self.sender,
-                skipped: self.skipped,
-                end,
-            });
-            connection.queue.push(message);
         }
     }
 }

@@ -11,7 +11,8 @@ use mqtt_wire::Sender;
 use mqtt_wire::will::Ending;
 use serde_json::json;
 
-use super::queue::{Content, End, Message, Queue};
+use super::end::End;
+use super::queue::{Content, Message, Queue};
 use super::record::{Recorder, Recording};
 use super::totals::AllTotals;
 use crate::cli::ProxyOptions;

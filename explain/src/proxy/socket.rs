@@ -19,12 +19,8 @@ impl Socket {
         }
     }
 
-    /// The socket, if it has no TLS.
-    pub fn plain(&self) -> Option<&TcpStream> {
-        match self {
-            Self::Plain(tcp) => Some(tcp),
-            Self::Tls(_) => None,
-        }
+    pub fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
     }
 
     /// Reads some bytes; none means that the other end sends no more.

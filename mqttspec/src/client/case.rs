@@ -16,7 +16,7 @@ use super::scenario::Scenario;
 use super::session::{self, Session};
 use crate::case::{self, Case, CaseKind, PacketCase};
 use crate::script;
-use crate::statement::Statement;
+use crate::statement::{Statement, version as version_of};
 
 /// A case, and how to play it.
 #[derive(Debug, Clone)]
@@ -73,7 +73,7 @@ fn of_packet(
     else {
         return None;
     };
-    let (version, wire) = (case::version(vector.version), vector.wire());
+    let (version, wire) = (version_of(vector.version), vector.wire());
     // many packets of a Client are invalid from a Server for the same reason
     let dialect = Dialect::from_server(version);
     let found = error_in(&wire, dialect).filter(|it| it.kind().name() == error.kind)?;
@@ -207,7 +207,7 @@ fn of_conversation(
     if breach.side != Side::Server || is_about_time || is_over {
         return None;
     }
-    let version = case::version(vector.version);
+    let version = version_of(vector.version);
     let kind = BreachKind::ALL.iter().find(|it| it.name() == breach.kind)?;
     let scenario = scenario_of(vector)?;
     let bad = script_of(scenario, vector, breach.packet)?;
