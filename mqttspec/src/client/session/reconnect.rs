@@ -147,6 +147,11 @@ fn reconnect(
         let reason = "the program asks for a new Session when it connects again";
         return Ok(Some(DoesNotApply(reason.into())));
     }
+    // a client may send before it knows that there is no Session
+    if !session_present && within(broker, broker.patience.settle).is_some() {
+        let reason = "the program sends packets before the CONNACK";
+        return Ok(Some(DoesNotApply(reason.into())));
+    }
     broker.answer();
     Ok(None)
 }
