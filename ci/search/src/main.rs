@@ -17,7 +17,7 @@ use std::time::Instant;
 use mqtt_wire::monitor::BreachKind;
 use mqtt_wire::{Sender, Version};
 
-use crate::conversation::{BROKEN, Conversations, NO_BREACH};
+use crate::conversation::{BROKEN, Conversations, EXACT, INNOCENT, NO_BREACH};
 use crate::searches::{Outcome, search};
 use crate::settings::{Habits, Settings};
 
@@ -128,7 +128,7 @@ fn controls(report: &mut Report) {
     ] {
         let mut blind = Conversations::new(settings.clone());
         blind.hidden = Some((sender, number));
-        must_find(name, blind, report);
+        must_find(name, NO_BREACH, blind, report);
     }
     let kind = BreachKind::PublishAfterPubRel;
     let mut unexpected = Conversations::new(Settings {
@@ -138,14 +138,34 @@ fn controls(report: &mut Report) {
     unexpected.is_unexpected = true;
     must_find(
         "a Client repeats a PUBLISH after its PUBREL",
+        NO_BREACH,
         unexpected,
         report,
     );
+    for (property, number, kind, name) in [
+        (
+            EXACT,
+            14,
+            BreachKind::SessionExpiryRaised,
+            "the tap does not see the DISCONNECT that breaks a rule",
+        ),
+        (
+            INNOCENT,
+            3,
+            BreachKind::TopicAliasNotSupported,
+            "the tap does not see the messages of the side that breaks a rule",
+        ),
+    ] {
+        let settings = faults::settings(kind, Version::V5, Sender::Client);
+        let mut blind = Conversations::new(settings);
+        blind.hidden = Some((Sender::Client, number));
+        must_find(name, property, blind, report);
+    }
 }
 
-fn must_find(name: &str, conversations: Conversations, report: &mut Report) {
+fn must_find(name: &str, property: &str, conversations: Conversations, report: &mut Report) {
     let outcome = search(conversations);
-    match outcome.discoveries.iter().find(|it| it.0 == NO_BREACH) {
+    match outcome.discoveries.iter().find(|it| it.0 == property) {
         Some((_, example)) => println!("{name}: found\n{example}"),
         None => {
             println!("{name}: NOT FOUND");

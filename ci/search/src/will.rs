@@ -76,7 +76,7 @@ fn all_terms() -> Vec<WillTerms> {
                         }
                     }
                     connect.will = Some(will);
-                    all.extend(WillTerms::new(&connect, &connack));
+                    all.extend(WillTerms::new(&connect, &connack).filter(|it| !all.contains(it)));
                 }
             }
         }
