@@ -127,11 +127,20 @@ impl Monitor<'_> {
             });
         }
         if self.phase != Phase::Accepted {
-            if auth.reason_code != ReasonCode::ContinueAuthentication {
+            let is_step = auth.reason_code == ReasonCode::ContinueAuthentication;
+            if !is_step {
                 breach(K::AuthenticationStep);
             }
-            // the answer may cross the CONNACK
-            self.authentication = Authentication::AnsweredBy(sender.other());
+            let is_in_turn = match self.authentication {
+                Authentication::None => sender == Sender::Server,
+                turn => turn == Authentication::AnsweredBy(sender),
+            };
+            self.authentication = match is_step && is_in_turn {
+                // the answer may cross the CONNACK
+                true => Authentication::AnsweredBy(sender.other()),
+                // either side may go on with it behind the CONNACK
+                false => Authentication::Begun,
+            };
             return;
         }
         match auth.reason_code {

@@ -131,7 +131,7 @@ impl<'s> Side<'s> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Authentication {
     None,
-    /// The Client has begun it.
+    /// The Client has begun it, or a side sent an AUTH that the other one may take for its begin.
     Begun,
     /// No side has begun it, but this one may answer an AUTH of the other.
     AnsweredBy(Sender),

@@ -1028,6 +1028,23 @@ fn an_auth_of_the_client_may_cross_the_connack() {
 }
 
 #[test]
+fn an_auth_that_broke_a_rule_before_the_connack_may_be_answered_after_it() {
+    let client = Dialect::from_client(Version::V5);
+    let server = client.reply();
+    let connect = &b"\x10\x12\0\x04MQTT\x05\x02\0\0\x04\x15\0\x01m\0\x01c"[..];
+    let connack = &b"\x20\x07\0\0\x04\x15\0\x01m"[..];
+    let auth = &b"\xf0\x06\x18\x04\x15\0\x01m"[..];
+    let again = &b"\xf0\x06\x19\x04\x15\0\x01m"[..];
+    let found = |packet| {
+        let answered = [(0, server, connack), (0, server, auth)];
+        kinds(&[&[(0, client, connect), (0, client, packet)], &answered[..]].concat())
+    };
+    assert_eq!(found(again), [BreachKind::AuthenticationStep]);
+    // the Server had not sent an AUTH
+    assert_eq!(found(auth), []);
+}
+
+#[test]
 fn a_late_answer_is_not_out_of_order() {
     let client = Dialect::from_client(Version::V3_1_1);
     let server = client.reply();
