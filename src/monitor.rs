@@ -153,7 +153,8 @@ impl<'s> Monitor<'s> {
     }
 
     /// Makes this a monitor for a connection whose beginning was not seen. It knows no limits, and
-    /// trusts packets that belong to something which may have been opened before.
+    /// trusts packets that belong to something which may have been opened before. So it does not
+    /// report that a Packet Identifier is in use: a late answer may have freed it.
     #[must_use]
     pub fn joining(mut self) -> Self {
         self.phase = Phase::Accepted;

@@ -238,9 +238,10 @@ impl Monitor<'_> {
         }
     }
 
-    /// Whether an acknowledgement may be for a message of an earlier connection with this identifier.
+    /// Whether an acknowledgement may be for a message of an earlier connection with this identifier. A
+    /// monitor that joined cannot know that the Session is a new one.
     fn may_be_late(&self, sender: Sender) -> bool {
-        self.is_resumed(sender) && !self.joined
+        self.is_resumed(sender) || self.joined
     }
 
     /// Whether this side may continue exchanges of an earlier connection. A Client that asks for its
@@ -265,7 +266,8 @@ impl Monitor<'_> {
             true if self.may_cross(owner, id, answer) => Opening::MayRepeat,
             // the answer may be on the way since the last connection
             true if self.resumed && !is_request => Opening::MayRepeat,
-            _ if self.exchanges.has_surplus(owner, id, answer) => Opening::MayRepeat,
+            // the answer to an earlier exchange may be taken for the answer to this one
+            _ if self.joined || self.exchanges.has_surplus(owner, id, answer) => Opening::MayRepeat,
             _ => Opening::New,
         }
     }
