@@ -68,6 +68,7 @@ pub struct Connection {
     stream: Stream,
     version: Version,
     incoming: Vec<u8>,
+    outgoing: Vec<u8>,
     /// `None` behind a packet that breaks a rule: later packets cannot be judged.
     monitor: Option<Monitor<'static>>,
     /// Whether the broker may answer in the form of another version.
@@ -86,6 +87,7 @@ impl Connection {
             stream,
             version,
             incoming: Vec::new(),
+            outgoing: Vec::new(),
             monitor: Some(Monitor::new()),
             any_version: false,
             closed: None,
@@ -97,6 +99,13 @@ impl Connection {
 
     /// Sends a packet, and returns the rules between packets that it breaks.
     pub fn send(&mut self, bytes: &[u8]) -> Vec<Breach> {
+        let breaches = self.queue(bytes);
+        self.flush();
+        breaches
+    }
+
+    /// Like `send`, but [`flush`](Self::flush) sends the packet.
+    pub fn queue(&mut self, bytes: &[u8]) -> Vec<Breach> {
         let mut breaches = Vec::new();
         let dialect = Dialect::from_client(self.version);
         match (Packet::decode(bytes, dialect), &mut self.monitor) {
@@ -114,11 +123,17 @@ impl Connection {
             }
         }
         self.passed(false, bytes.to_vec());
-        if self.stream.write_all(bytes).is_err() && self.closed.is_none() {
+        self.outgoing.extend_from_slice(bytes);
+        breaches
+    }
+
+    /// Sends the packets that are queued, in one piece.
+    pub fn flush(&mut self) {
+        let bytes = std::mem::take(&mut self.outgoing);
+        if self.stream.write_all(&bytes).is_err() && self.closed.is_none() {
             // bytes of the broker may still wait to be read
             self.stream.shut_down();
         }
-        breaches
     }
 
     /// The next packet of the broker, or the end of the connection.

@@ -81,14 +81,19 @@ fn send(
     let is_conversation = script.steps.len() > 1;
     let mut broken = Vec::new();
     let mut awaited: Vec<PacketType> = Vec::new();
-    for step in &script.steps {
+    let mut steps = script.steps.iter().peekable();
+    while let Some(step) = steps.next() {
         match step {
             Step::Send(bytes) => {
                 // a CONNECT that is judged keeps its bytes
                 let renamed = is_conversation
                     .then(|| script::renamed(bytes, &client_id, subject.login()))
                     .flatten();
-                broken = connection.send(renamed.as_deref().unwrap_or(bytes));
+                broken = connection.queue(renamed.as_deref().unwrap_or(bytes));
+                // together with the next packet: so the broker answers neither before it has both
+                if !matches!(steps.peek(), Some(Step::Send(_))) {
+                    connection.flush();
+                }
             }
             Step::Connect => {
                 let connect = script::connect(script.version, &client_id, subject.login());

@@ -270,13 +270,7 @@ fn may_stay_green(case: &Case, verdict: Verdict) -> bool {
         "3.1/connect/U31-level/unsupported-protocol-level",
         "3.1.1/connect/MQTT-3.1.4-1/truncated-connect-flags",
     ];
-    // whether it breaks the rule depends on what the broker has answered already
-    let is_a_race = ["/packet-id-in-use-", "/resent-publish"]
-        .iter()
-        .any(|it| case.name.contains(it));
-    verdict == Verdict::Unsupported
-        || is_a_race && verdict == Verdict::Open
-        || is_closed.iter().any(|it| case.name.contains(it))
+    verdict == Verdict::Unsupported || is_closed.iter().any(|it| case.name.contains(it))
 }
 
 /// A malformed packet of the broker is a breach where accepting the packet is not.
