@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests brokers and clients with mqttspec, and writes their results and the two matrices into this folder.
+"""Tests brokers and clients with mqttspec, and writes their results and the matrix into this folder.
 
     mqttspec/results/run.py                   all brokers and clients
     mqttspec/results/run.py mosquitto gmqtt   these two
@@ -378,6 +378,8 @@ def main():
             results[name] = test(name, subject)
         failed += [name for name, result in results.items() if result is None]
         publish(role, {name: result for name, result in results.items() if result}, options.without)
+    paths = [path for role in SUBJECTS for path in stored(role)]
+    run([target() / "mqttspec", "matrix", *paths, "--html", HERE / "matrix.html"])
     if failed:
         sys.exit(f"no result: {', '.join(failed)}")
 
@@ -451,7 +453,7 @@ def merged(results):
 
 
 def publish(role, results, without):
-    """Writes the results and the page of brokers or clients, without these cases, and those in which one crashes."""
+    """Writes the results of brokers or clients, without these cases, and those in which one crashes."""
     folder = HERE / role
     folder.mkdir(exist_ok=True)
     for name, result in results.items():
@@ -460,16 +462,19 @@ def publish(role, results, without):
             print(f"left out: {name}: {case['name']}: {case['seen']}")
             result["cases"].remove(case)
         write_compact(result, folder / f"{name}.json")
-    paths = [path for name in SUBJECTS[role] if (path := folder / f"{name}.json").exists()]
-    stored = {path: json.loads(path.read_text()) for path in paths}
-    common = set.intersection(*({case["name"] for case in result["cases"]} for result in stored.values()))
-    for path, result in stored.items():
+    all_results = {path: json.loads(path.read_text()) for path in stored(role)}
+    common = set.intersection(*({case["name"] for case in result["cases"]} for result in all_results.values()))
+    for path, result in all_results.items():
         cases = result["cases"]
         # a rule that is broken in cases about other rules has a case only where that happened
         result["cases"] = [it for it in cases if it["name"] in common or "/traffic/" in it["name"]]
         if len(result["cases"]) < len(cases):
             write(result, path)
-    run([target() / "mqttspec", "matrix", *paths, "--html", HERE / f"{role}.html"])
+
+
+def stored(role):
+    """The files with the results of brokers or clients."""
+    return [path for name in SUBJECTS[role] if (path := HERE / role / f"{name}.json").exists()]
 
 
 def write_compact(result, path):

@@ -11,15 +11,21 @@ use crate::result::{CaseResult, PassedPacket, Role, RunResult};
 use crate::verdict::Verdict;
 
 /// A page with a matrix: with one subject a row for each statement, with several a row for each
-/// case and a column for each subject.
+/// case and a column for each subject. Brokers and clients have no case in common, so each have a
+/// matrix of their own.
 pub fn page(results: &[RunResult]) -> String {
-    let table = Table::new(results);
-    let title = match results {
-        [only] => format!("mqttspec: {}", only.subject),
-        [first, ..] if first.role == Role::Client => format!("mqttspec: {} clients", results.len()),
-        _ => format!("mqttspec: {} brokers", results.len()),
-    };
+    let of_role = |role| results.iter().filter(|it| it.role == role).collect();
+    let roles: [Vec<&RunResult>; 2] = [of_role(Role::Broker), of_role(Role::Client)];
+    let roles = roles.into_iter().filter(|it| !it.is_empty());
+    let mut tables: Vec<Table> = Vec::new();
+    for of_role in roles {
+        let first_number = tables.iter().map(|it| it.count).sum();
+        tables.push(Table::new(of_role, results.len() == 1, first_number));
+    }
+    let names = tables.iter().map(Table::subjects_in_words);
+    let title = format!("mqttspec: {}", names.collect::<Vec<_>>().join(", "));
     let (title, style) = (escape(&title), include_str!("html/style.css"));
+    let each = |part: fn(&Table) -> String| tables.iter().map(part).collect::<String>();
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
@@ -27,17 +33,20 @@ pub fn page(results: &[RunResult]) -> String {
          <title>{title}</title>\n<style>\n{style}{}</style>\n</head>\n<body>\n<h1>{title}</h1>\n{}{}{}{}{}\
          </body>\n</html>\n",
         filter_rules(),
-        subjects(results),
-        counts(results),
+        each(|it| subjects(&it.results)),
+        each(|it| it.counts()),
         filter(),
-        table.matrix(),
-        table.details(),
+        each(|it| it.matrix()),
+        each(|it| it.details()),
     )
 }
 
-/// The cases of all subjects.
+/// The cases of all brokers or of all clients.
 struct Table<'a> {
-    results: &'a [RunResult],
+    results: Vec<&'a RunResult>,
+    /// Whether it has the only subject of the page.
+    is_single: bool,
+    count: usize,
     /// By version, section and row.
     groups: BTreeMap<(String, Section), BTreeMap<String, Vec<Row<'a>>>>,
 }
@@ -54,9 +63,10 @@ struct Row<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn new(results: &'a [RunResult]) -> Self {
+    /// `first_number` is the number of the first case on the page.
+    fn new(results: Vec<&'a RunResult>, is_single: bool, first_number: usize) -> Self {
         let mut by_name: BTreeMap<&str, (&CaseResult, Vec<Option<&CaseResult>>)> = BTreeMap::new();
-        for (column, result) in results.iter().enumerate() {
+        for (column, result) in results.iter().copied().enumerate() {
             for case in &result.cases {
                 let entry = by_name.entry(&case.name);
                 let (_, cells) = entry.or_insert_with(|| (case, vec![None; results.len()]));
@@ -65,15 +75,16 @@ impl<'a> Table<'a> {
                 }
             }
         }
+        let count = by_name.len();
         let mut groups: BTreeMap<_, BTreeMap<String, Vec<Row>>> = BTreeMap::new();
-        for (number, (name, (case, of_subjects))) in by_name.into_iter().enumerate() {
+        for (number, (name, (case, of_subjects))) in (first_number..).zip(by_name) {
             let statement = case.statements.first().cloned().unwrap_or_default();
             let mut rules = results.iter().filter_map(|it| it.rules.get(&statement));
             let section = rules.next().map_or("", |it| &it.section);
             let group = groups.entry((case.version.clone(), Section::new(section)));
-            let row = match results {
-                [_] => statement,
-                _ => name.to_owned(),
+            let row = match is_single {
+                true => statement,
+                false => name.to_owned(),
             };
             let rows = group.or_default().entry(row).or_default();
             rows.push(Row {
@@ -82,11 +93,71 @@ impl<'a> Table<'a> {
                 of_subjects,
             });
         }
-        Self { results, groups }
+        Self {
+            results,
+            is_single,
+            count,
+            groups,
+        }
+    }
+
+    /// `7 brokers`, or the name of the only subject.
+    fn subjects_in_words(&self) -> String {
+        match &self.results[..] {
+            [only] if self.is_single => only.subject.clone(),
+            [_] => format!("1 {}", self.role()),
+            several => format!("{} {}s", several.len(), self.role()),
+        }
+    }
+
+    fn role(&self) -> &'static str {
+        match self.results.first() {
+            Some(RunResult {
+                role: Role::Client, ..
+            }) => "client",
+            Some(_) | None => "broker",
+        }
+    }
+
+    /// The number of cases with each verdict.
+    fn counts(&self) -> String {
+        let results = &self.results;
+        let heads = results
+            .iter()
+            .map(|it| format!("<th scope=\"col\">{}</th>", escape(&it.subject)));
+        let mut text = format!(
+            "<h2>{}</h2>\n<div class=\"wide\">\n<table class=\"counts\">\n<thead><tr>\
+             <th scope=\"col\">verdict</th>{}<th scope=\"col\">meaning</th></tr></thead>\n<tbody>\n",
+            self.heading("Verdicts"),
+            heads.collect::<String>()
+        );
+        for verdict in Verdict::ALL {
+            let cells = results.iter().map(|it| match it.count(verdict) {
+                0 => "<td></td>".into(),
+                count => format!("<td>{count}</td>"),
+            });
+            let _ = writeln!(
+                text,
+                "<tr><th scope=\"row\"><span class=\"v {verdict}\" aria-hidden=\"true\">{}</span> {verdict}</th>{}\
+                 <td class=\"meaning\">{}</td></tr>",
+                sign(verdict.name()),
+                cells.collect::<String>(),
+                verdict.meaning()
+            );
+        }
+        text + "</tbody>\n</table>\n</div>\n"
+    }
+
+    /// With the role, if it is not the only table of the page.
+    fn heading(&self, name: &str) -> String {
+        match self.is_single {
+            true => name.into(),
+            false => format!("{name} of {}s", self.role()),
+        }
     }
 
     fn matrix(&self) -> String {
-        let (class, first) = match self.is_single() {
+        let (class, first) = match self.is_single {
             true => ("matrix one", "statement"),
             false => ("matrix", "case"),
         };
@@ -95,8 +166,9 @@ impl<'a> Table<'a> {
             .iter()
             .map(|it| format!("<th scope=\"col\">{}</th>", escape(&it.subject)));
         let mut text = format!(
-            "<h2>Matrix</h2>\n<div class=\"wide\">\n<table class=\"{class}\">\n<thead>\
+            "<h2>{}</h2>\n<div class=\"wide\">\n<table class=\"{class}\">\n<thead>\
              <tr><th scope=\"col\">{first}</th>{}</tr></thead>\n",
+            self.heading("Matrix"),
             heads.collect::<String>()
         );
         let columns = self.results.len() + 1;
@@ -157,7 +229,7 @@ impl<'a> Table<'a> {
             );
         }
         // the header of the row names the case if it has only one
-        let label = match self.is_single() {
+        let label = match self.is_single {
             true => format!("{}: {verdict}", escape(&row.case.name)),
             false => verdict.clone(),
         };
@@ -183,11 +255,7 @@ impl<'a> Table<'a> {
     /// supported or open, so that it stays small.
     fn is_linked(&self, found: &CaseResult) -> bool {
         let has_more = !["ok", "open", "unsupported"].contains(&&found.verdict[..]);
-        self.is_single() || has_more
-    }
-
-    fn is_single(&self) -> bool {
-        self.results.len() == 1
+        self.is_single || has_more
     }
 
     /// The panel that a cell opens.
@@ -215,7 +283,7 @@ impl<'a> Table<'a> {
             entry("packet that is judged", &packet);
         }
         text += "</dl>\n";
-        if self.is_single() && !case.explanation.is_empty() {
+        if self.is_single && !case.explanation.is_empty() {
             let _ = writeln!(
                 text,
                 "<details><summary>the packet, explained</summary><pre>{}</pre></details>",
@@ -246,7 +314,7 @@ impl<'a> Table<'a> {
     /// is judged is enough where the subject accepted it or refused it in another way.
     fn has_exchange(&self, found: &CaseResult) -> bool {
         let is_short = ["lenient", "non-strict"].contains(&&found.verdict[..]);
-        self.is_single() || !is_short
+        self.is_single || !is_short
     }
 
     fn rule(&self, statement: &str) -> Option<&str> {
@@ -283,7 +351,7 @@ fn chip(verdict: &str) -> String {
 }
 
 /// The subjects, with versions and dates.
-fn subjects(results: &[RunResult]) -> String {
+fn subjects(results: &[&RunResult]) -> String {
     let mut text = String::from("<ul>\n");
     for result in results {
         let versions = result.versions.iter().map(|it| match &it.refusal {
@@ -307,33 +375,6 @@ fn subjects(results: &[RunResult]) -> String {
         );
     }
     text + "</ul>\n"
-}
-
-/// The number of cases with each verdict.
-fn counts(results: &[RunResult]) -> String {
-    let heads = results
-        .iter()
-        .map(|it| format!("<th scope=\"col\">{}</th>", escape(&it.subject)));
-    let mut text = format!(
-        "<h2>Verdicts</h2>\n<div class=\"wide\">\n<table class=\"counts\">\n<thead><tr>\
-         <th scope=\"col\">verdict</th>{}<th scope=\"col\">meaning</th></tr></thead>\n<tbody>\n",
-        heads.collect::<String>()
-    );
-    for verdict in Verdict::ALL {
-        let cells = results.iter().map(|it| match it.count(verdict) {
-            0 => "<td></td>".into(),
-            count => format!("<td>{count}</td>"),
-        });
-        let _ = writeln!(
-            text,
-            "<tr><th scope=\"row\"><span class=\"v {verdict}\" aria-hidden=\"true\">{}</span> {verdict}</th>{}\
-             <td class=\"meaning\">{}</td></tr>",
-            sign(verdict.name()),
-            cells.collect::<String>(),
-            verdict.meaning()
-        );
-    }
-    text + "</tbody>\n</table>\n</div>\n"
 }
 
 /// Which rows to show. The style sheet does the work.
@@ -418,6 +459,10 @@ mod tests {
     use crate::result::Rule;
 
     fn result(subject: &str, verdict: &str) -> RunResult {
+        result_of(Role::Broker, subject, verdict)
+    }
+
+    fn result_of(role: Role, subject: &str, verdict: &str) -> RunResult {
         let case = |it: &case::Case| CaseResult {
             name: it.name.clone(),
             version: it.version.to_string(),
@@ -434,7 +479,7 @@ mod tests {
         let cases = case::all();
         let mut result = RunResult {
             program: "mqttspec".into(),
-            role: Role::Broker,
+            role,
             date: "today".into(),
             subject: subject.into(),
             address: String::new(),
@@ -469,12 +514,33 @@ mod tests {
         for results in [
             vec![result("one", "ok")],
             vec![result("one", "ok"), result("two", "lenient")],
+            vec![
+                result_of(Role::Client, "one", "lenient"),
+                result_of(Role::Broker, "two", "lenient"),
+            ],
         ] {
             let page = page(&results);
             let (targets, places) = (values(&page, "href=\"#"), values(&page, "id=\""));
             assert!(targets.len() > 20, "{}", targets.len());
             assert!(targets.is_subset(&places));
         }
+    }
+
+    #[test]
+    fn brokers_and_clients_have_a_matrix_each() {
+        let page = page(&[
+            result_of(Role::Client, "one", "lenient"),
+            result_of(Role::Broker, "two", "lenient"),
+            result_of(Role::Client, "three", "lenient"),
+        ]);
+        assert!(page.contains("<h1>mqttspec: 1 broker, 2 clients</h1>"));
+        assert_eq!(page.matches("<table class=\"matrix\">").count(), 2);
+        assert!(page.contains("<h2>Matrix of brokers</h2>"));
+        assert!(page.contains("<h2>Matrix of clients</h2>"));
+        let places: Vec<_> = page.split("id=\"").skip(1).collect();
+        let places = places.iter().filter_map(|it| it.split('"').next());
+        let (all, distinct): (Vec<_>, BTreeSet<_>) = (places.clone().collect(), places.collect());
+        assert_eq!(all.len(), distinct.len());
     }
 
     #[test]
