@@ -35,7 +35,7 @@ COLUMNS = ["file", "contents", "mutants", "caught", "timeout", "do not build", "
 
 # Modules of tests/it. The first list says nothing about a change, the second takes seconds.
 USELESS = ["coverage", "layers", "linear_time", "schema", "sizes", "source"]
-SLOW = ["conversations", "cuts", "generators", "round_trip", "strategies", "stream"]
+SLOW = ["conversations", "cuts", "fanout", "fit", "generators", "round_trip", "strategies", "stream", "will"]
 OF_TESTKIT = ["conversations", "generators", "model_json", "strategies", "vectors"]
 
 
