@@ -5,8 +5,9 @@ const mqtt = require('mqtt')
 
 const [host, port, version, scenario] = process.argv.slice(2)
 const QOS = { 'publish-qos0': 0, 'publish-qos1': 1, 'publish-qos2': 2, 'publish-burst': 1, unsubscribe: 1, will: 0,
-  'no-client-id': 0, 'reconnect-qos1': 1, 'reconnect-qos2': 2 }
-const listens = ['subscribe', 'ping', 'limits', 'authenticate'].includes(scenario)
+  'no-client-id': 0, 'reconnect-qos1': 1, 'reconnect-qos2': 2, 'reconnect-burst': 1 }
+const listens = ['subscribe', 'ping', 'limits', 'authenticate', 'reconnect-subscribe'].includes(scenario)
+const isBurst = scenario.endsWith('-burst')
 if (!listens && !(scenario in QOS)) process.exit(127)
 
 const keeps = scenario.startsWith('reconnect')
@@ -36,7 +37,7 @@ let finished = false
 const fail = error => { console.error(String(error)); client.end(true) }
 const finish = () => { finished = true; client.end() }
 const publish = (payload, next) => client.publish('mqttspec/out', payload,
-  { qos: QOS[scenario], retain: scenario === 'publish-burst' }, error => error ? fail(error) : next())
+  { qos: QOS[scenario], retain: isBurst }, error => error ? fail(error) : next())
 
 client.once('connect', () => {
   if (listens) return client.subscribe('#', { qos: 2 }, error => error && fail(error))
@@ -44,7 +45,7 @@ client.once('connect', () => {
     return client.subscribe('#', { qos: 2 }, error => error ? fail(error)
       : client.unsubscribe('#', error => error ? fail(error) : publish('1', finish)))
   }
-  if (scenario === 'publish-burst') {
+  if (isBurst) {
     let open = 5
     for (let i = 0; i < 5; i++) publish('x'.repeat(500), () => --open || finish())
     return

@@ -53,12 +53,12 @@ macro_rules! play {
             "publish-qos0" | "will" => (QoS::AtMostOnce, 1),
             "publish-qos1" | "reconnect-qos1" => (QoS::AtLeastOnce, 2),
             "publish-qos2" | "reconnect-qos2" => (QoS::ExactlyOnce, 2),
-            "publish-burst" => (QoS::AtLeastOnce, 5),
+            "publish-burst" | "reconnect-burst" => (QoS::AtLeastOnce, 5),
             "unsubscribe" => (QoS::AtLeastOnce, 1),
-            "subscribe" | "ping" | "limits" => (QoS::AtMostOnce, 0),
+            "subscribe" | "ping" | "limits" | "reconnect-subscribe" => (QoS::AtMostOnce, 0),
             _ => return ExitCode::from(127),
         };
-        let is_burst = $scenario == "publish-burst";
+        let is_burst = $scenario.ends_with("-burst");
         let keeps = $scenario.starts_with("reconnect");
         let mut options = $mqtt::MqttOptions::new("mqttspec", $host, $port);
         options.set_keep_alive(Duration::from_secs(if $scenario == "ping" {
@@ -79,7 +79,8 @@ macro_rules! play {
             };
             client.publish("mqttspec/out", qos, is_burst, payload).await
         };
-        let (mut sent, mut acknowledged, mut is_ending) = (0, 0, false);
+        let (mut sent, mut acknowledged) = (0, 0);
+        let (mut is_connected, mut is_ending) = (false, false);
         loop {
             let event = match events.poll().await {
                 Ok(event) => event,
@@ -91,12 +92,14 @@ macro_rules! play {
             };
             let (mut publishes, mut ends) = (false, false);
             match event {
-                $mqtt::Event::Incoming($mqtt::Packet::ConnAck(_)) if sent == 0 => match $scenario {
-                    "subscribe" | "ping" | "limits" | "unsubscribe" => {
+                $mqtt::Event::Incoming($mqtt::Packet::ConnAck(_)) if !is_connected => {
+                    is_connected = true;
+                    if messages == 0 || $scenario == "unsubscribe" {
                         client.subscribe("#", QoS::ExactlyOnce).await.unwrap();
+                    } else {
+                        publishes = true;
                     }
-                    _ => publishes = true,
-                },
+                }
                 $mqtt::Event::Incoming($mqtt::Packet::SubAck(_)) if $scenario == "unsubscribe" => {
                     client.unsubscribe("#").await.unwrap();
                 }
