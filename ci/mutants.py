@@ -10,6 +10,7 @@ if it is missing. It judges the last commit.
 
   ci/mutants.py                      every file of src/ and testkit/src/ that has no result
   ci/mutants.py src/topic.rs ...     these files, even if they have one
+  ci/mutants.py --survivors          tries the survivors again that have no reason, after new tests
   ci/mutants.py --jobs 1             one change at a time instead of two
   ci/mutants.py --check              runs nothing: lists the files without a result, and the survivors without a reason
 """
@@ -43,6 +44,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--survivors", action="store_true")
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
 
@@ -53,8 +55,13 @@ def main():
         sys.exit(check(without_result))
     install()
     work = queue.Queue()
-    for file in arguments.files or without_result:
-        work.put(file)
+    if arguments.survivors:
+        unexplained = unexplained_survivors()
+        for file in sorted({it.split(":")[0] for it in unexplained} - set(without_result)):
+            work.put((file, [it for it in unexplained if it.startswith(file + ":")]))
+    else:
+        for file in arguments.files or without_result:
+            work.put((file, None))
     workers = [Worker(number, work, contents) for number in range(arguments.jobs)]
     for worker in workers:
         worker.start()
@@ -64,12 +71,16 @@ def main():
 
 
 def check(without_result):
-    unexplained = [it["mutant"] for it in read(SURVIVORS).values() if not it["reason"]]
+    unexplained = unexplained_survivors()
     for file in without_result:
         print(f"no result: {file}")
     for mutant in unexplained:
         print(f"no reason: {mutant}")
     return bool(without_result or unexplained)
+
+
+def unexplained_survivors():
+    return [it["mutant"] for it in read(SURVIVORS).values() if not it["reason"]]
 
 
 class Worker(threading.Thread):
@@ -87,10 +98,10 @@ class Worker(threading.Thread):
     def run(self):
         self.lay_out()
         while not self.work.empty():
-            file = self.work.get()
+            file, survivors = self.work.get()
             start = time.monotonic()
             try:
-                row, missed = self.judge(file)
+                row, missed = self.judge_again(file, survivors) if survivors else self.judge(file)
             except RuntimeError as error:
                 print(f"{file}: {error}", flush=True)
                 self.has_failed = True
@@ -116,8 +127,7 @@ class Worker(threading.Thread):
             found = self.mutants(file, [], ["--test=it"], skipping(USELESS + SLOW), 20)
         missed_at_first = missed = [it for it, summary in found.items() if summary == "MissedMutant"]
         if missed and not of_testkit:
-            again = self.mutants(file, missed, ["--lib", "--test=it", "--test=defmt"], skipping(USELESS), 90)
-            found.update((it, summary) for it, summary in again.items() if it in missed)
+            found.update(self.slowly(file, missed))
             missed = [it for it in missed if found[it] == "MissedMutant"]
         count = list(found.values()).count
         return {
@@ -130,6 +140,22 @@ class Worker(threading.Thread):
             "missed at first": len(missed_at_first),
             "missed": len(missed),
         }, missed
+
+    def judge_again(self, file, survivors):
+        """Like `judge`, with the results of the last run for all other changes."""
+        row = read(RESULTS)[file]
+        found = self.slowly(file, survivors)
+        caught = [it for it, summary in found.items() if summary != "MissedMutant"]
+        row["caught"] = int(row["caught"]) + len(caught)
+        row["missed"] = int(row["missed"]) - len(caught)
+        missed = [it for it in read(SURVIVORS) if it.startswith(file + ":") and it not in caught]
+        return row, missed
+
+    def slowly(self, file, mutants):
+        """What becomes of these changes with all tests."""
+        found = self.mutants(file, mutants, ["--lib", "--test=it", "--test=defmt"], skipping(USELESS), 90)
+        # a change that deletes a field is tried even if it is not in the list
+        return {it: summary for it, summary in found.items() if it in mutants}
 
     def mutants(self, file, only, targets, filters, timeout):
         """What became of each change of a file, or of some of them."""

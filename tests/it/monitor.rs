@@ -172,6 +172,106 @@ fn a_resent_message_may_be_older_than_the_observed_ones() {
     assert_eq!(found, [BreachKind::OutOfOrder]);
 }
 
+/// Before 5.0 a sender may repeat a packet at any time, so an answer may be for a copy that found no
+/// room.
+#[test]
+fn an_answer_may_be_for_a_copy_that_was_not_stored_before_5_0() {
+    fn found<const N: usize>(exchanges: [Exchange; N], packets: &[At<'_>]) -> Vec<BreachKind> {
+        let mut exchanges = exchanges;
+        let mut short = Monitor::with_storage(Storage {
+            exchanges: &mut exchanges,
+            client_aliases: &mut [],
+            server_aliases: &mut [],
+        });
+        let kinds = found_by(&mut short, packets);
+        assert!(short.is_incomplete());
+        kinds
+    }
+    let (old, new) = (
+        Dialect::from_client(Version::V3_1_1),
+        Dialect::from_client(Version::V5),
+    );
+    let begin = [(0, old, CONNECT_3_1_1), (0, old.reply(), CONNACK)];
+    let begin_5_0 = [(0, new, CONNECT_5_0), (0, new.reply(), CONNACK_5_0)];
+
+    // a PUBACK for a message of QoS 2
+    let packets = [
+        (0, old, &b"\x34\x05\0\x01a\0\x07"[..]),
+        (0, old, b"\x32\x05\0\x01a\0\x08"), // finds no room
+        (0, old.reply(), b"\x40\x02\0\x07"),
+    ];
+    let packets_5_0 = [
+        (0, new, &b"\x34\x06\0\x01a\0\x07\0"[..]),
+        (0, new, b"\x32\x06\0\x01a\0\x08\0"),
+        (0, new.reply(), b"\x40\x02\0\x07"),
+    ];
+    let room = [Exchange::FREE; 1];
+    assert_eq!(found(room, &[&begin[..], &packets].concat()), []);
+    assert_eq!(
+        found(room, &[&begin_5_0[..], &packets_5_0].concat()),
+        [BreachKind::WrongAcknowledgement]
+    );
+
+    // the second message is acknowledged first
+    let packets = [
+        (0, old.reply(), &b"\x32\x05\0\x01a\0\x07"[..]),
+        (0, old.reply(), b"\x32\x05\0\x01a\0\x08"),
+        (0, old.reply(), b"\x32\x05\0\x01a\0\x09"), // finds no room
+        (0, old, b"\x40\x02\0\x08"),
+    ];
+    let packets_5_0 = [
+        (0, new.reply(), &b"\x32\x06\0\x01a\0\x07\0"[..]),
+        (0, new.reply(), b"\x32\x06\0\x01a\0\x08\0"),
+        (0, new.reply(), b"\x32\x06\0\x01a\0\x09\0"),
+        (0, new, b"\x40\x02\0\x08"),
+    ];
+    let room = [Exchange::FREE; 2];
+    assert_eq!(found(room, &[&begin[..], &packets].concat()), []);
+    assert_eq!(
+        found(room, &[&begin_5_0[..], &packets_5_0].concat()),
+        [BreachKind::OutOfOrder]
+    );
+}
+
+/// The Client takes the PUBREC for the answer to its message, and repeats the PUBREL.
+#[test]
+fn a_pubrel_may_be_repeated_after_a_pubrec_out_of_nothing() {
+    let client = Dialect::from_client(Version::V3_1_1);
+    let packets = [
+        (0, client, CONNECT_3_1_1),
+        (0, client.reply(), CONNACK),
+        (0, client.reply(), b"\x50\x02\0\x09"), // PUBREC
+        (0, client, b"\x34\x05\0\x01a\0\x09"),  // PUBLISH, which crosses it
+        (0, client, b"\x62\x02\0\x09"),         // PUBREL
+        (0, client, b"\x62\x02\0\x09"),
+    ];
+    let found = found_by(&mut Monitor::new(), &packets);
+    assert_eq!(found, [BreachKind::NothingToAcknowledge]);
+}
+
+/// The Client answers three PUBRECs in their order, the first of which was for a message of QoS 1.
+#[test]
+fn a_pubrel_for_a_wrong_pubrec_is_not_out_of_order() {
+    let client = Dialect::from_client(Version::V3_1_1);
+    let server = client.reply();
+    let packets = [
+        (0, client, CONNECT_3_1_1),
+        (0, server, CONNACK),
+        (0, client, b"\x32\x05\0\x01a\0\x08"), // PUBLISH 8, QoS 1
+        (0, server, b"\x50\x02\0\x08"),        // PUBREC 8
+        (0, server, b"\x40\x02\0\x08"),        // PUBACK 8
+        (0, client, b"\x34\x05\0\x01a\0\x08"), // PUBLISH 8, QoS 2
+        (0, client, b"\x34\x05\0\x01a\0\x09"),
+        (0, server, b"\x50\x02\0\x09"),
+        (0, server, b"\x50\x02\0\x08"),
+        (0, client, b"\x62\x02\0\x08"), // PUBREL 8
+        (0, client, b"\x62\x02\0\x09"),
+        (0, client, b"\x62\x02\0\x08"),
+    ];
+    let found = found_by(&mut Monitor::new(), &packets);
+    assert_eq!(found, [BreachKind::WrongAcknowledgement]);
+}
+
 /// A Packet Identifier that is used three times: found by fuzzing.
 #[test]
 fn a_second_use_counts_as_the_first_if_the_first_was_not_stored() {
@@ -1153,6 +1253,7 @@ const CONNECT_3_1_1: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c";
 const CONNECT_5_0: &[u8] = b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01c";
 const RESUMING_5_0: &[u8] = b"\x10\x0e\0\x04MQTT\x05\0\0\0\0\0\x01c";
 const CONNACK: &[u8] = b"\x20\x02\0\0";
+const CONNACK_5_0: &[u8] = b"\x20\x03\0\0\0";
 const PUBLISH: &[u8] = b"\x30\x03\0\x01a";
 const PINGREQ: &[u8] = b"\xc0\0";
 
