@@ -124,7 +124,9 @@ class Worker(threading.Thread):
             tests, filters = ["--test=it"], [f"{it}::" for it in OF_TESTKIT]
             found = self.mutants(file, [], tests, filters, 40)
         else:
-            found = self.mutants(file, [], ["--test=it"], skipping(USELESS + SLOW), 20)
+            # the module that is named after the file or its folder belongs to it
+            slow = [it for it in SLOW if it not in pathlib.PurePath(file).with_suffix("").parts]
+            found = self.mutants(file, [], ["--test=it"], skipping(USELESS + slow), 20)
         missed_at_first = missed = [it for it, summary in found.items() if summary == "MissedMutant"]
         if missed and not of_testkit:
             found.update(self.slowly(file, missed))
