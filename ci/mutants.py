@@ -97,8 +97,11 @@ class Worker(threading.Thread):
 
     def run(self):
         self.lay_out()
-        while not self.work.empty():
-            file, survivors = self.work.get()
+        while True:
+            try:
+                file, survivors = self.work.get_nowait()
+            except queue.Empty:
+                return
             start = time.monotonic()
             try:
                 row, missed = self.judge_again(file, survivors) if survivors else self.judge(file)
@@ -145,25 +148,26 @@ class Worker(threading.Thread):
 
     def judge_again(self, file, survivors):
         """Like `judge`, with the results of the last run for all other changes."""
-        row = read(RESULTS)[file]
         found = self.slowly(file, survivors)
+        with self.lock:
+            row, all_survivors = read(RESULTS)[file], read(SURVIVORS)
         caught = [it for it, summary in found.items() if summary != "MissedMutant"]
         row["caught"] = int(row["caught"]) + len(caught)
         row["missed"] = int(row["missed"]) - len(caught)
-        missed = [it for it in read(SURVIVORS) if it.startswith(file + ":") and it not in caught]
+        missed = [it for it in all_survivors if it.startswith(file + ":") and it not in caught]
         return row, missed
 
     def slowly(self, file, mutants):
-        """What becomes of these changes with all tests."""
+        """The outcomes of these changes with all tests."""
         found = self.mutants(file, mutants, ["--lib", "--test=it", "--test=defmt"], skipping(USELESS), 90)
         # a change that deletes a field is tried even if it is not in the list
         return {it: summary for it, summary in found.items() if it in mutants}
 
     def mutants(self, file, only, targets, filters, timeout):
-        """What became of each change of a file, or of some of them."""
+        """The outcome of each change of a file, or of some of them. The tests have to pass without a change."""
         shutil.rmtree(self.folder / "mutants.out", ignore_errors=True)
         package = "mqtt-wire-testkit" if file.startswith("testkit/") else "mqtt-wire"
-        command = ["cargo", "mutants", "--in-place", "--all-features", "--profile=mutants", "--baseline=skip", "--no-shuffle"]
+        command = ["cargo", "mutants", "--in-place", "--all-features", "--profile=mutants", "--no-shuffle"]
         command += [f"--timeout={timeout}", f"--output={self.folder}", f"--package={package}", "--test-package=mqtt-wire"]
         command += [f"--file={file}"] + [f"--re=^{re.escape(it)}$" for it in only] + [f"--cargo-arg={it}" for it in targets]
         # a backtrace of each failure would take longer than the tests
@@ -176,12 +180,13 @@ class Worker(threading.Thread):
                 command + ["--", "--"] + filters,
                 cwd=self.folder / "tree", env=os.environ | environment, stdout=log, stderr=log,
             )
-        outcomes = self.folder / "mutants.out" / "outcomes.json"
-        if not outcomes.exists():
-            if "No mutants found" in (self.folder / "log").read_text() or "0 mutants" in (self.folder / "log").read_text():
-                return {}
+        path = self.folder / "mutants.out" / "outcomes.json"
+        outcomes = json.loads(path.read_text())["outcomes"] if path.exists() else []
+        if any(it["scenario"] == "Baseline" and it["summary"] != "Success" for it in outcomes):
+            raise RuntimeError(f"the tests fail without a change, see {self.folder / 'log'}")
+        log = (self.folder / "log").read_text()
+        if not outcomes and "No mutants found" not in log and "0 mutants" not in log:
             raise RuntimeError(f"cargo mutants failed, see {self.folder / 'log'}")
-        outcomes = json.loads(outcomes.read_text())["outcomes"]
         return {it["scenario"]["Mutant"]["name"]: it["summary"] for it in outcomes if it["scenario"] != "Baseline"}
 
 

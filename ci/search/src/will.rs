@@ -147,7 +147,7 @@ struct Standard {
     forgets_expiry: bool,
 }
 
-/// What a Server knows of the connection and its Session.
+/// The state of the connection and its Session, as a Server knows it.
 struct Server {
     version: Version,
     /// The Will Message is still stored.
