@@ -260,12 +260,9 @@ impl Monitor<'_> {
     /// How a packet opens an exchange that such an answer ends or continues, if it looks like a
     /// repetition or not.
     fn opening(&self, owner: Sender, id: PacketId, answer: Answer, repeats: bool) -> Opening {
-        let is_request = matches!(answer, Answer::SubAck | Answer::UnsubAck);
         match repeats {
             true if self.is_partly_unseen() => Opening::Unseen,
             true if self.may_cross(owner, id, answer) => Opening::MayRepeat,
-            // the answer may be on the way since the last connection
-            true if self.resumed && !is_request => Opening::MayRepeat,
             // the answer to an earlier exchange may be taken for the answer to this one
             _ if self.joined || self.exchanges.has_surplus(owner, id, answer) => Opening::MayRepeat,
             _ => Opening::New,
