@@ -43,6 +43,19 @@ fn every_stream_lends_the_packets_of_its_frames() {
 }
 
 #[test]
+fn frames_are_equal_if_their_bytes_are() {
+    let frame = |bytes, dialect| match FrameRef::split(bytes, dialect, u32::MAX) {
+        Ok(NextFrame::Frame(frame)) => frame,
+        other => panic!("{other:?}"),
+    };
+    let [v3, v5] = [Version::V3_1_1, Version::V5].map(Dialect::from_client);
+    let ping = frame(b"\xc0\x00", v5);
+    assert_eq!(ping, frame(b"\xc0\x00", v5));
+    assert_eq!(ping, frame(b"\xc0\x00", v3));
+    assert_ne!(ping, frame(b"\xe0\x00", v5));
+}
+
+#[test]
 fn a_lent_packet_is_removed_by_the_next_call() {
     let dialect = Dialect::from_client(Version::V5);
     let two = b"\x30\x05\x00\x01t\x00a\x30\x05\x00\x01t\x00b";
