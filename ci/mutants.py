@@ -131,7 +131,8 @@ class Worker(threading.Thread):
         else:
             # the module that is named after the file or its folder belongs to it
             slow = [it for it in SLOW if it not in pathlib.PurePath(file).with_suffix("").parts]
-            found = self.mutants(file, [], ["--test=it"], lambda it: it not in USELESS + slow, 12)
+            timeout = 12 if slow == SLOW else 60
+            found = self.mutants(file, [], ["--test=it"], lambda it: it not in USELESS + slow, timeout)
         missed_at_first = missed = [it for it, summary in found.items() if summary == "MissedMutant"]
         if missed and not of_testkit:
             found.update(self.slowly(file, missed))

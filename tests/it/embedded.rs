@@ -8,8 +8,9 @@ use std::task::{Context, Poll, Waker};
 use crate::fixtures;
 use embedded_io_async::{ErrorType, Read, Write};
 use mqtt_wire::{
-    ConnAck, Dialect, EncodeError, ErrorKind, FrameRef, NextFrame, Packet, PacketReader,
-    PacketWriter, Publish, ReasonCode, TopicName, TransportError, Version,
+    ConnAck, Dialect, EncodeError, ErrorKind, FrameRef, NextFrame, OptionalRules, Packet,
+    PacketReader, PacketType, PacketWriter, Publish, ReasonCode, TopicName, TransportError,
+    Version, Waivers,
 };
 
 const CONNECT: &[u8] = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p";
@@ -164,7 +165,30 @@ fn a_buffer_smaller_than_a_fixed_header_is_not_the_end_of_the_stream() {
             panic!("no packet fits into {room} bytes")
         };
         assert_eq!(error.kind(), ErrorKind::PacketTooLarge);
+        let packet_type = (room > 0).then_some(PacketType::Publish);
+        assert_eq!(error.packet_type(), packet_type);
     }
+}
+
+#[test]
+fn rules_apply_to_the_learned_version() {
+    let longer = b"\x10\x8d\x00\x00\x04MQTT\x04\x02\x00\x3c\x00\x01p"; // 0d in two bytes
+    let (mut room, mut other_room) = ([0; 64], [0; 64]);
+    let mut strict = PacketReader::accept(pieces(longer, 64), &mut room);
+    let mut lenient = PacketReader::accept(pieces(longer, 64), &mut other_room)
+        .with_rules(Waivers::REMAINING_LENGTH_NOT_SHORTEST, OptionalRules::NONE);
+    assert_eq!(strict.dialect(), None);
+    let Err(TransportError::Decode(error)) = block_on(strict.next_packet()) else {
+        panic!("a length in two bytes")
+    };
+    assert_eq!(error.kind(), ErrorKind::VariableByteIntegerNotShortest);
+
+    assert!(matches!(
+        block_on(lenient.next_packet()),
+        Ok(Some(Packet::Connect(_)))
+    ));
+    let version = lenient.dialect().map(Dialect::version);
+    assert_eq!(version, Some(Version::V3_1_1));
 }
 
 #[test]

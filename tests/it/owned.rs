@@ -1,10 +1,13 @@
-//! Topic names and filters that own their text.
+//! Topic names and filters that own their text, frames and packets that own their bytes.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
-use mqtt_wire::{EncodeError, ErrorKind, Packet, PacketId, Publish, QoS, Subscribe, Subscription};
-use mqtt_wire::{Subscriptions, TopicFilter, TopicFilterBuf, TopicName, TopicNameBuf, Version};
+use bytes::BytesMut;
+use mqtt_wire::{EncodeError, ErrorKind, Frame, NextFrame, Packet, PacketBuf, PacketId, Publish};
+use mqtt_wire::{QoS, Subscribe, Subscription, Subscriptions, TopicFilter, TopicFilterBuf};
+use mqtt_wire::{TopicName, TopicNameBuf, Version};
 use mqtt_wire_testkit::strategies;
 use proptest::prelude::*;
 
@@ -104,6 +107,27 @@ fn packets_are_keys_of_maps() {
     assert_eq!(seen.insert(decoded, 2), Some(1));
     assert_eq!(seen.insert(subscribe(&subscriptions[..1]), 3), None);
     assert_eq!(seen.insert(Packet::PingReq, 4), None);
+}
+
+#[test]
+fn frames_are_keys_of_maps() {
+    let client = mqtt_wire::Dialect::from_client(Version::V5);
+    let frame = |bytes: &[u8]| match Frame::split(&mut BytesMut::from(bytes), client, u32::MAX) {
+        Ok(NextFrame::Frame(frame)) => frame,
+        other => panic!("{other:?}"),
+    };
+    let hash = |frame: &Frame| BuildHasherDefault::<DefaultHasher>::default().hash_one(frame);
+    let (ping, disconnect) = (frame(b"\xc0\0"), frame(b"\xe0\0"));
+    assert_eq!(hash(&ping), hash(&frame(b"\xc0\0")));
+    assert_ne!(hash(&ping), hash(&disconnect));
+}
+
+#[test]
+fn an_owned_packet_shows_its_packet() {
+    let client = mqtt_wire::Dialect::from_client(Version::V5);
+    let ping = PacketBuf::encode(&Packet::PingReq, client).unwrap();
+    let text = format!("PacketBuf {{ dialect: {client:?}, packet: PingReq }}");
+    assert_eq!(format!("{ping:?}"), text);
 }
 
 #[test]

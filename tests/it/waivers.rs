@@ -29,6 +29,11 @@ fn an_invalid_packet_is_accepted_under_its_waiver_and_reported() {
         // plain decode waives the same
         let dialect = vector.dialect.waiving(waiver);
         assert_eq!(Packet::decode(&vector.bytes, dialect), packet);
+        #[cfg(feature = "bytes")]
+        {
+            let owned = mqtt_wire::PacketBuf::decode(vector.bytes.clone().into(), dialect).unwrap();
+            assert_eq!(Ok(owned.packet()), packet, "{}", vector.name);
+        }
 
         let others = Waivers::ALL.iter().filter(|(other, _)| *other != name);
         let others = others.fold(Waivers::NONE, |all, (_, other)| all | other);
