@@ -4,7 +4,7 @@ use std::io::IoSlice;
 
 use crate::invariants::forwarding::by_hand;
 use crate::invariants::{self, dialects};
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use mqtt_wire::fanout::{Copies, Envelope, Forward, ForwardError, SharedPublish};
 use mqtt_wire::{
     Delivery, Dialect, EncodeError, ErrorKind, Field, Packet, PacketId, PacketType, Properties,
@@ -65,6 +65,11 @@ fn a_copy_equals_the_packet_encoded_by_hand() {
             );
             assert_eq!(forward.encode_to_slice(&mut buffer), Ok(head_len));
             assert_eq!(buffer, head);
+            let mut small = Vec::new().limit(head_len - 1);
+            assert_eq!(forward.encode(&mut small), too_small);
+            assert!(small.get_ref().is_empty());
+            let mut exact = Vec::new().limit(head_len);
+            assert_eq!(forward.encode(&mut exact), Ok(head_len));
             compared += 1;
         }
     });
