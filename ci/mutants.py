@@ -34,9 +34,10 @@ RESULTS = ROOT / "ci" / "mutants.csv"
 SURVIVORS = ROOT / "ci" / "survivors.csv"
 COLUMNS = ["file", "contents", "mutants", "caught", "timeout", "do not build", "missed at first", "missed"]
 
-# Modules of tests/it. The first list says nothing about a change of the library, or takes longest and is about the test
-# kit. The second takes seconds. A round builds only the modules that it runs.
-USELESS = ["conversations", "coverage", "generators", "layers", "linear_time", "schema", "sizes", "source"]
+# Modules of tests/it. A round builds only the modules that it runs. The first list says nothing about a change, SLOW
+# takes seconds.
+USELESS = ["coverage", "layers", "linear_time", "schema", "sizes", "source"]
+ABOUT_TESTKIT = ["conversations", "generators"]
 SLOW = ["cuts", "fanout", "fit", "round_trip", "strategies", "stream", "will"]
 OF_TESTKIT = ["conversations", "generators", "model_json", "strategies", "vectors"]
 HELPERS = ["fixtures", "invariants", "readers"]
@@ -132,7 +133,7 @@ class Worker(threading.Thread):
             # the module that is named after the file or its folder belongs to it
             slow = [it for it in SLOW if it not in pathlib.PurePath(file).with_suffix("").parts]
             timeout = 12 if slow == SLOW else 60
-            found = self.mutants(file, [], ["--test=it"], lambda it: it not in USELESS + slow, timeout)
+            found = self.mutants(file, [], ["--test=it"], lambda it: it not in USELESS + ABOUT_TESTKIT + slow, timeout)
         missed_at_first = missed = [it for it, summary in found.items() if summary == "MissedMutant"]
         if missed and not of_testkit:
             found.update(self.slowly(file, missed))
@@ -161,8 +162,9 @@ class Worker(threading.Thread):
         return row, missed
 
     def slowly(self, file, mutants):
-        """The outcomes of these changes with all tests."""
-        found = self.mutants(file, mutants, ["--lib", "--test=it", "--test=defmt"], lambda it: it not in USELESS, 90)
+        """The outcomes of these changes with all tests that are about this file."""
+        useless = USELESS if file.startswith("testkit/") else USELESS + ABOUT_TESTKIT
+        found = self.mutants(file, mutants, ["--lib", "--test=it", "--test=defmt"], lambda it: it not in useless, 90)
         # a change that deletes a field is tried even if it is not in the list
         return {it: summary for it, summary in found.items() if it in mutants}
 

@@ -70,6 +70,7 @@ fn a_copy_equals_the_packet_encoded_by_hand() {
             assert!(small.get_ref().is_empty());
             let mut exact = Vec::new().limit(head_len);
             assert_eq!(forward.encode(&mut exact), Ok(head_len));
+            assert_eq!(exact.into_inner(), head);
             compared += 1;
         }
     });

@@ -110,7 +110,7 @@ fn packets_are_keys_of_maps() {
 }
 
 #[test]
-fn frames_are_keys_of_maps() {
+fn frames_hash_their_bytes() {
     let client = mqtt_wire::Dialect::from_client(Version::V5);
     let frame = |bytes: &[u8]| match Frame::split(&mut BytesMut::from(bytes), client, u32::MAX) {
         Ok(NextFrame::Frame(frame)) => frame,
