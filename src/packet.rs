@@ -295,7 +295,7 @@ impl<'a> Packet<'a> {
         Self::parse_as::<()>(frame, dialect)
     }
 
-    /// The packet of a frame that was decoded before in this dialect, which waives no rules.
+    /// The packet of a frame that was decoded before in this dialect.
     #[cfg(feature = "bytes")]
     pub(crate) fn parse_checked(
         frame: &FrameRef<'a>,

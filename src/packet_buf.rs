@@ -98,18 +98,14 @@ impl PacketBuf {
         }
     }
 
-    /// The packet, borrowed. This finds the fields, but checks nothing again. The exceptions are the
-    /// CONNECT that a Server waited for, and a dialect that waives or adds rules.
+    /// The packet, borrowed. This finds the fields, but checks nothing again.
     #[must_use]
     #[inline]
     pub fn packet(&self) -> Packet<'_> {
         let frame = self.frame();
         let packet = match Packet::short_ack(&frame, self.dialect) {
             Some(packet) => return packet,
-            None if frame.is_checked_in(self.dialect) => {
-                Packet::parse_checked(&frame, self.dialect)
-            }
-            None => frame.decode(self.dialect),
+            None => Packet::parse_checked(&frame, self.dialect),
         };
         packet.unwrap_or(Packet::PingReq) // never: it was decoded before
     }

@@ -3,8 +3,8 @@
 use crate::invariants::{Start, dialects, noise};
 use arbitrary::Unstructured;
 use mqtt_wire::{
-    Connect, Dialect, ErrorKind, FrameDecoder, FrameRef, Limits, NextFrame, Packet, PacketType,
-    Publish, Sender, TopicName, Utf8Str, Version,
+    Connect, Dialect, ErrorKind, FrameDecoder, FrameRef, Limits, NextFrame, Packet, PacketBuf,
+    PacketType, Publish, Sender, TopicName, Utf8Str, Version,
 };
 use mqtt_wire_testkit as model;
 
@@ -367,7 +367,10 @@ fn an_accepting_decoder_learns_the_version_from_connect() {
         };
         let dialect = Dialect::new(version, Sender::Client);
         assert_eq!(decoder.dialect(), Some(dialect));
-        assert_eq!(frame.decode_connect().unwrap().version, version);
+        let connect = frame.decode_connect().unwrap();
+        assert_eq!(connect.version, version);
+        let owned = PacketBuf::new(frame.clone(), dialect).unwrap();
+        assert_eq!(owned.packet(), Packet::Connect(connect));
         // AUTH is a packet of 5.0
         assert_eq!(decoder.next_frame().is_ok(), version == Version::V5);
     }

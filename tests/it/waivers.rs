@@ -29,10 +29,12 @@ fn an_invalid_packet_is_accepted_under_its_waiver_and_reported() {
         // plain decode waives the same
         let dialect = vector.dialect.waiving(waiver);
         assert_eq!(Packet::decode(&vector.bytes, dialect), packet);
-        #[cfg(feature = "bytes")]
-        {
-            let owned = mqtt_wire::PacketBuf::decode(vector.bytes.clone().into(), dialect).unwrap();
-            assert_eq!(Ok(owned.packet()), packet, "{}", vector.name);
+        for waivers in [waiver, Waivers::ALL] {
+            assert_owned_packet_is(
+                &packet.unwrap(),
+                &vector.bytes,
+                vector.dialect.waiving(waivers),
+            );
         }
 
         let others = Waivers::ALL.iter().filter(|(other, _)| *other != name);
@@ -68,6 +70,8 @@ fn valid_packets_need_no_waiver() {
         let strict = decode(&vector, Waivers::NONE, |_| {});
         let report = |error| panic!("{}: {error}", vector.name);
         assert_eq!(decode(&vector, Waivers::ALL, report), strict);
+        let dialect = vector.dialect.waiving(Waivers::ALL);
+        assert_owned_packet_is(&strict.unwrap(), &vector.bytes, dialect);
     }
 }
 
@@ -183,6 +187,7 @@ fn several_waivers_are_reported_one_by_one() {
     };
     assert_eq!(connect.password.unwrap().as_bytes(), b"x");
     assert_eq!(connect.will, None);
+    assert_owned_packet_is(&connect.into(), bytes, dialect);
     let expected = [
         ErrorKind::WillQosWithoutWill,
         ErrorKind::PasswordWithoutUserName,
@@ -377,15 +382,17 @@ fn discouraged_characters_are_found_in_every_string() {
     let rule = OptionalRules::NO_DISCOURAGED_CHARACTERS;
     let mut fields = std::collections::BTreeSet::new();
     for vector in packet_vectors("valid") {
-        if Packet::decode(&vector.bytes, vector.dialect.enforcing(rule)).is_err() {
+        let dialect = vector.dialect.enforcing(rule);
+        let Ok(packet) = Packet::decode(&vector.bytes, dialect) else {
             continue; // it holds such characters on purpose
-        }
+        };
+        assert_owned_packet_is(&packet, &vector.bytes, dialect);
         // put a control character into one byte after the other, where it stays a valid packet
         for place in 2..vector.bytes.len() {
             let mut bytes = vector.bytes.clone();
             bytes[place] = 0x02;
             let plain = Packet::decode(&bytes, vector.dialect);
-            let strict = Packet::decode(&bytes, vector.dialect.enforcing(rule));
+            let strict = Packet::decode(&bytes, dialect);
             let Err(error) = strict else { continue };
             if error.kind() == DISCOURAGED {
                 assert!(plain.is_ok(), "{}", vector.name);
@@ -437,6 +444,17 @@ fn long_client_identifiers_of_3_1_are_rejected_only_on_request() {
         assert_eq!(decoded, Ok(connect));
     }
 }
+
+/// An owned packet finds its fields with all waivers of its dialect at once.
+#[cfg(feature = "bytes")]
+#[track_caller]
+fn assert_owned_packet_is(packet: &Packet<'_>, bytes: &[u8], dialect: Dialect) {
+    let owned = mqtt_wire::PacketBuf::decode(bytes.to_vec().into(), dialect).unwrap();
+    assert_eq!(owned.packet(), *packet, "{bytes:02x?}");
+}
+
+#[cfg(not(feature = "bytes"))]
+fn assert_owned_packet_is(_: &Packet<'_>, _: &[u8], _: Dialect) {}
 
 /// Frames and decodes with these rules waived.
 fn decode(
