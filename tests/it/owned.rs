@@ -2,12 +2,14 @@
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
 use bytes::BytesMut;
-use mqtt_wire::{EncodeError, ErrorKind, Frame, NextFrame, Packet, PacketBuf, PacketId, Publish};
-use mqtt_wire::{QoS, Subscribe, Subscription, Subscriptions, TopicFilter, TopicFilterBuf};
-use mqtt_wire::{TopicName, TopicNameBuf, Version};
+use mqtt_wire::{
+    EncodeError, ErrorKind, Frame, List, NextFrame, Packet, PacketBuf, PacketId, Publish, QoS,
+    ReasonCode, Subscribe, Subscription, Subscriptions, TopicFilter, TopicFilterBuf, TopicName,
+    TopicNameBuf, Version,
+};
 use mqtt_wire_testkit::strategies;
 use proptest::prelude::*;
 
@@ -116,10 +118,24 @@ fn frames_hash_their_bytes() {
         Ok(NextFrame::Frame(frame)) => frame,
         other => panic!("{other:?}"),
     };
-    let hash = |frame: &Frame| BuildHasherDefault::<DefaultHasher>::default().hash_one(frame);
     let (ping, disconnect) = (frame(b"\xc0\0"), frame(b"\xe0\0"));
     assert_eq!(hash(&ping), hash(&frame(b"\xc0\0")));
     assert_ne!(hash(&ping), hash(&disconnect));
+}
+
+#[test]
+fn lists_hash_their_items_and_their_number() {
+    let one = List::new(&[ReasonCode::Success]);
+    let other = List::new(&[ReasonCode::UnspecifiedError]);
+    assert_eq!(hash(&one), hash(&List::from(&[ReasonCode::Success])));
+    assert_ne!(hash(&one), hash(&other));
+    // an item of one list is not an item of the next
+    let none = List::<ReasonCode>::EMPTY;
+    assert_ne!(hash(&(one, none)), hash(&(none, one)));
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(value)
 }
 
 #[test]

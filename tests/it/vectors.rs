@@ -245,6 +245,36 @@ fn a_frame_is_checked_in_the_dialect_that_it_is_decoded_in() {
 }
 
 /// Frames and decodes the first packet of the wire.
+/// Many codes are checked eight at a time, so each code is tried alone, in every place, and in all places.
+#[test]
+fn a_code_gets_the_same_verdict_among_others() {
+    for (version, first_byte) in [
+        (Version::V3_1, 0x90),
+        (Version::V3_1_1, 0x90),
+        (Version::V5, 0x90),
+        (Version::V5, 0xb0),
+    ] {
+        let is_accepted = |codes: &[u8]| {
+            let properties: &[u8] = if version == Version::V5 { &[0] } else { &[] };
+            let body = [&[0, 1], properties, codes].concat();
+            let bytes = [&[first_byte, body.len() as u8], &body[..]].concat();
+            Packet::decode(&bytes, Dialect::from_server(version)).is_ok()
+        };
+        for code in 0..=0xff {
+            let expected = is_accepted(&[code]);
+            for count in [7, 8, 9, 17] {
+                let equal = vec![code; count];
+                assert_eq!(is_accepted(&equal), expected, "{version:?}: {equal:02x?}");
+                for place in 0..count {
+                    let mut codes = vec![0; count];
+                    codes[place] = code;
+                    assert_eq!(is_accepted(&codes), expected, "{version:?}: {codes:02x?}");
+                }
+            }
+        }
+    }
+}
+
 fn decode(vector: &Vector) -> Result<Packet<'_>, DecodeError> {
     match FrameRef::split(&vector.bytes, vector.dialect, u32::MAX)? {
         NextFrame::Frame(frame) => frame.decode(vector.dialect),
