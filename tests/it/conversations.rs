@@ -343,6 +343,7 @@ fn valid_conversations_repeat_packets_and_answer_each_copy() {
         if conversation.version == Version::V5 {
             continue;
         }
+        assert_each_pubrel_comes_before_a_new_message(&conversation);
         for (name, is_question, answer) in REPETITIONS {
             let in_3_1 = ["SUBSCRIBE", "UNSUBSCRIBE"].contains(name);
             if in_3_1 && conversation.version == Version::V3_1_1 {
@@ -370,6 +371,28 @@ fn valid_conversations_repeat_packets_and_answer_each_copy() {
         for order in ORDERS {
             let count = seen.get(&(*name, order)).copied().unwrap_or(0);
             assert!(count > 20, "{name} {order}: {seen:?}");
+        }
+    }
+}
+
+/// Else the PUBREL would be about the new message.
+fn assert_each_pubrel_comes_before_a_new_message(conversation: &Conversation) {
+    let mut due: BTreeMap<_, i32> = BTreeMap::new();
+    for (sender, packet) in &conversation.packets {
+        let Some(id) = packet_id(packet) else {
+            continue;
+        };
+        match packet {
+            model::Packet::PubRec(_) => *due.entry((sender.other(), id)).or_default() += 1,
+            model::Packet::PubRel(_) => *due.entry((*sender, id)).or_default() -= 1,
+            model::Packet::Publish(publish) if !publish.delivery.dup() => {
+                let left = due.get(&(*sender, id)).copied().unwrap_or(0);
+                assert!(
+                    left <= 0,
+                    "{left} PUBREL of {id} are due: {conversation:#?}"
+                );
+            }
+            _ => {}
         }
     }
 }
