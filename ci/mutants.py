@@ -180,9 +180,9 @@ class Worker(threading.Thread):
         package = "mqtt-wire-testkit" if file.startswith("testkit/") else "mqtt-wire"
         command = ["cargo", "mutants", "--in-place", "--all-features", "--profile=mutants", "--no-shuffle"]
         command += [f"--timeout={timeout}", f"--output={self.folder}", f"--package={package}", "--test-package=mqtt-wire"]
-        command += ["--cargo-arg=--package=mqtt-wire"]  # the run without a change takes the tests of `package`
+        command += ["--cargo-arg=--package=mqtt-wire"]  # else the run without a change lacks the tests
         command += [f"--file={file}"] + [f"--re=^{re.escape(it)}$" for it in only] + [f"--cargo-arg={it}" for it in targets]
-        # one failure is enough; only a test that may use what is unstable knows this option
+        # a test program stops at its first failure; the option for it is unstable
         command += ["--cargo-arg=--config", """--cargo-arg=target."cfg(all())".runner=["env","RUSTC_BOOTSTRAP=1"]"""]
         command += [f"--cargo-test-arg={it}" for it in ["--", "-Zunstable-options", "--fail-fast"]]
         # a backtrace of each failure would take longer than the tests
