@@ -2,8 +2,9 @@
 """Changes the library and the test kit in one place after another, and lists the changes that no test notices.
 
 A whole run takes hours. So the results are kept: ci/mutants.csv has a row for each file with the hash of its contents,
-and ci/survivors.csv each change that no test noticed, with the reason why it changes no result. A run takes the files
-that have no row, or whose contents have changed. Stop it at any time: only the file at hand is lost.
+and ci/survivors.csv each change that no test noticed, with the reason why it changes no result, or only how often
+something random happens. A run takes the files that have no row, or whose contents have changed. Stop it at any time:
+only the file at hand is lost.
 
 The quick tests try each change first. The slow ones try only what these miss. Needs cargo-mutants 27.1, and installs it
 if it is missing. It judges the last commit.

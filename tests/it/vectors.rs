@@ -244,7 +244,6 @@ fn a_frame_is_checked_in_the_dialect_that_it_is_decoded_in() {
     assert!(refused > 500);
 }
 
-/// Frames and decodes the first packet of the wire.
 /// Many codes are checked eight at a time, so each code is tried alone, in every place, and in all places.
 #[test]
 fn a_code_gets_the_same_verdict_among_others() {
@@ -275,6 +274,7 @@ fn a_code_gets_the_same_verdict_among_others() {
     }
 }
 
+/// Frames and decodes the first packet of the wire.
 fn decode(vector: &Vector) -> Result<Packet<'_>, DecodeError> {
     match FrameRef::split(&vector.bytes, vector.dialect, u32::MAX)? {
         NextFrame::Frame(frame) => frame.decode(vector.dialect),
